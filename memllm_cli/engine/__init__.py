@@ -1,0 +1,1 @@
+"""Language models behind one protocol (`base.Engine`): llama.cpp, and a scripted one for tests and demos."""

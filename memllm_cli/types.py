@@ -1,0 +1,56 @@
+"""Values that several layers speak of. Frozen, without behaviour that needs a library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Triple:
+    """One statement as written: `subject >> relation >> object`, surface strings."""
+
+    subject: str
+    relation: str
+    object: str
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A triple with one side asked for: exactly one of `subject` and `object` is None."""
+
+    subject: str | None
+    relation: str
+    object: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A stretch `text[start:end]` of a document, in characters; line and page count from 1."""
+
+    start: int
+    end: int
+    line: int
+    page: int | None = None
+    heading: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document as read: plain text, its sentences in order, and where it came from.
+
+    `uri` is the absolute path (or `stdin:NAME`), `sha256` the hash of the bytes read, `notes` what the reader
+    left out (hidden text, undecodable bytes), a line each.
+    """
+
+    uri: str
+    title: str
+    media_type: str
+    sha256: str
+    text: str
+    sentences: tuple[Sentence, ...]
+    notes: tuple[str, ...] = field(default=())
+
+    def sentence(self, index: int) -> str:
+        """The text of one sentence."""
+        s = self.sentences[index]
+        return self.text[s.start : s.end]
