@@ -1,0 +1,61 @@
+"""Settings and where each value came from: option, environment, `memllm.toml`, default."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass
+
+from memllm_cli.errors import UsageError
+from memllm_cli.paths import Home
+
+DEFAULTS: dict[str, str] = {
+    "kb": "default",
+    "model": "",  # empty: the catalog's default
+    "encoder": "all-MiniLM-L6-v2",
+    "reads": "on",
+    "style": "",  # empty: grounded below a billion parameters, free from there on
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One value with its origin, for `memllm paths`."""
+
+    name: str
+    value: str
+    origin: str
+
+
+def setting(home: Home, name: str, option: str | None = None) -> Setting:
+    """The value of a setting that applies. Raises UsageError when `memllm.toml` cannot be read."""
+    if option is not None:
+        return Setting(name, option, f"--{name}")
+    variable = f"MEMLLM_{name.upper()}"
+    if value := os.environ.get(variable):
+        return Setting(name, value, variable)
+    stored = _stored(home)
+    if name in stored:
+        return Setting(name, stored[name], str(home.settings))
+    return Setting(name, DEFAULTS[name], "default")
+
+
+def store(home: Home, name: str, value: str) -> None:
+    """Write one setting to `memllm.toml`, keeping the others."""
+    values = _stored(home) | {name: value}
+    lines = [f"{k} = {_quoted(v)}\n" for k, v in sorted(values.items())]
+    home.settings.write_text("".join(lines), encoding="utf-8")
+
+
+def _quoted(value: str) -> str:
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _stored(home: Home) -> dict[str, str]:
+    try:
+        with home.settings.open("rb") as file:
+            return {k: str(v) for k, v in tomllib.load(file).items() if k in DEFAULTS}
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{home.settings} cannot be read: {error}", "Correct or delete the file.") from error

@@ -1,0 +1,136 @@
+"""What the readers share: limits, what `find` returns, and the blocks that every format is brought to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+MEDIA_TYPES = {
+    ".md": "text/markdown",
+    ".markdown": "text/markdown",
+    ".txt": "text/plain",
+    ".text": "text/plain",
+    ".rst": "text/x-rst",
+    ".html": "text/html",
+    ".htm": "text/html",
+    ".pdf": "application/pdf",
+}
+PDF = "application/pdf"
+
+MB = 1024 * 1024
+
+
+def words(text: str) -> frozenset[str]:
+    """The words of `text` as a set, for lists that read better in a row."""
+    return frozenset(text.split())
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a reader may spend: folder depth, entries, bytes of a file, and the PDF child's seconds and bytes."""
+
+    depth: int = 20
+    files: int = 100_000
+    file_bytes: int = 20 * MB
+    pdf_bytes: int = 50 * MB
+    pdf_seconds: float = 60.0
+    pdf_memory: int = 2048 * MB
+    pdf_output: int = 64 * MB
+
+    def bytes_for(self, media_type: str) -> int:
+        """The largest file of this media type, in bytes."""
+        return self.pdf_bytes if media_type == PDF else self.file_bytes
+
+
+DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file or folder that `find` left out, and why (the reason does not repeat the path)."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Files to read, in order, and what was left out."""
+
+    files: tuple[Path, ...]
+    skipped: tuple[Skipped, ...]
+
+
+Kind = Literal["heading", "paragraph", "item", "row"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A piece of a block that stands on one line of the source; line and page count from 1."""
+
+    number: int
+    text: str
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A stretch of text that no sentence reaches beyond. `level` is a heading's, 1 is the highest."""
+
+    kind: Kind
+    lines: tuple[Line, ...]
+    level: int = 0
+
+
+@dataclass(slots=True)
+class Parsed:
+    """What a reader of one format returns: blocks in order, the title it found ("" if none), notes."""
+
+    blocks: list[Block] = field(default_factory=list)
+    title: str = ""
+    notes: list[str] = field(default_factory=list)
+
+
+class Gatherer:
+    """Collects running text into blocks while a reader walks its tree, with the source line of each piece."""
+
+    def __init__(self) -> None:
+        self.blocks: list[Block] = []
+        self.line = 1
+        self._lines: list[Line] = []
+        self._parts: list[str] = []
+        self._start = 1
+
+    def add(self, text: str) -> None:
+        """Append text; newlines in it advance the source line."""
+        for index, part in enumerate(text.split("\n")):
+            if index:
+                self._parts.append(" ")
+                self.line += 1
+            if not part:
+                continue
+            if self.line != self._start and (not self._parts or self._parts[-1][-1:].isspace()):
+                self._cut()
+            self._parts.append(part)
+
+    def _cut(self) -> None:
+        text = "".join(self._parts)
+        if text.strip():
+            self._lines.append(Line(self._start, text))
+        self._parts = []
+        self._start = self.line
+
+    def trim_end(self, text: str) -> None:
+        """Take back `text` where the running text ends with it, and spaces around."""
+        while self._parts and not self._parts[-1].strip():
+            self._parts.pop()
+        if self._parts and self._parts[-1].strip() == text.strip():
+            self._parts.pop()
+
+    def flush(self, kind: Kind = "paragraph", level: int = 0) -> None:
+        """End the block; nothing happens if it holds only white space."""
+        self._cut()
+        if self._lines:
+            self.blocks.append(Block(kind, tuple(self._lines), level))
+        self._lines = []

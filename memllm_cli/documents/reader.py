@@ -1,0 +1,134 @@
+"""One file, or text from standard input, as a Document."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from pathlib import Path
+
+from memllm_cli.errors import DocumentError
+from memllm_cli.types import Document
+
+from .assemble import assemble
+from .base import DEFAULT_LIMITS, MEDIA_TYPES, PDF, Limits, Parsed
+from .clean import declared_charset, decode, one_line, sane_title
+from .walk import too_large
+
+
+def read(path: Path, limits: Limits = DEFAULT_LIMITS) -> Document:
+    """Read one file by its suffix; another suffix is tried as plain text.
+
+    Raises DocumentError, with the file's name and what to do, for anything that cannot become a document: not a
+    regular file, gone, not permitted, empty, too large, binary, no text, and what is wrong with a PDF.
+    """
+    name = one_line(str(path)) or "the file"
+    media_type = MEDIA_TYPES.get(path.suffix.lower(), "")
+    data = _bytes(path, name, media_type, limits)
+    if not media_type:
+        media_type = PDF if data.startswith(b"%PDF-") else "text/plain"
+    notes: list[str] = []
+    if media_type == PDF:
+        from .pdf import parse as parse_pdf
+
+        parsed = parse_pdf(Path(os.path.realpath(path)), name, limits)
+    else:
+        charset = declared_charset(data) if media_type == "text/html" else ""
+        text, notes = decode(data, name, charset)
+        parsed = _parse(text, media_type, name)
+    uri = os.path.realpath(path).encode("utf-8", "backslashreplace").decode("utf-8")
+    stem = one_line(path.stem) or name
+    return _document(parsed, notes, name, uri, stem, media_type, hashlib.sha256(data).hexdigest())
+
+
+def read_text(name: str, text: str) -> Document:
+    """Text that came another way than from a file, as from standard input; a suffix in `name` says its kind.
+
+    `sha256` is that of the text as UTF-8. Raises DocumentError when there is nothing in it.
+    """
+    label = one_line(name) or "text"
+    media_type = MEDIA_TYPES.get(Path(label).suffix.lower(), "text/plain")
+    if media_type == PDF:
+        media_type = "text/plain"
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    parsed = _parse(text, media_type, label)
+    return _document(parsed, [], label, f"stdin:{label}", label, media_type, digest)
+
+
+def _bytes(path: Path, name: str, media_type: str, limits: Limits) -> bytes:
+    """The whole file. Opened without waiting, so that a pipe or a device is refused instead of read."""
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    # A file without a known suffix may be a PDF: the larger limit until its first bytes are seen.
+    limit = limits.bytes_for(media_type or PDF)
+    try:
+        descriptor = os.open(path, flags)
+        with open(descriptor, "rb") as file:
+            info = os.fstat(descriptor)
+            if stat.S_ISDIR(info.st_mode):
+                raise IsADirectoryError
+            if not stat.S_ISREG(info.st_mode):
+                raise DocumentError(f"{name} is not a regular file", "name a file, or a folder of files")
+            if info.st_size > limit:
+                raise _too_large(name, info.st_size, limit)
+            data = file.read(limit + 1)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        raise DocumentError(f"{name} is no longer there", "check the path and run the command again") from None
+    except PermissionError:
+        raise DocumentError(f"{name} cannot be read: permission denied", "check the file's permissions") from None
+    except IsADirectoryError:
+        raise DocumentError(f"{name} is a folder, not a file", "name the files in it") from None
+    except OSError as error:
+        reason = one_line(error.strerror or "input/output error")
+        raise DocumentError(f"{name} cannot be read: {reason}", "check the file and its disk") from None
+    if not media_type and not data.startswith(b"%PDF-"):
+        limit = limits.file_bytes
+    if len(data) > limit:
+        raise _too_large(name, len(data), limit)
+    if not data:
+        raise DocumentError(f"{name} is empty", "nothing to read in it")
+    return data
+
+
+def _too_large(name: str, size: int, limit: int) -> DocumentError:
+    return DocumentError(f"{name} is {too_large(size, limit)}", "split it into smaller files")
+
+
+def _parse(text: str, media_type: str, name: str) -> Parsed:
+    """Blocks by media type; errors get the file's name in front."""
+    try:
+        if media_type == "text/markdown":
+            from .markdown import parse as parse_markdown
+
+            return parse_markdown(text)
+        if media_type == "text/html":
+            from .html import parse as parse_html
+
+            return parse_html(text)
+        if media_type == "text/x-rst":
+            from .rst import parse as parse_rst
+
+            return parse_rst(text)
+    except DocumentError as error:
+        raise DocumentError(f"{name}: {error.message}", error.hint) from None
+    from .text import parse as parse_text
+
+    return parse_text(text)
+
+
+def _document(
+    parsed: Parsed, notes: list[str], name: str, uri: str, stem: str, media_type: str, sha256: str
+) -> Document:
+    text, sentences, dropped = assemble(parsed.blocks)
+    if not sentences:
+        raise DocumentError(f"{name} has no text in it", "nothing to read; check that it is the right file")
+    title = sane_title([parsed.title]) or stem
+    return Document(
+        uri=uri,
+        title=title,
+        media_type=media_type,
+        sha256=sha256,
+        text=text,
+        sentences=sentences,
+        notes=(*notes, *parsed.notes, *dropped),
+    )

@@ -1,0 +1,129 @@
+"""Plain text: paragraphs by blank lines, hard wraps undone, items and headings recognised where that is clear."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+from .base import Block, Kind, Line, Parsed
+from .clean import one_line
+
+_BULLET = re.compile(r"\s*(?:[-*•–‣▪◦+]|\(?(?:[a-zA-Z]|[ivx]{1,5}|\d{1,2})\))\s+(?=\S)")
+_BULLET_MARK = re.compile(r"\s*[-*•‣▪◦+]\s+")
+_NUMBERED = re.compile(r"\s*\d{1,3}\.\s+(?=\S)")
+_CLAUSE = re.compile(r"\s*(?:§\s*)?\d{1,3}(?:\.\d{1,3})+\.?\s+(?=\S)")
+_RULE = re.compile(r"\s*([-=_*~#+.])(?:\s*\1){2,}\s*")
+_CHAPTER = re.compile(r"(?:chapter|section|part|article|book|appendix|schedule|annex|exhibit)\s+[\dIVXLCA-Z]+\b", re.I)
+_NUMBERED_HEADING = re.compile(r"(?:\d{1,2}(?:\.\d{1,2}){0,3}|[A-Z](?:\.\d{1,2}){1,3})\.?\s+[A-Z][^.!?;]{1,60}")
+_ENDS = re.compile(r"[.!?:;…。！？][\"'”’)\]»]*$")
+
+
+def ends_sentence(text: str) -> bool:
+    """Whether a line ends the way a sentence or a clause does."""
+    return bool(_ENDS.search(text.rstrip()))
+
+
+def starts_item(text: str) -> bool:
+    """Whether a line begins with a bullet or an enumerator in brackets."""
+    return bool(_BULLET.match(text))
+
+
+def starts_clause(text: str) -> bool:
+    """Whether a line begins with a numbered clause, as "4.2 Term"."""
+    return bool(_CLAUSE.match(text))
+
+
+def is_rule(text: str) -> bool:
+    """Whether a line is only a rule, as `-----` or `* * *`."""
+    return bool(_RULE.fullmatch(text))
+
+
+def heading_level(text: str) -> int:
+    """The level of a line that is a heading by its form alone ("CHAPTER I.", "2.1 Fees", "TERMS"), else 0."""
+    text = text.strip()
+    words = text.split()
+    if not words or len(text) > 80 or len(words) > 10 or text[-1] in ",;:":
+        return 0
+    if _CHAPTER.match(text) and (len(words) <= 3 or not ends_sentence(text)):
+        return 1
+    if _NUMBERED_HEADING.fullmatch(text) and sum(w[:1].isalpha() for w in words[1:]) == len(words) - 1:
+        return 1 + words[0].rstrip(".").count(".")
+    letters = [c for c in text if c.isalpha()]
+    if len(letters) >= 4 and not ends_sentence(text) and all(c.isupper() for c in letters) and words[0][0].isalnum():
+        return 1
+    return 0
+
+
+def parse(source: str) -> Parsed:
+    """Blocks of a plain text."""
+    units = _units(source)
+    parsed = Parsed()
+    for index, (lines, level) in enumerate(units):
+        if level == 0 and len(lines) == 1 and index + 1 < len(units) and _is_title_like(lines[0].text):
+            following = units[index + 1]
+            alone = lines[0].number + 1 < following[0][0].number
+            if alone and following[1] == 0 and sum(len(line.text) for line in following[0]) >= 80:
+                level = 1
+        kind: Kind = "paragraph"
+        if level:
+            kind = "heading"
+            # A chapter's name is not the document's: the file's name says more.
+            if index == 0 and not _CHAPTER.match(lines[0].text.strip()):
+                parsed.title = one_line(lines[0].text)
+        elif _BULLET.match(lines[0].text) or _NUMBERED.match(lines[0].text):
+            kind = "item"
+            lines[0] = Line(lines[0].number, _BULLET_MARK.sub("", lines[0].text, count=1))
+        parsed.blocks.append(Block(kind, tuple(lines), level))
+    return parsed
+
+
+def _is_title_like(text: str) -> bool:
+    text = text.strip()
+    return len(text) <= 80 and len(text.split()) <= 10 and text[0].isupper() and text[-1] not in ".!?:;,\"'”’)"
+
+
+def _units(source: str) -> list[tuple[list[Line], int]]:
+    """Groups of lines that belong together, each with its heading level (0 for none)."""
+    units: list[tuple[list[Line], int]] = []
+    paragraph: list[Line] = []
+    for number, text in enumerate([*source.split("\n"), ""], start=1):
+        if text.strip() and not is_rule(text):
+            paragraph.append(Line(number, text))
+            continue
+        underlined = len(paragraph) > 0 and bool(text.strip()) and text.strip()[0] in "=-~*"
+        if underlined and abs(len(text.strip()) - len(paragraph[-1].text.strip())) <= 3:
+            title = paragraph.pop()
+            units.extend((unit, _level(unit)) for unit in unwrap(paragraph))
+            units.append(([title], 1 if text.strip()[0] == "=" else 2))
+        else:
+            units.extend((unit, _level(unit)) for unit in unwrap(paragraph))
+        paragraph = []
+    return units
+
+
+def _level(unit: list[Line]) -> int:
+    return heading_level(unit[0].text) if len(unit) == 1 else 0
+
+
+def unwrap(lines: list[Line]) -> list[list[Line]]:
+    """One paragraph's lines in groups: wrapped lines stay together, lines broken on purpose part.
+
+    A break is on purpose before a bullet or clause, and where the next line's first word would have fitted on the
+    line (taking the longest line as the width) and the next line does not go on in lower case.
+    """
+    if not lines:
+        return []
+    width = max(len(line.text.rstrip()) for line in lines)
+    numbered = bool(_NUMBERED.match(lines[0].text))
+    groups = [[lines[0]]]
+    for before, line in pairwise(lines):
+        text = line.text.strip()
+        room = width - len(before.text.rstrip()) - 1
+        fits = len(text.split(None, 1)[0]) <= room and not text[0].islower()
+        new_item = starts_item(line.text) or (numbered and bool(_NUMBERED.match(line.text)))
+        new_clause = starts_clause(line.text) and (fits or ends_sentence(before.text))
+        if new_item or new_clause or fits or heading_level(before.text):
+            groups.append([line])
+        else:
+            groups[-1].append(line)
+    return groups

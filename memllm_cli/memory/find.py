@@ -1,0 +1,224 @@
+"""Finding facts for a partial triple: names exactly first, then by similarity within thresholds (paper, section 3).
+
+A query knows one entity and a relation. Candidates for both are pairs of a thing and a cosine distance; a pair
+counts when the mean of its two distances is below the third threshold. If any pair is exact, only exact pairs
+count. A person's facts come first. Names that differ in a digit, an ordinal, a roman numeral or a negation never
+match by similarity.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from memllm_cli.errors import EncoderMismatch
+from memllm_cli.memory.fold import Fact
+from memllm_cli.memory.index import EntityIndex
+from memllm_cli.memory.names import may_match, normal
+from memllm_cli.memory.relations import Relation
+from memllm_cli.memory.snapshot import Snapshot, rank
+from memllm_cli.memory.store import Memory
+from memllm_cli.memory.writer import insert
+from memllm_cli.types import Query
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from memllm_cli.embed.base import Embedder
+
+EXACT = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Cosine distances: of an entity, of a relation, of their mean. Chosen by hand for all-MiniLM-L6-v2."""
+
+    entity: float = 0.30
+    relation: float = 0.45
+    pair: float = 0.30
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A fact that answers a query. `value` is the side asked for, `side` says which (`subject`, `object`)."""
+
+    fact: Fact
+    value: str
+    side: str
+    distance: float
+
+    @property
+    def exact(self) -> bool:
+        """Whether both names were found as written."""
+        return self.distance < EXACT
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Answers of a query, best first. `too_many` when the query was too broad and nothing is returned."""
+
+    query: Query
+    hits: tuple[Hit, ...]
+    too_many: bool = False
+
+
+class Finder:
+    """Looks partial triples up in a memory. The encoder is made by `encoder` when a name is not found exactly."""
+
+    def __init__(
+        self,
+        memory: Memory,
+        encoder: Callable[[], Embedder] | None = None,
+        thresholds: Thresholds | None = None,
+        most: int = 30,
+    ) -> None:
+        self.memory = memory
+        self.thresholds = thresholds or Thresholds()
+        self.most = most
+        self._make = encoder
+        self._encoder: Embedder | None = None
+        self._index: EntityIndex | None = None
+        self._phrases: tuple[int, list[tuple[str, Relation, bool]], NDArray[np.float32]] | None = None
+
+    def encoder(self) -> Embedder | None:
+        """The encoder, made at first use; None when there is none."""
+        if self._encoder is None and self._make is not None:
+            self._encoder = self._make()
+        return self._encoder
+
+    def find(self, query: Query) -> Found:
+        """Facts that answer the query. Only what reads may see: no proposals, nothing retracted."""
+        snapshot = self.memory.snapshot
+        relations = self.relations(query.relation)
+        known = query.subject if query.subject is not None else query.object
+        assert known is not None
+        side = "subject" if query.subject is not None else "object"
+        best: dict[tuple[int, int, int], Hit] = {}
+        for relation, flipped, relation_distance in relations:
+            at = _other(side) if flipped else side
+            for entity, entity_distance in self.entities(known, relation, at):
+                distance = (relation_distance + entity_distance) / 2
+                if distance > self.thresholds.pair:
+                    continue
+                facts = (
+                    snapshot.values(relation.id, subject=entity)
+                    if at == "subject"
+                    else snapshot.values(relation.id, object=entity)
+                )
+                for fact in facts:
+                    if fact.key not in best or best[fact.key].distance > distance:
+                        texts = snapshot.texts(fact)
+                        value = texts[2] if at == "subject" else texts[0]
+                        best[fact.key] = Hit(fact, value, _other(at), distance)
+        hits = list(best.values())
+        if any(h.exact for h in hits):
+            hits = [h for h in hits if h.exact]
+        hits.sort(key=lambda h: (not h.fact.person, h.distance, [-x for x in map(int, rank(h.fact))]))
+        if len(hits) > self.most:
+            return Found(query, (), too_many=True)
+        return Found(query, tuple(hits))
+
+    def relations(self, phrase: str) -> list[tuple[Relation, bool, float]]:
+        """Relations a phrase can mean, with whether from the object's side, nearest first. Exact scan."""
+        snapshot = self.memory.snapshot
+        if (exact := snapshot.relations.find(phrase)) is not None:
+            return [(*exact, 0.0)]
+        encoder = self.encoder()
+        if encoder is None:
+            return []
+        phrases, vectors = self._relation_vectors(snapshot, encoder)
+        distances = 1.0 - vectors @ encoder.embed([phrase])[0]
+        nearest: dict[tuple[int, bool], float] = {}
+        for i in np.flatnonzero(distances <= self.thresholds.relation):
+            _, relation, flipped = phrases[i]
+            key = (relation.id, flipped)
+            nearest[key] = min(nearest.get(key, 2.0), float(distances[i]))
+        ordered = sorted(nearest.items(), key=lambda item: item[1])[:25]
+        return [(snapshot.relations.by_id[i], flipped, max(EXACT, d)) for (i, flipped), d in ordered]
+
+    def entities(self, name: str, relation: Relation, side: str) -> list[tuple[int, float]]:
+        """Entities a name can mean on a side of a relation, with their cosine distance, nearest first."""
+        snapshot = self.memory.snapshot
+        if exact := snapshot.known(name, relation, side):
+            return [(i, 0.0) for i in exact]
+        return self.similar(name)
+
+    def similar(self, name: str) -> list[tuple[int, float]]:
+        """Entities whose names are near by vector, may be the same name, and share characters."""
+        encoder = self.encoder()
+        if encoder is None or not normal(name):
+            return []
+        index = self.index()
+        snapshot = self.memory.snapshot
+        out = []
+        for entity, distance in index.within(encoder.embed([name])[0], self.thresholds.entity):
+            entity = snapshot.fold.canonical(entity)
+            if any(may_match(name, surface) for surface in snapshot.surfaces[entity]):
+                out.append((entity, max(EXACT, distance)))
+        return out
+
+    def _relation_vectors(
+        self, snapshot: Snapshot, encoder: Embedder
+    ) -> tuple[list[tuple[str, Relation, bool]], NDArray[np.float32]]:
+        if self._phrases is None or self._phrases[0] != len(snapshot.relations):
+            phrases = snapshot.relations.phrases()
+            self._phrases = (len(snapshot.relations), phrases, encoder.embed([p for p, _, _ in phrases]))
+        return self._phrases[1], self._phrases[2]
+
+    def index(self) -> EntityIndex:
+        """The entity index, brought up to date: new names are encoded and their vectors stored first."""
+        encoder = self.encoder()
+        assert encoder is not None
+        snapshot = self.memory.snapshot
+        last = max(snapshot.entities, default=0)
+        if self._index is not None and self._index.last >= last:
+            return self._index
+        with self.memory.database.open() as connection:
+            row = connection.execute("SELECT value FROM meta WHERE key = 'encoder'").fetchone()
+            if row is not None and row[0] != encoder.identity:
+                raise EncoderMismatch(
+                    f"'{self.memory.name}' was encoded with {row[0]}, not with {encoder.identity}.",
+                    f"Use that encoder, or encode again: memllm reindex --encoder {encoder.identity}",
+                )
+            done = {r[0] for r in connection.execute("SELECT entity FROM vectors").fetchall()}
+            missing = [e for e in snapshot.entities.values() if e.id not in done]
+            if missing:
+                vectors = encoder.embed([e.name for e in missing])
+                connection.execute("BEGIN")
+                if row is None:
+                    connection.execute("INSERT INTO meta VALUES ('encoder', ?)", [encoder.identity])
+                insert(connection, "vectors", [(e.id, v.tolist()) for e, v in zip(missing, vectors, strict=True)])
+                connection.execute("COMMIT")
+            if self._index is None:
+                self._index = EntityIndex(
+                    self.memory.database.folder, snapshot.id, encoder.identity, encoder.dimensions
+                )
+                self._index.restore(last, len(done) + len(missing))
+            rows: Sequence[tuple[int, list[float]]] = connection.execute(
+                "SELECT entity, vector FROM vectors WHERE entity > ? ORDER BY entity", [self._index.last]
+            ).fetchall()
+            if rows:
+                self._index.add([r[0] for r in rows], np.array([r[1] for r in rows], dtype=np.float32))
+                self._index.save()
+        return self._index
+
+    def reindex(self, encode: bool = False) -> int:
+        """Rebuild the index from the stored vectors, or with `encode` from the names; returns how many names."""
+        if encode:
+            with self.memory.database.open() as connection:
+                connection.execute("BEGIN")
+                connection.execute("DELETE FROM vectors")
+                connection.execute("DELETE FROM meta WHERE key = 'encoder'")
+                connection.execute("COMMIT")
+        self._index = None
+        for name in ("entities.hnsw", "entities.json"):
+            (self.memory.database.folder / name).unlink(missing_ok=True)
+        return self.index().count
+
+
+def _other(side: str) -> str:
+    return "object" if side == "subject" else "subject"
