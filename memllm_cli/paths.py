@@ -53,6 +53,8 @@ class Home:
                 f"'{name}' cannot be the name of a knowledge base.",
                 "Use letters, digits, '.', '_' and '-'; for instance --kb contracts",
             )
+        if name == "demo":
+            raise UsageError("'demo' is the folder of the demo's documents.", "Choose another name: --kb my-demo")
         return self.kb / name
 
     def shipped(self, relative: str) -> Path:

@@ -23,3 +23,37 @@ def is_hidden(attributes: Mapping[str, object]) -> bool:
         return True
     style = attributes.get("style")
     return bool(style) and bool(_HIDING.search(_CSS_NOISE.sub("", str(style)).lower()))
+
+
+_UNREAD = re.compile(r"<!--|<(script|style)(?=[\s/>])", re.I)
+_UNREAD_ENDS = {name: re.compile(rf"</{name}(?=[\s/>])[^>]*>", re.I) for name in ("script", "style")}
+
+
+def tame(source: str) -> tuple[str, bool]:
+    """HTML without comments, scripts and styles (their line ends stay), and whether one was never closed.
+
+    What is not closed hides the rest of the page. The standard library's parser needs quadratic time for
+    comments and tags that are never closed: here they go before it sees them, in linear time.
+    """
+    kept: list[str] = []
+    at = 0
+    unclosed = False
+    while match := _UNREAD.search(source, at):
+        kept.append(source[at : match.start()])
+        if name := match.group(1):
+            closing = _UNREAD_ENDS[name.lower()].search(source, match.end())
+            end = closing.end() if closing else -1
+        else:
+            # "<!-->" is a comment, too.
+            end = source.find("-->", match.start() + 2)
+            end = end + 3 if end >= 0 else -1
+        if end < 0:
+            unclosed = True
+            at = len(source)
+            break
+        kept.append("\n" * source.count("\n", match.start(), end))
+        at = end
+    kept.append(source[at:])
+    result = "".join(kept)
+    last = result.rfind(">") + 1
+    return result[:last] + result[last:].replace("<", "&lt;"), unclosed

@@ -11,7 +11,7 @@ from memllm_cli.errors import DocumentError
 
 from .base import Gatherer, Kind, Parsed, words
 from .clean import one_line
-from .hidden import DROPPED, is_hidden
+from .hidden import DROPPED, is_hidden, tame
 
 if TYPE_CHECKING:
     from bs4.element import PageElement, Tag
@@ -21,9 +21,24 @@ _BLOCKS = words(
     "figcaption figure form h1 h2 h3 h4 h5 h6 hgroup hr label li legend menu ol pre summary table caption tbody thead "
     "tfoot tr td th ul title option"
 )
-_IN_ROW = ("p", "div", "table", "ul", "ol", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "blockquote", "section")
+_IN_ROW = (
+    "p",
+    "div",
+    "table",
+    "ul",
+    "ol",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "pre",
+    "blockquote",
+    "section",
+)
 _CODE = re.compile(r"(?:^|[\s_-])(?:highlight|code|codehilite|sourceCode|language-\w+)(?:$|[\s_-])")
-MAX_TAGS = 1_000_000
+MAX_TAGS = 500_000
 MAX_DEPTH = 5_000
 
 
@@ -34,6 +49,7 @@ def parse(source: str) -> Parsed:
 
     if source.count("<") > MAX_TAGS:
         raise DocumentError(f"the page has more than {MAX_TAGS:,} tags", "split it, or save it as text")
+    source, unclosed = tame(source)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -42,6 +58,8 @@ def parse(source: str) -> Parsed:
         raise DocumentError("the HTML is too broken to be read", "open it in a browser and save it as text") from None
     walk = _Walk()
     walk.run(soup)
+    if unclosed:
+        walk.parsed.notes.append("a comment or script that is never closed hides the end of the page")
     return walk.parsed
 
 

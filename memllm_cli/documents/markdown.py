@@ -10,7 +10,7 @@ from memllm_cli.errors import DocumentError
 
 from .base import Gatherer, Kind, Parsed
 from .clean import one_line
-from .hidden import DROPPED, VOID, is_hidden
+from .hidden import DROPPED, VOID, is_hidden, tame
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
@@ -59,7 +59,10 @@ class _RawHtml(HTMLParser):
     def take(self, fragment: str) -> str:
         """Feed one fragment; its visible text."""
         self.visible = []
-        self.feed(fragment)
+        self.feed(tame(fragment)[0])
+        # Nothing unfinished is carried into the next fragment: markdown has ended the tag or comment there.
+        self.rawdata = ""
+        self.clear_cdata_mode()
         return "".join(self.visible)
 
 

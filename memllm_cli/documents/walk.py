@@ -13,7 +13,16 @@ from .base import DEFAULT_LIMITS, MB, MEDIA_TYPES, Found, Limits, Skipped
 from .clean import one_line
 
 _JUNK = frozenset(
-    ("node_modules", "__pycache__", "site-packages", "__MACOSX", "venv", "env.bak", "Thumbs.db", "desktop.ini")
+    (
+        "node_modules",
+        "__pycache__",
+        "site-packages",
+        "__MACOSX",
+        "venv",
+        "env.bak",
+        "Thumbs.db",
+        "desktop.ini",
+    )
 )
 UNKNOWN_KIND = "not a kind of file memllm reads"
 

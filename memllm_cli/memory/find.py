@@ -8,6 +8,10 @@ match by similarity.
 
 from __future__ import annotations
 
+import hashlib
+import os
+import zipfile
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,13 +22,14 @@ from memllm_cli.memory.fold import Fact
 from memllm_cli.memory.index import EntityIndex
 from memllm_cli.memory.names import may_match, normal
 from memllm_cli.memory.relations import Relation
-from memllm_cli.memory.snapshot import Snapshot, rank
+from memllm_cli.memory.snapshot import rank
 from memllm_cli.memory.store import Memory
 from memllm_cli.memory.writer import insert
 from memllm_cli.types import Query
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -130,7 +135,7 @@ class Finder:
         encoder = self.encoder()
         if encoder is None:
             return []
-        phrases, vectors = self._relation_vectors(snapshot, encoder)
+        phrases, vectors = self.relation_vectors()
         distances = 1.0 - vectors @ encoder.embed([phrase])[0]
         nearest: dict[tuple[int, bool], float] = {}
         for i in np.flatnonzero(distances <= self.thresholds.relation):
@@ -161,12 +166,28 @@ class Finder:
                 out.append((entity, max(EXACT, distance)))
         return out
 
-    def _relation_vectors(
-        self, snapshot: Snapshot, encoder: Embedder
-    ) -> tuple[list[tuple[str, Relation, bool]], NDArray[np.float32]]:
+    def relation_vectors(self) -> tuple[list[tuple[str, Relation, bool]], NDArray[np.float32]]:
+        """Every phrase of every relation with its unit vector (phrases, dimensions); needs an encoder.
+
+        Kept in `relations.npz` beside the database, a cache that is made anew when phrases or encoder changed.
+        """
+        encoder = self.encoder()
+        assert encoder is not None
+        snapshot = self.memory.snapshot
         if self._phrases is None or self._phrases[0] != len(snapshot.relations):
             phrases = snapshot.relations.phrases()
-            self._phrases = (len(snapshot.relations), phrases, encoder.embed([p for p, _, _ in phrases]))
+            texts = [p for p, _, _ in phrases]
+            stamp = hashlib.sha256("\n".join([encoder.identity, *texts]).encode()).hexdigest()
+            path = self.memory.database.folder / "relations.npz"
+            vectors = _cached(path, stamp, (len(texts), encoder.dimensions))
+            if vectors is None:
+                vectors = encoder.embed(texts)
+                with suppress(OSError):  # only a cache
+                    fresh = path.with_suffix(f".{os.getpid()}.npz")
+                    np.savez(fresh, stamp=np.array(stamp), vectors=vectors)
+                    fresh.chmod(0o600)
+                    fresh.replace(path)
+            self._phrases = (len(snapshot.relations), phrases, vectors)
         return self._phrases[1], self._phrases[2]
 
     def index(self) -> EntityIndex:
@@ -222,3 +243,13 @@ class Finder:
 
 def _other(side: str) -> str:
     return "object" if side == "subject" else "subject"
+
+
+def _cached(path: Path, stamp: str, shape: tuple[int, int]) -> NDArray[np.float32] | None:
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            if str(stored["stamp"]) != stamp or stored["vectors"].shape != shape:
+                return None
+            return np.asarray(stored["vectors"], dtype=np.float32)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None

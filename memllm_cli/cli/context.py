@@ -1,0 +1,84 @@
+"""What every command needs, made when it is first asked for: home, settings, memory, models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from memllm_cli.config import Setting, setting
+from memllm_cli.paths import Home, find_home, lay_out
+from memllm_cli.terminal import Output, safe
+
+if TYPE_CHECKING:
+    from memllm_cli.embed.base import Embedder
+    from memllm_cli.engine.base import Engine
+    from memllm_cli.memory.find import Finder
+    from memllm_cli.memory.store import Memory
+    from memllm_cli.runtime.models import Catalog, Entry
+
+
+@dataclass(slots=True)
+class Context:
+    """Options given before the command, and what follows from them. Nothing heavy is imported until used."""
+
+    output: Output = field(default_factory=Output)
+    home_option: Path | None = None
+    kb_option: str | None = None
+    model_option: str | None = None
+    encoder_option: str | None = None
+    _home: Home | None = None
+
+    @property
+    def home(self) -> Home:
+        """The home that applies."""
+        if self._home is None:
+            self._home = find_home(self.home_option)
+        return self._home
+
+    def setting(self, name: str) -> Setting:
+        """A setting with its origin; `kb`, `model`, `encoder` can be given as options."""
+        option = {"kb": self.kb_option, "model": self.model_option, "encoder": self.encoder_option}.get(name)
+        return setting(self.home, name, option)
+
+    def memory(self, create: bool = False) -> Memory:
+        """The knowledge base in use; with `create` it is made if it is not there yet, else NotFound is raised."""
+        from memllm_cli.memory.store import Memory
+
+        memory = Memory(self.home.knowledge_base(self.setting("kb").value))
+        if create:
+            if not memory.database.exists():
+                lay_out(self.home)
+            if memory.create(self.home.shipped("kb/relations.csv")):
+                self.output.note(f"new knowledge base '{safe(memory.name)}' in {safe(str(memory.database.folder))}")
+        else:
+            memory.require()
+        return memory
+
+    def catalog(self) -> Catalog:
+        """The models of the home."""
+        from memllm_cli.runtime.models import Catalog
+
+        return Catalog(self.home)
+
+    def encoder(self) -> Embedder:
+        """The encoder in use: what the knowledge base recorded outranks everything but the option."""
+        name = self.setting("encoder").value
+        if self.encoder_option is None:
+            recorded = self.memory().snapshot.encoder
+            name = recorded or name
+        return self.catalog().open_encoder(name, lambda text: self.output.note(safe(text)))
+
+    def finder(self, memory: Memory) -> Finder:
+        """Finds facts in a memory; the encoder is loaded only when a name is not found exactly."""
+        from memllm_cli.memory.find import Finder
+
+        return Finder(memory, self.encoder)
+
+    def engine(self, sequences: int = 1, context: int = 2048) -> tuple[Engine, Entry | None]:
+        """The language model in use."""
+        name = self.setting("model").value
+        catalog = self.catalog()
+        return catalog.open_engine(
+            name, lambda text: self.output.note(safe(text)), context=context, sequences=sequences
+        )

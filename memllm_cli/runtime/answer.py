@@ -1,0 +1,225 @@
+"""The read loop: a question in, a stream of events out.
+
+A read is decoded under a constraint: the candidates come from `link.py` with a prior, the model's probabilities
+decide among them, and where one token is possible it is fed without being asked for. Grounded answers state the
+value as the memory has it; free answers are generated with the results in the context.
+"""
+
+from __future__ import annotations
+
+import codecs
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from memllm_cli.engine.base import Engine, sample
+from memllm_cli.memory.find import Finder
+from memllm_cli.protocol import (
+    CLOSE,
+    ITEM,
+    CallDecoder,
+    ChoiceConstraint,
+    TextSegment,
+    as_field,
+    render_open_read,
+)
+from memllm_cli.runtime.events import Done, Event, ReadCall, ReadResult, Source, Text
+from memllm_cli.runtime.link import Candidate, Linker
+from memllm_cli.runtime.prompts import Message, read_messages, turns
+from memllm_cli.types import Query
+
+GROUNDED_BELOW = 1_000_000_000
+"""Models with fewer parameters answer grounded by default."""
+NOTHING = "Memory has nothing on this."
+
+
+@dataclass(slots=True)
+class Options:
+    """How to answer. `style`: `grounded` or `free`."""
+
+    style: str = "grounded"
+    temperature: float = 0.3
+    most_tokens: int = 256
+    seed: int = 0
+
+
+@dataclass(slots=True)
+class Conversation:
+    """Questions and answers so far, oldest first, without calls."""
+
+    messages: list[Message] = field(default_factory=list)
+
+    def questions(self) -> list[str]:
+        """Earlier questions, newest first."""
+        return [m.text for m in reversed(self.messages) if m.role == "user"]
+
+    def drop_last(self) -> str | None:
+        """Take the last question and its answer back; returns the question."""
+        while self.messages:
+            if (message := self.messages.pop()).role == "user":
+                return message.text
+        return None
+
+
+class Answerer:
+    """Answers questions from one memory with one model. `engine` None answers grounded without a model."""
+
+    def __init__(self, engine: Engine, finder: Finder, options: Options | None = None) -> None:
+        self.engine = engine
+        self.finder = finder
+        self.linker = Linker(finder)
+        self.options = options or Options()
+        self._choices: dict[str, list[int]] = {}
+
+    def ask(self, question: str, conversation: Conversation | None = None) -> Iterator[Event]:
+        """Answer one question; the last event is `Done`. Adds the turn to the conversation when it is complete."""
+        conversation = conversation if conversation is not None else Conversation()
+        clock = _Clock()
+        candidates = self.linker.candidates(question, conversation.questions())
+        answer = ""
+        reads = 0
+        context: list[int] = []
+        result: ReadResult | None = None
+        if candidates or self.options.style == "free":
+            context = self._prompt(conversation, question)
+        if candidates:
+            query, context = self._choose(context, candidates, clock)
+            yield ReadCall(query)
+            reads = 1
+            result = self._read(query)
+            yield result
+        pieces: Iterator[Text]
+        if self.options.style == "grounded":
+            pieces = self._grounded(result)
+        else:
+            pieces = self._free(context, result, clock)
+        for piece in pieces:
+            clock.start()
+            answer += piece.text
+            yield piece
+        conversation.messages += [Message("user", question), Message("assistant", answer.strip())]
+        yield Done(answer.strip(), reads, clock.evaluated, clock.generated, clock.total(), clock.first or clock.total())
+
+    def _prompt(self, conversation: Conversation, question: str) -> list[int]:
+        history = conversation.messages[-12:]
+        room = self.engine.context - self.options.most_tokens - 128
+        while True:
+            ids = turns(self.engine, read_messages(history, question))
+            if len(ids) <= room or not history:
+                return ids[:1] + ids[-(room - 1) :] if len(ids) > room else ids
+            history = history[2:]
+
+    def _choose(self, context: list[int], candidates: Sequence[Candidate], clock: _Clock) -> tuple[Query, list[int]]:
+        """Decode one of the candidate reads; returns it and the context with the opened call."""
+        calls: dict[str, Candidate] = {}
+        for candidate in candidates:
+            calls.setdefault(render_open_read((candidate.query,)), candidate)
+        texts = list(calls)
+        tokens = [self._tokens(t) for t in texts]
+        constraint = ChoiceConstraint(self._tokens, texts)
+        prior = np.array([calls[t].score for t in texts])
+        alive = list(range(len(texts)))
+        chosen: list[int] = []
+        evaluated = False
+        while not constraint.done:
+            allowed = constraint.allowed()
+            token = allowed[0]
+            if len(allowed) > 1:
+                clock.evaluated += self.engine.load(0, [*context, *chosen])
+                evaluated = True
+                likely = self.engine.pick(0, allowed)
+                mass = [
+                    float(np.logaddexp.reduce([prior[i] for i in alive if tokens[i][len(chosen)] == t]))
+                    for t in allowed
+                ]
+                token = allowed[int(np.argmax(likely + np.array(mass)))]
+            alive = [i for i in alive if tokens[i][len(chosen)] == token]
+            constraint.advance(token)
+            chosen.append(token)
+        del evaluated
+        assert constraint.choice is not None
+        return calls[texts[constraint.choice]].query, [*context, *chosen]
+
+    def _tokens(self, text: str) -> list[int]:
+        if text not in self._choices:
+            if len(self._choices) > 4096:
+                self._choices.clear()
+            self._choices[text] = self.engine.tokenize(text)
+        return self._choices[text]
+
+    def _read(self, query: Query) -> ReadResult:
+        found = self.finder.find(query)
+        evidence = self.finder.memory.evidence([h.fact for h in found.hits])
+        snapshot = self.finder.memory.snapshot
+        sources = tuple(Source(h, snapshot.texts(h.fact), tuple(evidence[h.fact.key])) for h in found.hits)
+        return ReadResult(query, sources, found.too_many)
+
+    def _grounded(self, result: ReadResult | None) -> Iterator[Text]:
+        if result is None or not result.sources:
+            yield Text("That asks for too much at once; be more specific." if result and result.too_many else NOTHING)
+            return
+        first = best(result)
+        yield Text(join([s.hit.value for s in first]), backed=True)
+
+    def _free(self, context: list[int], result: ReadResult | None, clock: _Clock) -> Iterator[Text]:
+        if result is not None and result.sources:
+            values = ITEM.join(v for s in result.sources if (v := as_field(s.hit.value)))
+            context = [*context, *self.engine.tokenize(f"{values}{CLOSE}")]
+        elif result is not None:  # an empty read leaves no trace in the context
+            opened = self.engine.tokenize(render_open_read((result.query,)))
+            context = context[: len(context) - len(opened)]
+        context = context[-(self.engine.context - self.options.most_tokens - 1) :]
+        clock.evaluated += self.engine.load(0, context)
+        generator = np.random.default_rng(self.options.seed)
+        decoder = CallDecoder()
+        utf8 = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        begun = False
+        for _ in range(self.options.most_tokens):
+            token = sample(self.engine.logits(0), self.options.temperature, generator=generator)
+            if token in self.engine.stops:
+                break
+            clock.generated += 1
+            for segment in decoder.feed(utf8.decode(self.engine.piece(token))):
+                if isinstance(segment, TextSegment):  # a call the model makes up here is dropped
+                    text = segment.text if begun else segment.text.lstrip()
+                    begun = begun or bool(text)
+                    if text:
+                        yield Text(text)
+            self.engine.feed({0: [token]})
+        for segment in decoder.flush():
+            if isinstance(segment, TextSegment):
+                yield Text(segment.text)
+
+
+def best(result: ReadResult) -> list[Source]:
+    """The sources a grounded answer states: all of a side that takes many values, else the first one."""
+    if not result.sources:
+        return []
+    top = result.sources[0]
+    if top.hit.fact.person:
+        own = [s for s in result.sources if s.hit.fact.person]
+        return own
+    return [s for s in result.sources if s.hit.distance <= top.hit.distance]
+
+
+def join(values: Sequence[str]) -> str:
+    """`A`, `A and B`, `A, B and C`; each value once."""
+    values = list(dict.fromkeys(values))
+    return values[0] if len(values) == 1 else f"{', '.join(values[:-1])} and {values[-1]}"
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self._began = time.perf_counter()
+        self.first = 0.0
+        self.evaluated = 0
+        self.generated = 0
+
+    def start(self) -> None:
+        if not self.first:
+            self.first = self.total()
+
+    def total(self) -> float:
+        return time.perf_counter() - self._began

@@ -1,0 +1,77 @@
+"""What happens while the program answers or ingests, as values. Screens, `--json` and servers are renderers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from memllm_cli.memory.find import Hit
+from memllm_cli.memory.store import Evidence
+from memllm_cli.types import Query
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A piece of the answer. `backed` is True when it is a value or a sentence out of the memory."""
+
+    text: str
+    backed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReadCall:
+    """A read opens: what is asked of the memory."""
+
+    query: Query
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One fact that a read returned, with where it is stated."""
+
+    hit: Hit
+    triple: tuple[str, str, str]
+    evidence: tuple[Evidence, ...]
+
+    @property
+    def origin(self) -> str:
+        """Who or what states it, for people."""
+        if self.hit.fact.person:
+            return "stated by you"
+        return self.evidence[0].place if self.evidence else "imported, without a document"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadResult:
+    """What the memory answered, best first; empty when it has nothing."""
+
+    query: Query
+    sources: tuple[Source, ...]
+    too_many: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A document was read and its facts are stored."""
+
+    path: str
+    title: str
+    facts: int
+    proposals: int
+    operation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The answer is complete. `evaluated` counts prompt tokens that were not in the kept context."""
+
+    answer: str
+    reads: int
+    evaluated: int
+    generated: int
+    seconds: float
+    first: float
+    """Seconds until the first piece of the answer."""
+    interrupted: bool = False
+
+
+Event = Text | ReadCall | ReadResult | Write | Done

