@@ -1,7 +1,7 @@
 """The child process that opens a PDF: `python -m memllm_cli.documents.pdf_worker PATH SECONDS MEMORY OUTPUT`.
 
-MEMORY and OUTPUT are in bytes. Prints one JSON object: `{"title": …, "largest": …, "pages": ["text", …], "bad": [page numbers]}` or
-`{"error": code, "detail": …}`.
+MEMORY and OUTPUT are in bytes. Prints one JSON object: `{"title": …, "largest": …, "pages": ["text", …],
+"bad": [page numbers]}` or `{"error": code, "detail": …}`.
 A PDF can make its reader loop or eat memory, so both are limited here and nothing else runs in this process.
 """
 

@@ -37,10 +37,11 @@ _STARTERS = words(
 )
 
 _CLOSERS = "\"'”’»)\\]}›"
+# A run of stops is tried once, from its first, and never given back: hostile runs stay linear.
 _STOP = re.compile(
-    rf"(?P<latin>[.!?…]+(?:[{_CLOSERS}]+|\[\d{{1,3}}\])*)(?=\s|$)"
-    r"|(?P<wide>[。！？｡]+[」』”’）】]*)"
-    rf"|(?P<other>[।॥۔؟]+[{_CLOSERS}]*)(?=\s|$)"
+    rf"(?P<latin>(?<![.!?…])[.!?…]++(?:[{_CLOSERS}]|\[\d{{1,3}}\])*+)(?=\s|$)"
+    r"|(?P<wide>[。！？｡]++[」』”’）】]*+)"
+    rf"|(?P<other>(?<![।॥۔؟])[।॥۔؟]++[{_CLOSERS}]*+)(?=\s|$)"
 )
 _NEXT_WORD = re.compile(r"\s+[\"'“‘«(\[{‹¿¡*_–—-]*\s?(\w[\w'’]*)(\.?)")
 _CLOSER_NEXT = re.compile(rf"\s+[{_CLOSERS}](?<![\"'])")

@@ -122,7 +122,7 @@ class Finder:
         hits = list(best.values())
         if any(h.exact for h in hits):
             hits = [h for h in hits if h.exact]
-        hits.sort(key=lambda h: (not h.fact.person, h.distance, [-x for x in map(int, rank(h.fact))]))
+        hits.sort(key=lambda h: (not h.fact.person, h.distance, tuple(-int(x) for x in rank(h.fact))))
         if len(hits) > self.most:
             return Found(query, (), too_many=True)
         return Found(query, tuple(hits))

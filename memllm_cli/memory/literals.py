@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal, InvalidOperation
 
@@ -42,7 +43,7 @@ def normalise(text: str, kind: str) -> str:
     Dates become ISO 8601 (`2026-03-01`, `2026-03`, `2026`), money `4200 EUR`, durations `3M`, numbers `4200 m2`;
     what cannot be read as its kind is compared as a name.
     """
-    reader = {"number": _number, "money": _money, "date": _date, "duration": _duration}.get(kind)
+    reader = _reader(kind)
     value = reader(text) if reader else None
     return value if value is not None else normal(text)
 
@@ -126,3 +127,13 @@ def _duration(text: str) -> str | None:
     amount = match[1] if match[1].isdigit() else _WORDS.get(match[1])
     unit = _UNITS.get(match[2])
     return f"{amount}{unit}" if amount and unit else None
+
+
+def fits(text: str, kind: str) -> bool:
+    """Whether a text can be read as a value of its kind; names and free text always can."""
+    reader = _reader(kind)
+    return reader is None or reader(text) is not None
+
+
+def _reader(kind: str) -> Callable[[str], str | None] | None:
+    return {"number": _number, "money": _money, "date": _date, "duration": _duration}.get(kind)

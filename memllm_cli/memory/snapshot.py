@@ -118,9 +118,9 @@ class Snapshot:
         return self.name(subject), self.relations.by_id[relation].name, written
 
 
-def rank(fact: Fact) -> tuple[bool, int]:
-    """A person's facts first, then the newest source."""
-    return fact.person, fact.newest.id
+def rank(fact: Fact) -> tuple[bool, bool, int]:
+    """A person's facts first, then what a table states before what a model wrote, then the newest source."""
+    return fact.person, fact.probability is None, fact.newest.id
 
 
 def _space(kind: str) -> str:

@@ -205,7 +205,7 @@ class Memory:
 
     # -- documents ------------------------------------------------------------------------------------------
 
-    def holds(self, document: Document, format: str, model: str) -> bool:
+    def holds(self, document: Document) -> bool:
         """Whether exactly these bytes were read from this place already and still count."""
         snapshot = self.snapshot
         newest = max(

@@ -85,7 +85,8 @@ class WriteConstraint:
     Subjects and objects are runs of up to `max_words` words of the sentence, or one of `extra_names` (`user`, the
     document's title); relations are those of `relations`. Names and relations that cannot stand in a call are left
     out. No triple is written twice, nor one of `written`, nor one that relates a name to itself; all of this
-    regardless of case. `offset` is where the sentence begins in its document: spans count from there.
+    regardless of case. `usable` says which spans may be names. `offset` is where the sentence begins in its
+    document: spans count from there.
 
     Raises ImpossibleError when `allow_empty` is false and there is no triple to write, and ValueError when the
     tokenizer gives the marks no tokens, or tokens that cannot be told apart.
@@ -101,6 +102,7 @@ class WriteConstraint:
         written: Iterable[Triple] = (),
         allow_empty: bool = True,
         max_words: int = 8,
+        usable: Callable[[str], bool] | None = None,
     ) -> None:
         cache: dict[str, Tokens] = {}
 
@@ -116,7 +118,7 @@ class WriteConstraint:
         self._ender = distinct([(self._item, "item"), (self._close, "close")]).root
         self._allow_empty = allow_empty
         self._names, self._relations = _Names(), _Names()
-        self._read_names(tokens, runs(sentence, offset, max_words), extra_names)
+        self._read_names(tokens, runs(sentence, offset, max_words), extra_names, usable)
         for relation in relations:
             if is_field(relation):
                 self._relations.trie.add(tokens(relation), relation)
@@ -139,7 +141,13 @@ class WriteConstraint:
         self._mark: Node | None = self._opener  # while within a mark
         self._done = False
 
-    def _read_names(self, tokens: Callable[[str], Tokens], found: Iterable[list[Step]], extra: Sequence[str]) -> None:
+    def _read_names(
+        self,
+        tokens: Callable[[str], Tokens],
+        found: Iterable[list[Step]],
+        extra: Sequence[str],
+        usable: Callable[[str], bool] | None,
+    ) -> None:
         trie = self._names.trie
         for steps in found:
             node = trie.root
@@ -148,7 +156,9 @@ class WriteConstraint:
                 if not piece:
                     break
                 node = trie.extend(node, piece)
-                if step.surface is not None and trie.mark(node, step.surface):
+                if step.surface is None or (usable is not None and not usable(step.surface)):
+                    continue
+                if trie.mark(node, step.surface):
                     self._names.spans[step.surface] = step.span
         for name in extra:
             if is_field(name):

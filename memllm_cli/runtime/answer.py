@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from memllm_cli.engine.base import Engine, sample
-from memllm_cli.memory.find import Finder
+from memllm_cli.memory.find import Finder, Hit
+from memllm_cli.memory.snapshot import Snapshot
 from memllm_cli.protocol import (
     CLOSE,
     ITEM,
@@ -122,13 +123,11 @@ class Answerer:
         prior = np.array([calls[t].score for t in texts])
         alive = list(range(len(texts)))
         chosen: list[int] = []
-        evaluated = False
         while not constraint.done:
             allowed = constraint.allowed()
             token = allowed[0]
             if len(allowed) > 1:
                 clock.evaluated += self.engine.load(0, [*context, *chosen])
-                evaluated = True
                 likely = self.engine.pick(0, allowed)
                 mass = [
                     float(np.logaddexp.reduce([prior[i] for i in alive if tokens[i][len(chosen)] == t]))
@@ -138,7 +137,6 @@ class Answerer:
             alive = [i for i in alive if tokens[i][len(chosen)] == token]
             constraint.advance(token)
             chosen.append(token)
-        del evaluated
         assert constraint.choice is not None
         return calls[texts[constraint.choice]].query, [*context, *chosen]
 
@@ -153,7 +151,9 @@ class Answerer:
         found = self.finder.find(query)
         evidence = self.finder.memory.evidence([h.fact for h in found.hits])
         snapshot = self.finder.memory.snapshot
-        sources = tuple(Source(h, snapshot.texts(h.fact), tuple(evidence[h.fact.key])) for h in found.hits)
+        sources = tuple(
+            Source(h, snapshot.texts(h.fact), tuple(evidence[h.fact.key]), _many(snapshot, h)) for h in found.hits
+        )
         return ReadResult(query, sources, found.too_many)
 
     def _grounded(self, result: ReadResult | None) -> Iterator[Text]:
@@ -194,20 +194,30 @@ class Answerer:
 
 
 def best(result: ReadResult) -> list[Source]:
-    """The sources a grounded answer states: all of a side that takes many values, else the first one."""
+    """The sources a grounded answer states, one a value.
+
+    All values of a side that takes many; of a side that takes one, the first: a person's, else a table's, else
+    the newest. What a person stated leaves out what documents state beside it.
+    """
     if not result.sources:
         return []
     top = result.sources[0]
-    if top.hit.fact.person:
-        own = [s for s in result.sources if s.hit.fact.person]
-        return own
-    return [s for s in result.sources if s.hit.distance <= top.hit.distance]
+    if not top.many:
+        return [top]
+    kept = [s for s in result.sources if s.hit.fact.person == top.hit.fact.person]
+    near = [s for s in kept if s.hit.fact.key[1] == top.hit.fact.key[1] and s.hit.distance <= top.hit.distance]
+    return list({s.hit.value: s for s in reversed(near)}.values())[::-1]
 
 
 def join(values: Sequence[str]) -> str:
     """`A`, `A and B`, `A, B and C`; each value once."""
     values = list(dict.fromkeys(values))
     return values[0] if len(values) == 1 else f"{', '.join(values[:-1])} and {values[-1]}"
+
+
+def _many(snapshot: Snapshot, hit: Hit) -> bool:
+    relation = snapshot.relations.by_id[hit.fact.key[1]]
+    return not (relation.one_object if hit.side == "object" else relation.one_subject)
 
 
 class _Clock:

@@ -1,4 +1,4 @@
-"""What happens while the program answers or ingests, as values. Screens, `--json` and servers are renderers."""
+"""What happens while the program answers, as values. Screens, `--json` and servers are renderers."""
 
 from __future__ import annotations
 
@@ -31,6 +31,8 @@ class Source:
     hit: Hit
     triple: tuple[str, str, str]
     evidence: tuple[Evidence, ...]
+    many: bool = True
+    """Whether the side asked for takes many values; if not, several values contradict each other."""
 
     @property
     def origin(self) -> str:
@@ -50,17 +52,6 @@ class ReadResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Write:
-    """A document was read and its facts are stored."""
-
-    path: str
-    title: str
-    facts: int
-    proposals: int
-    operation: int
-
-
-@dataclass(frozen=True, slots=True)
 class Done:
     """The answer is complete. `evaluated` counts prompt tokens that were not in the kept context."""
 
@@ -74,4 +65,4 @@ class Done:
     interrupted: bool = False
 
 
-Event = Text | ReadCall | ReadResult | Write | Done
+Event = Text | ReadCall | ReadResult | Done

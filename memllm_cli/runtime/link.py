@@ -5,7 +5,6 @@ Gives candidates with a prior; which one is asked is decided by the model under 
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,15 +16,11 @@ from memllm_cli.memory.literals import ENTITY
 from memllm_cli.memory.names import normal
 from memllm_cli.memory.snapshot import Snapshot
 from memllm_cli.protocol import is_field
+from memllm_cli.runtime.phrases import STOP, Phrases
 from memllm_cli.types import Query
 
 LONGEST = 10  # words in a name
 SHARPNESS = 14.0  # nats of prior for a cosine of 1: how much the words of the question weigh against the model
-_STOP = frozenset(
-    "a an the of in on at to for by from with under is are was were be been do does did has have had what which who "
-    "whom whose when where how why that this it its their his her and or please tell me you i my about there any "
-    "many much".split()
-)
 _HINTS = {  # question words that say what kind of thing is asked for
     "when": ("date",),
     "where": ("entity",),
@@ -53,20 +48,6 @@ class Mention:
     entities: tuple[int, ...]
 
 
-def words(text: str) -> list[str]:
-    """Words with inner punctuation; possessive endings are cut off."""
-    return [re.sub(r"['’]s$", "", w.strip(".,;:!?\"'“”‘’()[]")) for w in text.split()]
-
-
-def stem(word: str) -> str:
-    """A crude stem, enough to match `borders` with `border` and `created` with `creates`."""
-    word = word.casefold()
-    for ending in ("ies", "ing", "ed", "es", "s", "e"):
-        if word.endswith(ending) and len(word) - len(ending) >= 3:
-            return word[: -len(ending)]
-    return word
-
-
 def mentions(snapshot: Snapshot, question: str, names: dict[str, tuple[int, ...]]) -> list[Mention]:
     """Names in the question that the memory knows exactly, longest first, not overlapping."""
     tokens = question.split()
@@ -79,7 +60,7 @@ def mentions(snapshot: Snapshot, question: str, names: dict[str, tuple[int, ...]
             raw = " ".join(tokens[start : start + length])
             for surface in dict.fromkeys((raw, _bare(raw))):
                 entities = names.get(normal(surface))
-                if entities and not (length == 1 and normal(surface) in _STOP):
+                if entities and not (length == 1 and normal(surface) in STOP):
                     found.append(Mention(start, start + length, surface.strip(".,;:!?\"'"), entities))
                     taken |= set(range(start, start + length))
                     break
@@ -99,6 +80,7 @@ class Linker:
         self.finder = finder
         self._built_for: tuple[int, int] = (-1, -1)
         self._names: dict[str, tuple[int, ...]] = {}
+        self._phrases: tuple[int, Phrases] | None = None
 
     def names(self, snapshot: Snapshot) -> dict[str, tuple[int, ...]]:
         """Normal form of every name that has a visible fact, with the entities it can mean."""
@@ -151,8 +133,8 @@ class Linker:
         out: list[Mention] = []
         for run in runs:
             surface = _bare(run[0])
-            if len(surface) < 4 or normal(surface) in _STOP or surface.split()[0].casefold() in _STOP:
-                surface = " ".join(w for i, w in enumerate(surface.split()) if i or w.casefold() not in _STOP)
+            if len(surface) < 4 or normal(surface) in STOP or surface.split()[0].casefold() in STOP:
+                surface = " ".join(w for i, w in enumerate(surface.split()) if i or w.casefold() not in STOP)
             if len(surface) < 4:
                 continue
             near = self.finder.similar(surface)
@@ -197,45 +179,23 @@ class Linker:
     def _relation_scores(self, snapshot: Snapshot, asked: str) -> dict[tuple[int, str], tuple[float, float]]:
         """For each relation and known side: how well the words of the question fit (0 to 1), and a bonus."""
         plain = asked.replace("\x00", " ")
-        tokens = [stem(w) for w in words(plain) if w and w.casefold() not in _STOP]
-        present = set(tokens)
-        first = next((w.casefold() for w in words(asked) if w), "")
+        if self._phrases is None or self._phrases[0] != len(snapshot.relations):
+            self._phrases = (len(snapshot.relations), Phrases(snapshot.relations))
+        lexical = self._phrases[1].scores(plain)
+        first = next(iter(asked.split()), "").casefold()
         wanted = _HINTS.get(first)
-        idf = self._idf(snapshot)
-        total = sum(idf.get(t, 6.0) for t in present) or 1.0
-        out: dict[tuple[int, str], tuple[float, float]] = {}
-        lexical: dict[tuple[int, str], float] = {}
-        for relation in snapshot.relations.by_id.values():
-            for phrase, flipped in relation.phrases():
-                stems = {stem(w) for w in phrase.split() if w not in _STOP} or {stem(phrase)}
-                common = sum(idf.get(s, 6.0) for s in stems & present)
-                weight = sum(idf.get(s, 6.0) for s in stems)
-                score = 2 * common / (weight + total) if common else 0.0
-                if f" {normal(phrase)} " in f" {normal(plain)} ":
-                    score = max(score, 0.55 + 0.45 * min(1.0, weight / total))
-                sides = ("object",) if flipped and normal(phrase) != normal(relation.name) else ("subject",)
-                for side in sides:
-                    lexical[(relation.id, side)] = max(lexical.get((relation.id, side), 0.0), score)
         vectors = self._semantic(snapshot, plain) if max(lexical.values(), default=0) < 0.75 else {}
+        out: dict[tuple[int, str], tuple[float, float]] = {}
         for relation in snapshot.relations.by_id.values():
             both = max(lexical.get((relation.id, s), 0.0) for s in ("subject", "object"))
             for side in ("subject", "object"):
                 own = lexical.get((relation.id, side), 0.0)
-                near = vectors.get((relation.id, side), 0.0)
-                score = max(own, 0.92 * both, near)
+                score = max(own, 0.92 * both, vectors.get((relation.id, side), 0.0))
                 bonus = 0.0
                 if wanted and side == "subject":
                     bonus = 0.06 if relation.object_type in wanted else -0.06
                 out[(relation.id, side)] = (min(1.0, score), bonus)
         return out
-
-    def _idf(self, snapshot: Snapshot) -> dict[str, float]:
-        counts: dict[str, int] = {}
-        for relation in snapshot.relations.by_id.values():
-            for s in {stem(w) for phrase, _ in relation.phrases() for w in phrase.split()}:
-                counts[s] = counts.get(s, 0) + 1
-        total = len(snapshot.relations)
-        return {s: math.log(1 + total / c) for s, c in counts.items()}
 
     def _semantic(self, snapshot: Snapshot, plain: str) -> dict[tuple[int, str], float]:
         encoder = self.finder.encoder()

@@ -43,9 +43,9 @@ def turns(engine: Engine, messages: Sequence[Message], answer: bool = True) -> l
     """Token ids of a conversation in the engine's chat format; with `answer` the assistant's turn is left open."""
     messages = list(messages)
     if engine.template in ("gemma", "mistral") and messages and messages[0].role == "system":
-        system = messages.pop(0).text
+        system, *messages = messages
         if messages and messages[0].role == "user":
-            messages[0] = Message("user", f"{system}\n\n{messages[0].text}")
+            messages[0] = Message("user", f"{system.text}\n\n{messages[0].text}")
     ids = list(engine.bos())
     for message in messages:
         ids += _turn(engine, message, closed=True)
@@ -119,10 +119,10 @@ def write_focus(engine: Engine, sentence: str) -> list[int]:
 
 _READ_SYSTEM = "You have a memory of facts. Ask it with a read, then answer in one short sentence from what it returns."
 _READ_EXAMPLES: tuple[tuple[str, Query, str, str], ...] = (
-    ("Where was Mira Olsen born?", Query("Mira Olsen", "place of birth", None), "Tromby", "Mira Olsen was born in Tromby."),
-    ("Which country is Tromby the capital of?", Query(None, "capital", "Tromby"), "Norland", "Tromby is the capital of Norland."),
-    ("Who rents under the Mill Lease?", Query("Mill Lease", "tenant", None), "Acorn Ltd", "The tenant under the Mill Lease is Acorn Ltd."),
-)  # fmt: skip
+    ("Where was Mira Olsen born?", Query("Mira Olsen", "place of birth", None), "Tromby", "In Tromby."),
+    ("Which country is Tromby the capital of?", Query(None, "capital", "Tromby"), "Norland", "Of Norland."),
+    ("Who rents under the Mill Lease?", Query("Mill Lease", "tenant", None), "Acorn Ltd", "Acorn Ltd does."),
+)
 
 
 def read_messages(history: Sequence[Message], question: str) -> list[Message]:

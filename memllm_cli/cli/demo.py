@@ -1,0 +1,85 @@
+"""`memllm demo`: the program's own commands, run one after the other on the demo's documents, each shown first."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from memllm_cli.cli.context import Context
+from memllm_cli.errors import MemllmError, NotFound
+from memllm_cli.terminal import safe
+
+KB = "tour"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("demo")(demo)
+
+
+def _steps(folder: Path) -> list[tuple[str, list[str]]]:
+    questions = ["What is the capital of Freedonia?", "Which country is Sylvania City the capital of?"]
+    return [
+        ("The model reads five documents; what it is unsure of becomes a proposal.", ["ingest", str(folder)]),
+        (
+            "The default model has no write adapter yet and misses much. What the documents state is also in a table "
+            "in plain sight, which is imported:",
+            ["import", str(folder / "facts.csv")],
+        ),
+        ("Answers come from memory, with the read and its source.", ["ask", questions[0]]),
+        ("", ["ask", questions[1]]),
+        ("", ["ask", "What is the monthly rent under the Harbour Lease?"]),
+        ("A correction, with what it replaces:", ["fact", "set", "Rufus Town >> capital of >> Freedonia"]),
+        ("The same questions again:", ["ask", questions[0]]),
+        ("", ["ask", questions[1]]),
+        ("Everything can be taken back:", ["undo"]),
+        ("", ["ask", questions[0]]),
+    ]
+
+
+def demo(
+    context: typer.Context,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the knowledge base of an earlier demo.")] = False,
+) -> None:
+    """Show the program on its own documents: ingest, ask, correct, ask again, undo.
+
+    Uses a knowledge base of its own, 'tour', made anew each time.
+
+    Example: memllm demo
+    """
+    from memllm_cli.cli.main import build
+
+    state: Context = context.obj
+    folder = state.home.shipped("kb/demo/facts.csv").parent
+    if not folder.is_dir():
+        raise NotFound("The demo's documents are missing.", "Run: memllm init")
+    if not keep:
+        _clear(state.home.knowledge_base(KB))
+    command = typer.main.get_command(build())
+    common = ["--kb", KB, "--home", str(state.home.root)]
+    failures = 0
+    for text, arguments in _steps(folder):
+        if text:
+            state.output.err.print(f"\n[bold]{safe(text)}[/bold]")
+        shown = [a.replace(f"{folder}", "kb/demo") for a in arguments]
+        state.output.err.print(f"[cyan]$ memllm --kb {KB} {safe(shlex.join(shown))}[/cyan]")
+        sys.stderr.flush()
+        try:
+            command.main(args=[*common, *arguments], prog_name="memllm", standalone_mode=False)
+        except MemllmError as error:
+            state.output.error(error)
+            failures += 1
+        sys.stdout.flush()
+    state.output.err.print(f"\n[bold]Now you:[/bold] memllm --kb {KB} chat")
+    if failures:
+        raise MemllmError(f"{failures} steps of the demo failed.", "The messages are above.")
+
+
+def _clear(folder: Path) -> None:
+    """Delete the tour's own files, and nothing else that may lie there."""
+    for name in ("facts.duckdb", "facts.duckdb.wal", "entities.hnsw", "entities.json", "relations.npz"):
+        (folder / name).unlink(missing_ok=True)

@@ -1,0 +1,466 @@
+"""`memllm fact`: stating, asking, removing and listing facts by hand. Needs no language model."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from memllm_cli.cli.context import Context
+from memllm_cli.errors import NotFound, UsageError
+from memllm_cli.terminal import clean, safe
+
+if TYPE_CHECKING:
+    from memllm_cli.memory.fold import Fact
+    from memllm_cli.memory.snapshot import Snapshot
+    from memllm_cli.memory.store import Change, Evidence, Memory
+    from memllm_cli.types import Triple
+
+LISTED = 100
+"""Facts shown on a terminal unless `--limit` says otherwise."""
+
+Statement = Annotated[str, typer.Argument(help='"subject >> relation >> object"; - reads one a line from stdin.')]
+Pattern = Annotated[str, typer.Argument(help='"subject >> relation >> object"; an empty field stands for any.')]
+From = Annotated[str | None, typer.Option("--from", help="Day, month or year it holds from.")]
+To = Annotated[str | None, typer.Option("--to", help="Day, month or year it holds to.")]
+Note = Annotated[str, typer.Option(help="Why, for the log.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change; keep nothing.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group `fact`."""
+    group = typer.Typer(no_args_is_help=True, help="State, ask, remove and list facts by hand.", rich_markup_mode=None)
+    group.callback()(_named)
+    for name, function in (
+        ("set", set_),
+        ("add", add),
+        ("get", get),
+        ("rm", rm),
+        ("list", list_),
+        ("accept", accept),
+        ("why", why),
+    ):
+        group.command(name)(function)
+    app.add_typer(group, name="fact")
+
+
+def _named(context: typer.Context) -> None:
+    """State, ask, remove and list facts by hand.
+
+    Example: memllm fact get "Freedonia >> capital >>"
+    """
+    context.obj.output.command = f"fact {context.invoked_subcommand}"
+
+
+# -- stating ------------------------------------------------------------------------------------------------------
+
+
+def set_(
+    context: typer.Context,
+    statement: Statement,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace the other values too.")] = False,
+    add: Annotated[bool, typer.Option("--add", help="Keep the other values.")] = False,
+    valid_from: From = None,
+    valid_to: To = None,
+    note: Note = "",
+    dry_run: DryRun = False,
+) -> None:
+    """State a fact; what it contradicts is retracted, as the relation's cardinalities say.
+
+    Example: memllm fact set "Rufus Town >> capital of >> Freedonia"
+    """
+    if replace and add:
+        raise UsageError("--replace and --add exclude each other.", "Give one of them.")
+    _state(
+        context.obj, statement, "replace" if replace else "add" if add else "auto", valid_from, valid_to, note, dry_run
+    )
+
+
+def add(
+    context: typer.Context,
+    statement: Statement,
+    valid_from: From = None,
+    valid_to: To = None,
+    note: Note = "",
+    dry_run: DryRun = False,
+) -> None:
+    """State a fact and retract nothing.
+
+    Example: memllm fact add "Freedonia >> official language >> Freedonian"
+    """
+    _state(context.obj, statement, "add", valid_from, valid_to, note, dry_run)
+
+
+def _state(
+    state: Context, statement: str, mode: str, valid_from: str | None, valid_to: str | None, note: str, dry_run: bool
+) -> None:
+    from contextlib import ExitStack
+
+    triples = _statements(statement)
+    begin, end = day(valid_from, "--from"), day(valid_to, "--to")
+    if begin and end and begin[: len(end)] > end[: len(begin)]:
+        raise UsageError(f"--from {begin} is after --to {end}.", "Exchange them.")
+    with ExitStack() as stack:
+        memory = opened(state, dry_run, stack)
+        for triple in triples:  # an unknown relation stops everything before anything is stored
+            memory.snapshot.relations.get(triple.relation)
+        changes = [memory.set(t, mode, begin, end, note, dry_run) for t in triples]
+    state.output.data({"changes": [change_data(c) for c in changes], "dry_run": dry_run})
+    for change in changes:
+        show_change(state, change, dry_run)
+
+
+def _statements(text: str) -> list[Triple]:
+    from memllm_cli.protocol.grammar import parse_statement
+
+    if text != "-":
+        return [parse_statement(text)]
+    triples = []
+    for number, line in enumerate(sys.stdin, 1):
+        if line.strip():
+            try:
+                triples.append(parse_statement(line.strip()))
+            except UsageError as error:
+                raise UsageError(f"Line {number}: {error.message}. Nothing was stored.", error.hint) from error
+    if not triples:
+        raise UsageError("There is no statement on standard input.", "Write one a line: subject >> relation >> object")
+    return triples
+
+
+def opened(state: Context, dry_run: bool, stack: Any) -> Memory:
+    """The memory to write to, made if need be; a dry run makes none: it tries on one in a temporary folder."""
+    if not dry_run:
+        return state.memory(create=True)
+    from memllm_cli.memory.store import Memory
+
+    memory = Memory(state.home.knowledge_base(state.setting("kb").value))
+    if memory.database.exists():
+        return memory
+    import tempfile
+    from pathlib import Path
+
+    memory = Memory(Path(stack.enter_context(tempfile.TemporaryDirectory())) / "kb")
+    memory.create(state.home.shipped("kb/relations.csv"))
+    return memory
+
+
+def day(text: str | None, option: str) -> str | None:
+    """A date as typed, in ISO form (day, month or year). Raises UsageError."""
+    if text is None:
+        return None
+    import re
+
+    from memllm_cli.memory.literals import normalise
+
+    value = normalise(text, "date")
+    if not re.fullmatch(r"\d{4}(-\d\d(-\d\d)?)?", value):
+        raise UsageError(f"{option} '{text}' is not a date.", "Write it as 2026-01-31, 2026-01 or 2026.")
+    return value
+
+
+def show_change(state: Context, change: Change, dry_run: bool = False) -> None:
+    """Before and after lines, the operation, and how to take it back."""
+    output = state.output
+    for sign, colour, facts in (("-", "red", change.before), ("+", "green", change.after)):
+        for texts in facts:
+            output.line(f"[{colour}]{sign} {safe(' >> '.join(texts))}[/{colour}]")
+    if not change.before and not change.after:
+        output.line("no change")
+    if dry_run:
+        output.note("dry run: nothing was stored")
+    else:
+        output.note(f"operation {change.operation}; undo with: memllm undo {change.operation}")
+
+
+def change_data(change: Change) -> dict[str, Any]:
+    """A change for `--json`."""
+    return {
+        "operation": change.operation,
+        "before": [list(t) for t in change.before],
+        "after": [list(t) for t in change.after],
+    }
+
+
+# -- asking -------------------------------------------------------------------------------------------------------
+
+
+def get(
+    context: typer.Context,
+    question: Annotated[str, typer.Argument(help='"X >> relation >>" or ">> relation >> Y".')],
+) -> None:
+    """Answer a question from memory: the values, best first, one a line.
+
+    Example: memllm fact get "Freedonia >> capital >>"
+    """
+    from memllm_cli.protocol.grammar import parse_question
+
+    state: Context = context.obj
+    query = parse_question(question)
+    memory = state.memory()
+    found = state.finder(memory).find(query)
+    if found.too_many:
+        raise UsageError(
+            "That has too many answers.", f'Name the other side too, or list them: memllm fact list "{question}"'
+        )
+    if not found.hits:
+        memory.snapshot.relations.get(query.relation)
+        known = query.subject or query.object
+        raise NotFound(
+            f"Nothing is known about '{known}' under '{query.relation}'.",
+            f'What is known: memllm fact list "{known} >> >>"',
+        )
+    people = state.output.json or sys.stdout.isatty()
+    evidence = memory.evidence([h.fact for h in found.hits]) if people else {}
+    rows = []
+    for hit in found.hits:
+        places = evidence.get(hit.fact.key, [])
+        texts = memory.snapshot.texts(hit.fact)
+        rows.append(
+            fact_data(memory.snapshot, hit.fact, places) | {"value": hit.value, "distance": round(hit.distance, 4)}
+        )
+        if state.output.json:
+            continue
+        if people:
+            asked = "" if hit.exact else f"  [dim]({safe(' >> '.join(texts))})[/dim]"
+            state.output.line(f"{safe(hit.value)}{asked}  [dim]{safe(origin(memory.snapshot, hit.fact, places))}[/dim]")
+        else:
+            sys.stdout.write(clean(hit.value) + "\n")
+    state.output.data(rows)
+
+
+def origin(snapshot: Snapshot, fact: Fact, places: Sequence[Evidence]) -> str:
+    """Who says so, for people: a place in a document, or a person or table and when."""
+    newest = fact.newest
+    operation = snapshot.operations[newest.operation]
+    if not fact.person and places:
+        return places[0].place
+    who = "you" if fact.person else operation.source or f"{operation.kind} {operation.note}".strip()
+    return f"{who}, {local(operation.at)}"
+
+
+def local(at: str) -> str:
+    """A stored time, short and in local time."""
+    from datetime import datetime
+
+    try:
+        return datetime.fromisoformat(at).astimezone().strftime("%Y-%m-%d %H:%M")
+    except ValueError:
+        return at
+
+
+def stated_by(snapshot: Snapshot, fact: Fact) -> str:
+    """`person`, `document` or `import`: who supports the fact, the strongest of them."""
+    if fact.person:
+        return "person"
+    return "document" if any(a.source is not None for a in fact.supports) else "import"
+
+
+def fact_data(snapshot: Snapshot, fact: Fact, places: Sequence[Evidence]) -> dict[str, Any]:
+    """A fact for `--json`."""
+    subject, relation, object_ = snapshot.texts(fact)
+    newest = fact.newest
+    return {
+        "subject": subject,
+        "relation": relation,
+        "object": object_,
+        "status": "proposed" if fact.proposed else "fact",
+        "stated_by": stated_by(snapshot, fact),
+        "probability": fact.probability,
+        "valid_from": newest.valid_from,
+        "valid_to": newest.valid_to,
+        "operation": newest.operation,
+        "evidence": [
+            {"source": e.uri, "title": e.title, "line": e.line, "page": e.page, "sentence": e.sentence} for e in places
+        ],
+    }
+
+
+def matching(snapshot: Snapshot, pattern: str, proposed: bool = False, part: bool = False) -> list[Fact]:
+    """Facts (or proposals) that a pattern means; with `part`, names need only contain what was typed.
+
+    Raises UsageError for a malformed pattern and NotFound for a relation that does not exist.
+    """
+    from memllm_cli.memory.literals import ENTITY, KINDS
+    from memllm_cli.memory.names import normal
+    from memllm_cli.protocol.grammar import parse_pattern
+
+    subject, relation, object_ = parse_pattern(pattern) if pattern else ("", "", "")
+    wanted = None
+    if relation:
+        wanted, flipped = snapshot.relations.get(relation)
+        if flipped:
+            subject, object_ = object_, subject
+
+    def ids(name: str, kinds: tuple[str, ...]) -> set[int] | None:
+        if not name:
+            return None
+        found = {i for kind in kinds for i in snapshot.named(name, kind)}
+        if not found and part:
+            form = normal(name)
+            found = {
+                snapshot.fold.canonical(i)
+                for i, names in snapshot.surfaces.items()
+                if any(form in normal(n) for n in names)
+            }
+        return found
+
+    subjects = ids(subject, (ENTITY,))
+    objects = ids(object_, KINDS)
+    return [
+        f
+        for f in snapshot.facts(proposed)
+        if (wanted is None or f.key[1] == wanted.id)
+        and (subjects is None or f.key[0] in subjects)
+        and (objects is None or f.key[2] in objects)
+    ]
+
+
+def why(context: typer.Context, statement: Pattern) -> None:
+    """Show what supports a fact: sentences, people, tables, with the operation of each.
+
+    Example: memllm fact why "Freedonia >> capital >> Sylvania City"
+    """
+    state: Context = context.obj
+    memory = state.memory()
+    snapshot = memory.snapshot
+    facts = [f for proposed in (False, True) for f in matching(snapshot, statement, proposed)]
+    if not facts:
+        raise NotFound(f"No fact is '{statement}'.", "See: memllm fact list")
+    evidence = memory.evidence(facts)
+    out = []
+    for fact in facts:
+        mark = "  [dim](proposed)[/dim]" if fact.proposed else ""
+        state.output.line(f"[bold]{safe(' >> '.join(snapshot.texts(fact)))}[/bold]{mark}")
+        for e in evidence[fact.key]:
+            state.output.line(f"  {safe(e.place)}: {safe(e.sentence)}")
+        supports = []
+        for a in sorted(fact.supports, key=lambda a: -a.id):
+            operation = snapshot.operations[a.operation]
+            sure = "" if a.probability is None else f", probability {a.probability:.2f}"
+            span = f", from {a.valid_from or '…'} to {a.valid_to or '…'}" if a.valid_from or a.valid_to else ""
+            who = "you" if a.person else operation.actor
+            note = f": {operation.note}" if operation.note else ""
+            state.output.line(
+                f"  [dim]{safe(f'operation {a.operation}, {local(operation.at)}, {operation.kind} by {who}{note}{sure}{span}')}[/dim]"
+            )
+            supports.append(
+                {
+                    "operation": a.operation,
+                    "kind": operation.kind,
+                    "time": operation.at,
+                    "actor": operation.actor,
+                    "note": operation.note,
+                    "model": operation.model,
+                    "probability": a.probability,
+                }
+            )
+        out.append(fact_data(snapshot, fact, evidence[fact.key]) | {"supports": supports})
+    state.output.data(out)
+
+
+def list_(
+    context: typer.Context,
+    pattern: Annotated[str, typer.Argument(help='"subject >> relation >> object", fields may be empty.')] = "",
+    proposed: Annotated[bool, typer.Option("--proposed", help="Proposals instead of facts.")] = False,
+    source: Annotated[str, typer.Option(help="Only what a document with this in its path or title states.")] = "",
+    limit: Annotated[int | None, typer.Option(min=0, help="At most so many; 0 for all.")] = None,
+) -> None:
+    """List facts, or the proposals that wait to be accepted.
+
+    Example: memllm fact list "Harbour Lease >> >>"
+    """
+    state: Context = context.obj
+    memory = state.memory()
+    snapshot = memory.snapshot
+    facts = matching(snapshot, pattern, proposed, part=True)
+    if source:
+        places = memory.evidence(facts)
+        text = source.casefold()
+        facts = [
+            f
+            for f in facts
+            if any(text in e.uri.casefold() or text in e.title.casefold() for e in places[f.key])
+            or any(text in (a.source or "").casefold() for a in f.supports)
+        ]
+    total = len(facts)
+    if limit is None:
+        limit = LISTED if sys.stdout.isatty() and not state.output.json else 0
+    if limit:
+        facts = facts[:limit]
+    evidence = memory.evidence(facts)
+    rows = [
+        [
+            *snapshot.texts(f),
+            "" if f.probability is None else f"{f.probability:.2f}",
+            origin(snapshot, f, evidence[f.key]),
+        ]
+        for f in facts
+    ]
+    state.output.table(("subject", "relation", "object", "probability", "source"), rows)
+    state.output.data([fact_data(snapshot, f, evidence[f.key]) for f in facts])
+    if not total:
+        state.output.note("nothing matches")
+    elif total > len(facts):
+        state.output.note(f"{total - len(facts)} more; --limit 0 shows all")
+
+
+# -- removing and accepting -----------------------------------------------------------------------------------------
+
+
+def rm(
+    context: typer.Context,
+    pattern: Pattern,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask when there are several.")] = False,
+    note: Note = "",
+    dry_run: DryRun = False,
+) -> None:
+    """Remove facts for good: documents read later do not bring them back. Undo does.
+
+    Example: memllm fact rm "Freedonia >> official language >>"
+    """
+    state: Context = context.obj
+    memory = state.memory()
+    snapshot = memory.snapshot
+    facts = [f for proposed in (False, True) for f in matching(snapshot, pattern, proposed)]
+    if not facts:
+        raise NotFound(f"No fact matches '{pattern}'.", "See: memllm fact list")
+    if len(facts) > 1 and not yes and not dry_run:
+        if not state.output.interactive:
+            raise UsageError(f"{len(facts)} facts match '{pattern}'.", "Look with --dry-run, then remove with --yes.")
+        for fact in facts[:20]:
+            state.output.note(f"- {safe(' >> '.join(snapshot.texts(fact)))}")
+        if not state.output.confirm(f"Remove these {len(facts)} facts?"):
+            state.output.note("nothing was removed")
+            return
+    change = memory.remove([f.key for f in facts], note, dry_run)
+    show_removed(state, snapshot, facts, change, dry_run)
+
+
+def show_removed(state: Context, snapshot: Snapshot, facts: Sequence[Fact], change: Change, dry_run: bool) -> None:
+    """Like `show_change`, with the proposals that went, which reads never saw."""
+    proposals = [snapshot.texts(f) for f in facts if f.proposed]
+    for texts in proposals:
+        state.output.line(f"[red]- {safe(' >> '.join(texts))}[/red]  [dim](proposed)[/dim]")
+    data = change_data(change) | {"proposals": [list(t) for t in proposals], "dry_run": dry_run}
+    state.output.data(data)
+    if change.before or change.after or not proposals:
+        show_change(state, change, dry_run)
+    elif not dry_run:
+        state.output.note(f"operation {change.operation}; undo with: memllm undo {change.operation}")
+
+
+def accept(context: typer.Context, pattern: Pattern, note: Note = "") -> None:
+    """Turn proposals into facts, as your own statement.
+
+    Example: memllm fact accept "Harbour Lease >> >>"
+    """
+    state: Context = context.obj
+    memory = state.memory()
+    facts = matching(memory.snapshot, pattern, proposed=True)
+    if not facts:
+        raise NotFound(f"No proposal matches '{pattern}'.", "See: memllm fact list --proposed")
+    change = memory.accept([f.key for f in facts], note)
+    state.output.data(change_data(change))
+    show_change(state, change)

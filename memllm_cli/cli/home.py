@@ -1,0 +1,105 @@
+"""`memllm init`, `paths` and `stats`: where things lie and how much there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from memllm_cli.cli.context import Context
+
+
+def register(app: typer.Typer) -> None:
+    """Add `init`, `paths` and `stats`."""
+    app.command("init")(init)
+    app.command("paths")(paths)
+    app.command("stats")(stats)
+
+
+def init(
+    context: typer.Context,
+    folder: Annotated[Path | None, typer.Argument(help="Folder to lay out; the home that applies without it.")] = None,
+) -> None:
+    """Lay out a home: folders for knowledge bases and models, the relations table, the model catalog.
+
+    Example: memllm init ~/memllm
+    """
+    from memllm_cli.errors import StorageError
+    from memllm_cli.paths import Home, lay_out
+
+    state: Context = context.obj
+    home = state.home if folder is None else Home(folder.expanduser().resolve(), "argument")
+    try:
+        made = lay_out(home)
+    except OSError as error:
+        raise StorageError(
+            f"{home.root} cannot be laid out: {error.strerror or error}.", "Choose another folder: memllm init FOLDER"
+        ) from error
+    state.output.table(("new file",), [(str(p),) for p in made])
+    state.output.data({"home": str(home.root), "new": [str(p) for p in made]})
+    state.output.note("the home is complete" if made else "nothing to do: the home is complete")
+
+
+def paths(context: typer.Context) -> None:
+    """Show where everything lies and where each setting comes from.
+
+    Example: memllm paths
+    """
+    from memllm_cli.config import DEFAULTS
+
+    state: Context = context.obj
+    home = state.home
+    settings = [state.setting(name) for name in DEFAULTS]
+    kb = next(s for s in settings if s.name == "kb")
+    rows = [
+        ("home", str(home.root), home.origin),
+        ("knowledge bases", str(home.kb), "home"),
+        ("knowledge base in use", str(home.knowledge_base(kb.value)), kb.origin),
+        ("models", str(home.models), "home"),
+        ("settings", str(home.settings), "home" if home.settings.exists() else "home (not there yet)"),
+        ("logs", str(home.logs), "home"),
+        ("relations table", str(home.shipped("kb/relations.csv")), "shipped"),
+        ("model catalog", str(home.shipped("models/catalog.toml")), "shipped"),
+    ]
+    state.output.table(
+        ("what", "value", "from"), [*rows, *((s.name, s.value or "(by the model)", s.origin) for s in settings)]
+    )
+    state.output.data(
+        {
+            "paths": [{"name": n, "path": p, "origin": o} for n, p, o in rows],
+            "settings": [{"name": s.name, "value": s.value, "origin": s.origin} for s in settings],
+        }
+    )
+
+
+def stats(context: typer.Context) -> None:
+    """Count what is in the knowledge base.
+
+    Example: memllm stats
+    """
+    from memllm_cli.cli.source import counted
+
+    state: Context = context.obj
+    memory = state.memory()
+    snapshot = memory.snapshot
+    facts = list(snapshot.facts())
+    entities = {i for f in snapshot.fold.facts.values() for i in (f.key[0], f.key[2])}
+    sizes = {p.name: p.stat().st_size for p in sorted(memory.database.folder.iterdir()) if p.is_file()}
+    data = {
+        "knowledge base": memory.name,
+        "facts": len(facts),
+        "stated by you": sum(f.person for f in facts),
+        "proposals": sum(1 for _ in snapshot.facts(proposed=True)),
+        "names and values": len(entities),
+        "relations used": len({f.key[1] for f in facts}),
+        "relations": len(snapshot.relations),
+        "documents": len(counted(snapshot)),
+        "operations": len(snapshot.operations),
+        "undone": len(snapshot.operations) - len(snapshot.counting),
+        "encoder": snapshot.encoder or "none yet",
+        "bytes": sum(sizes.values()),
+    }
+    files = [(f"file {n}", f"{s / 1e6:.2f} MB") for n, s in sizes.items() if s]
+    state.output.table(("what", "how many"), [*((k, str(v)) for k, v in data.items()), *files])
+    state.output.data({k.replace(" ", "_"): v for k, v in data.items()} | {"files": sizes})

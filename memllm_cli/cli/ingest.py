@@ -1,0 +1,181 @@
+"""`memllm ingest`: read documents into the memory."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from memllm_cli.cli.context import Context
+from memllm_cli.errors import PartlyDone
+from memllm_cli.terminal import clean, safe
+
+if TYPE_CHECKING:
+    from memllm_cli.memory.store import Memory
+    from memllm_cli.runtime.ingest import Planned
+    from memllm_cli.runtime.write import SentenceWriter
+
+SEQUENCES = 9
+"""Sentences decoded together, and one that holds the shared prefix."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("ingest")(ingest)
+
+
+def ingest(
+    context: typer.Context,
+    paths: Annotated[list[Path], typer.Argument(help="Files and folders: md, txt, rst, html, pdf.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count and estimate; store nothing.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Read unchanged documents too.")] = False,
+) -> None:
+    """Read documents and write the facts they state into memory, each with its sentence.
+
+    Each document is committed as one operation; what is committed stays when you press Ctrl-C, and the next run
+    skips it. Facts the model is unsure of are kept as proposals, which answers do not use.
+
+    Example: memllm ingest docs/ contract.pdf
+    """
+    state: Context = context.obj
+    output = state.output
+    began = time.perf_counter()
+    memory = state.memory(create=not dry_run) if not dry_run or _exists(state) else None
+    planned = _plan(state, memory, paths, again)
+    for path, reason in planned.failed:
+        output.note(f"[yellow]not read:[/yellow] {safe(path)}: {safe(reason)}")
+    for path, reason in planned.skipped:
+        output.note(f"skipped: {safe(path)}: {safe(reason)}")
+    if planned.unchanged:
+        output.note(f"{len(planned.unchanged)} unchanged, already in memory")
+    result: dict[str, Any] = {
+        "documents": [],
+        "unchanged": list(planned.unchanged),
+        "failed": [{"path": p, "reason": r} for p, r in planned.failed],
+        "skipped": [{"path": p, "reason": r} for p, r in planned.skipped],
+    }
+    if dry_run:
+        _estimate(state, planned, result)
+    elif planned.documents:
+        assert memory is not None
+        _write(state, memory, planned, result)
+    result["seconds"] = round(time.perf_counter() - began, 3)
+    output.data(result)
+    if planned.failed:
+        raise PartlyDone(
+            f"{len(planned.failed)} of {len(planned.failed) + len(planned.documents) + len(planned.unchanged)} "
+            "documents could not be read.",
+            "The reasons are above; everything else is done." if not output.json else "See data.failed.",
+        )
+
+
+def _exists(state: Context) -> bool:
+    return (state.home.knowledge_base(state.setting("kb").value) / "facts.duckdb").is_file()
+
+
+def _plan(state: Context, memory: Memory | None, paths: list[Path], again: bool) -> Planned:
+    from memllm_cli.runtime.ingest import Planned, plan
+
+    status = state.output.err.status("reading documents") if not state.output.quiet and not state.output.json else None
+    if status:
+        status.start()
+    try:
+        for step in plan(paths, memory, again):
+            if isinstance(step, Planned):
+                return step
+            if status:
+                status.update(f"reading {safe(Path(step).name)}")
+    finally:
+        if status:
+            status.stop()
+    raise AssertionError("a plan ends with what is planned")
+
+
+def _writer(state: Context, memory: Memory | None) -> SentenceWriter:
+    from memllm_cli.memory.relations import Relations, read_table
+    from memllm_cli.runtime.write import CONTEXT, Named, SentenceWriter
+
+    engine, _ = state.engine(sequences=SEQUENCES, context=CONTEXT)
+    if memory is not None:
+        relations = memory.snapshot.relations
+    else:
+        relations = Relations(read_table(state.home.shipped("kb/relations.csv")))
+    return SentenceWriter(engine, Named(relations))
+
+
+def _estimate(state: Context, planned: Planned, result: dict[str, Any]) -> None:
+    """Write from a few sentences without keeping anything, to know the speed on this machine."""
+    from memllm_cli.runtime.write import Task
+
+    if not planned.documents:
+        state.output.line("0 documents to read")
+        result.update(count=0, sentences=0, tokens=0, expected_seconds=0.0)
+        return
+    writer = _writer(state, None)
+    texts = [(d.sentence(i), d.title) for d in planned.documents for i in range(len(d.sentences))]
+    tokens = sum(len(writer.engine.tokenize(text)) for text, _ in texts)
+    step = max(1, len(texts) // 48)
+    sample = [Task(i, " ".join(text.split()), title) for i, (text, title) in enumerate(texts[::step])]
+    began = time.perf_counter()
+    for _ in writer.write(sample):
+        pass
+    seconds = (time.perf_counter() - began) / len(sample) * len(texts)
+    writer.engine.close()
+    result.update(count=len(planned.documents), sentences=len(texts), tokens=tokens, expected_seconds=round(seconds, 1))
+    state.output.line(
+        f"{len(planned.documents)} documents, {len(texts)} sentences, {tokens} tokens, about {_time(seconds)}"
+    )
+
+
+def _write(state: Context, memory: Memory, planned: Planned, result: dict[str, Any]) -> None:
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from memllm_cli.runtime.ingest import Read
+    from memllm_cli.runtime.ingest import ingest as run
+
+    output = state.output
+    writer = _writer(state, memory)
+    facts = proposals = 0
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(bar_width=24), TextColumn("{task.completed}/{task.total} sentences"),
+        TextColumn("{task.fields[facts]} facts"), TextColumn("{task.fields[rate]:.0f} tok/s"), TimeRemainingColumn(),
+        console=output.err, transient=True, disable=output.quiet or output.json or not output.err.is_terminal,
+    )  # fmt: skip
+    began = time.perf_counter()
+    try:
+        with bar:
+            task = bar.add_task("starting", total=max(1, planned.sentences), facts=0, rate=0.0)
+            for event in run(planned, memory, writer):
+                if isinstance(event, Read):
+                    facts, proposals = facts + event.facts, proposals + event.proposals
+                    name = clean(Path(event.path).name)
+                    result["documents"].append(
+                        {"path": event.path, "title": event.title, "facts": event.facts, "proposals": event.proposals,
+                         "sentences": event.sentences, "operation": event.operation, "notes": list(event.notes)}
+                    )  # fmt: skip
+                    said = f"{event.facts} facts, {event.proposals} proposals"
+                    said = said if event.facts or event.proposals else "nothing found"
+                    output.note(f"{safe(name)}: {said}, {event.sentences} sentences")
+                    for note in event.notes:
+                        output.note(f"  {safe(note)}")
+                else:
+                    name = clean(Path(event.path).name)
+                    bar.update(task, description=safe(name), completed=event.done, facts=facts, rate=event.rate)
+    finally:
+        writer.engine.close()
+    seconds = time.perf_counter() - began
+    result.update(facts=facts, proposals=proposals, tokens=writer.meter.tokens)
+    output.line(
+        f"{len(result['documents'])} documents read: {facts} facts, {proposals} proposals "
+        f"({writer.meter.rate:.0f} tokens/s, {_time(seconds)})"
+    )
+    if facts:
+        output.note("see them: memllm fact list    take the whole run back document by document: memllm undo")
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

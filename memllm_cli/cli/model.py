@@ -1,0 +1,185 @@
+"""`memllm model` and `memllm reindex`: the models of the catalog, building them, choosing one."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from memllm_cli.cli.context import Context
+from memllm_cli.errors import ModelMissing, UsageError
+from memllm_cli.terminal import safe
+
+if TYPE_CHECKING:
+    from memllm_cli.runtime.models import Catalog, Entry
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group `model`, and `reindex`."""
+    group = typer.Typer(no_args_is_help=True, help="List, fetch, build and choose models.", rich_markup_mode=None)
+    group.callback()(_named)
+    for name, function in (("list", list_), ("pull", pull), ("build", build), ("use", use)):
+        group.command(name)(function)
+    app.add_typer(group, name="model")
+    app.command("reindex")(reindex)
+
+
+def _named(context: typer.Context) -> None:
+    """List, fetch, build and choose models.
+
+    Example: memllm model list
+    """
+    context.obj.output.command = f"model {context.invoked_subcommand}"
+
+
+def list_(context: typer.Context) -> None:
+    """List the models of the catalog and what is missing to use each; * marks the ones in use.
+
+    Example: memllm model list
+    """
+    state: Context = context.obj
+    catalog = state.catalog()
+    used = {state.setting("model").value or catalog.default, state.setting("encoder").value or catalog.encoder}
+    entries = [(e, _state(catalog, e), e.name in used) for e in catalog.entries.values()]
+    state.output.table(
+        ("", "name", "task", "size", "licence", "source", "state", "description"),
+        [
+            ("*" if now else "", e.name, e.task, f"{e.size / 1e6:,.0f} MB", e.licence, _source(e), s, e.description)
+            for e, s, now in entries
+        ],
+    )
+    for name in sorted(used - catalog.entries.keys()):
+        state.output.note(f"in use, not of the catalog: {safe(name)}")
+    state.output.data(
+        [
+            {
+                "name": e.name,
+                "task": e.task,
+                "parameters": e.parameters,
+                "size": e.size,
+                "licence": e.licence,
+                "source": _source(e),
+                "sha256": e.sha256,
+                "build": e.build,
+                "state": s,
+                "used": now,
+            }
+            for e, s, now in entries
+        ]
+    )
+
+
+def _source(e: Entry) -> str:
+    return f"package {e.package}" if e.package else f"hub {e.repository}"
+
+
+def _state(catalog: Catalog, entry: Entry) -> str:
+    try:
+        if catalog.built(entry) is not None:
+            return "ready"
+        catalog.source(entry)
+    except ModelMissing as error:
+        if "checksum" in error.message or "bytes" in error.message:
+            return "wrong file"
+        return "to install" if entry.package else "to pull"
+    return "to build"
+
+
+def pull(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="A name of the catalog.")],
+) -> None:
+    """Fetch a model's file from where the catalog says; its checksum is compared.
+
+    Example: memllm model pull smollm2-135m-instruct
+    """
+    state: Context = context.obj
+    catalog = state.catalog()
+    path = catalog.pull(catalog.entry(name), lambda text: state.output.note(safe(text)))
+    state.output.line(safe(str(path)))
+    state.output.data({"name": name, "path": str(path)})
+
+
+def build(
+    context: typer.Context,
+    names: Annotated[list[str] | None, typer.Argument(help="Names of the catalog; default model and encoder.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Build again what is there.")] = False,
+) -> None:
+    """Make the files the program loads, from the ones the catalog lists. Usually under a minute each.
+
+    Example: memllm model build
+    """
+    state: Context = context.obj
+    catalog = state.catalog()
+    entries = [catalog.entry(name) for name in names or (catalog.default, catalog.encoder)]
+    out = []
+    for entry in entries:
+        began = time.monotonic()
+        kind = f"quantising to {entry.build}" if entry.build else "checking"
+        state.output.note(f"{safe(entry.name)}: {kind}, {entry.size / 1e6:,.0f} MB; usually under a minute")
+        if force:  # a manifest that no longer fits must not stand in the way
+            (catalog.folder(entry) / "manifest.json").unlink(missing_ok=True)
+        built = catalog.build(entry, lambda text: state.output.note(safe(text)), force)
+        seconds = time.monotonic() - began
+        state.output.note(f"{safe(entry.name)}: ready after {seconds:.0f} s")
+        out.append((entry.name, built))
+    state.output.table(("name", "file", "sha256"), [(name, str(b.path), b.sha256[:16]) for name, b in out])
+    state.output.data([{"name": name, "path": str(b.path), "sha256": b.sha256} for name, b in out])
+
+
+def use(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="A name of the catalog, a path to a GGUF, or st:NAME for an encoder.")],
+) -> None:
+    """Choose the model, or the encoder, for every later command.
+
+    Example: memllm model use smollm2-135m-instruct
+    """
+    from pathlib import Path
+
+    from memllm_cli.config import store
+    from memllm_cli.paths import private_folder
+
+    state: Context = context.obj
+    catalog = state.catalog()
+    setting = "model"
+    if name.startswith("st:"):
+        setting = "encoder"
+    elif name in catalog.entries:
+        setting = "encoder" if catalog.entries[name].task == "encode" else "model"
+    elif name.endswith(".gguf") or "/" in name:
+        path = Path(name).expanduser().resolve()
+        if not path.is_file():
+            raise ModelMissing(f"There is no model file {path}.", "Check the path, or see: memllm model list")
+        name = str(path)
+    else:
+        catalog.entry(name)
+    if not name.isprintable():
+        raise UsageError("The path holds a control character.", "Rename the file.")
+    private_folder(state.home.root)
+    store(state.home, setting, name)
+    state.output.line(f"{setting} = {safe(name)}")
+    state.output.data({"setting": setting, "value": name, "file": str(state.home.settings)})
+    now = state.setting(setting)
+    if now.value != name:
+        state.output.note(f"{safe(now.origin)} still says {safe(now.value)}")
+
+
+def reindex(
+    context: typer.Context,
+    encoder: Annotated[str | None, typer.Option(help="Encode every name again, with this encoder.")] = None,
+) -> None:
+    """Rebuild the index of names from the stored vectors, or encode all names again.
+
+    Example: memllm reindex --encoder all-MiniLM-L6-v2
+    """
+    state: Context = context.obj
+    state.encoder_option = encoder or state.encoder_option  # main moves the option before the command
+    memory = state.memory()
+    finder = state.finder(memory)
+    finder.encoder()  # a missing model shows before the old vectors go
+    began = time.monotonic()
+    count = finder.reindex(encode=state.encoder_option is not None)
+    state.output.line(f"{count} names indexed in {time.monotonic() - began:.1f} s")
+    state.output.data({"names": count, "encoder": memory.snapshot.encoder})

@@ -1,0 +1,123 @@
+"""`memllm relation`: the relations a knowledge base knows, and adding one's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from memllm_cli.cli.context import Context
+from memllm_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from memllm_cli.memory.relations import Relation
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group `relation`."""
+    group = typer.Typer(no_args_is_help=True, help="List relations and add your own.", rich_markup_mode=None)
+    group.callback()(_named)
+    group.command("list")(list_)
+    group.command("add")(add)
+    app.add_typer(group, name="relation")
+
+
+def _named(context: typer.Context) -> None:
+    """List relations and add your own.
+
+    Example: memllm relation list capital
+    """
+    context.obj.output.command = f"relation {context.invoked_subcommand}"
+
+
+def list_(
+    context: typer.Context,
+    text: Annotated[str, typer.Argument(help="Only those with this in a name, alias, domain or description.")] = "",
+) -> None:
+    """List the relations: name, the way to say it from the other side, how many values, type of object.
+
+    Example: memllm relation list capital
+    """
+    from memllm_cli.memory.relations import read_table
+    from memllm_cli.memory.store import Memory
+
+    state: Context = context.obj
+    memory = Memory(state.home.knowledge_base(state.setting("kb").value))
+    if memory.database.exists():
+        relations = list(memory.snapshot.relations.by_id.values())
+    else:  # those a new knowledge base starts with
+        relations = read_table(state.home.shipped("kb/relations.csv"))
+    wanted = text.casefold()
+    shown = [r for r in relations if any(wanted in part.casefold() for part in _texts(r))]
+    state.output.table(
+        ("relation", "inverse", "values", "object", "aliases", "description"),
+        [(r.name, r.inverse, _values(r), r.object_type, ", ".join(r.aliases), r.description) for r in shown],
+    )
+    state.output.data([_data(r) for r in shown])
+    if not shown:
+        state.output.note("nothing matches")
+
+
+def add(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Name, as between subject and object.")],
+    inverse: Annotated[str, typer.Option(help="The way to say it from the object's side.")] = "",
+    alias: Annotated[list[str] | None, typer.Option(help="Another way to say it; can be repeated.")] = None,
+    description: Annotated[str, typer.Option(help="What it means, in a phrase.")] = "",
+    one_object: Annotated[bool, typer.Option("--one-object", help="A subject has one object at a time.")] = False,
+    one_subject: Annotated[bool, typer.Option("--one-subject", help="An object has one subject at a time.")] = False,
+    type_: Annotated[str, typer.Option("--type", help="entity, text, number, money, date or duration.")] = "entity",
+    domain: Annotated[str, typer.Option(help="A word to group relations by.")] = "own",
+) -> None:
+    """Add a relation of your own to the knowledge base.
+
+    Example: memllm relation add "mentor" --inverse "mentor of" --alias "is mentored by" --one-object
+    """
+    from memllm_cli.memory.literals import KINDS
+    from memllm_cli.memory.names import normal
+    from memllm_cli.memory.relations import Relation
+    from memllm_cli.protocol.grammar import collapse, is_field
+
+    state: Context = context.obj
+    name = collapse(name).strip()
+    inverse = collapse(inverse).strip() or f"{name} of"
+    aliases = tuple(collapse(a).strip() for a in alias or [])
+    if type_ not in KINDS:
+        raise UsageError(f"'{type_}' is no type of object.", f"Choose one of: {', '.join(KINDS)}")
+    phrases = (name, inverse, *aliases)
+    for phrase in phrases:
+        if not is_field(phrase) or not normal(phrase):
+            raise UsageError(
+                f"'{phrase}' cannot be a relation's name: it is empty or holds one of ; > {{ }}.",
+                "Choose plain words, for instance: memllm relation add mentor",
+            )
+    if len({normal(p) for p in phrases}) < len(phrases):
+        raise UsageError("Two of the phrases are the same.", "Name, inverse and aliases must differ.")
+    relation = Relation(
+        0, name, inverse, aliases, collapse(description).strip(), one_subject, one_object, type_, domain
+    )
+    added = state.memory(create=True).add_relation(relation)
+    state.output.table(("relation", "inverse", "values"), [(added.name, added.inverse, _values(added))])
+    state.output.data(_data(added))
+
+
+def _texts(r: Relation) -> tuple[str, ...]:
+    return (r.name, r.inverse, r.description, r.domain, *r.aliases)
+
+
+def _values(r: Relation) -> str:
+    return f"{'one' if r.one_subject else 'many'} to {'one' if r.one_object else 'many'}"
+
+
+def _data(r: Relation) -> dict[str, Any]:
+    return {
+        "name": r.name,
+        "inverse": r.inverse,
+        "aliases": list(r.aliases),
+        "description": r.description,
+        "one_subject": r.one_subject,
+        "one_object": r.one_object,
+        "object_type": r.object_type,
+        "domain": r.domain,
+        "external": r.external,
+    }

@@ -1,0 +1,112 @@
+"""`memllm source`: the documents memory rests on, and forgetting one."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from memllm_cli.cli.context import Context
+from memllm_cli.errors import NotFound, UsageError
+
+if TYPE_CHECKING:
+    from memllm_cli.memory.snapshot import DocumentRow, Snapshot
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group `source`."""
+    group = typer.Typer(no_args_is_help=True, help="The documents memory rests on.", rich_markup_mode=None)
+    group.callback()(_named)
+    group.command("list")(list_)
+    group.command("forget")(forget)
+    app.add_typer(group, name="source")
+
+
+def _named(context: typer.Context) -> None:
+    """The documents memory rests on.
+
+    Example: memllm source list
+    """
+    context.obj.output.command = f"source {context.invoked_subcommand}"
+
+
+def counted(snapshot: Snapshot) -> list[DocumentRow]:
+    """Documents that count now: the newest version of each that was neither forgotten nor undone, by path."""
+    newest = {}
+    for operation in sorted(snapshot.operations.values(), key=lambda o: o.id):
+        if operation.id in snapshot.counting and operation.source is not None:
+            newest[operation.source] = operation
+    found = [
+        snapshot.documents[o.document]
+        for o in newest.values()
+        if o.kind == "ingest" and o.document is not None and o.document in snapshot.documents
+    ]
+    return sorted(found, key=lambda d: d.uri)
+
+
+def list_(context: typer.Context) -> None:
+    """List the documents that count now, with how many facts each supports.
+
+    Example: memllm source list
+    """
+    from memllm_cli.cli.fact import local
+
+    state: Context = context.obj
+    snapshot = state.memory().snapshot
+    facts: dict[str, list[int]] = {}
+    for fact in snapshot.fold.facts.values():
+        for uri in {a.source for a in fact.supports if a.source is not None}:
+            facts.setdefault(uri, [0, 0])[fact.proposed] += 1
+    rows = [(d, *facts.get(d.uri, [0, 0]), snapshot.operations[d.operation].at) for d in counted(snapshot)]
+    state.output.table(
+        ("title", "place", "facts", "proposed", "read", "operation"),
+        [(d.title, d.uri, str(n), str(p), local(at), str(d.operation)) for d, n, p, at in rows],
+    )
+    state.output.data(
+        [
+            {
+                "title": d.title,
+                "uri": d.uri,
+                "media_type": d.media_type,
+                "sha256": d.sha256,
+                "facts": n,
+                "proposed": p,
+                "time": at,
+                "operation": d.operation,
+            }
+            for d, n, p, at in rows
+        ]
+    )
+    if not rows:
+        state.output.note("no document has been read; read some with: memllm ingest FOLDER")
+
+
+def forget(
+    context: typer.Context,
+    source: Annotated[str, typer.Argument(help="Path, file name or title of a document.")],
+) -> None:
+    """Drop what a document supports; facts with other support stay.
+
+    Example: memllm source forget lease.md
+    """
+    from memllm_cli.cli.fact import change_data, show_change
+
+    state: Context = context.obj
+    memory = state.memory()
+    documents = counted(memory.snapshot)
+    for key in (
+        [d for d in documents if d.uri in (source, os.path.abspath(source))],
+        [d for d in documents if source in (os.path.basename(d.uri), d.title)],
+    ):
+        if len(key) > 1:
+            raise UsageError(
+                f"'{source}' can mean {len(key)} documents.",
+                f"Name one by its path: {', '.join(d.uri for d in key[:5])}",
+            )
+        if key:
+            change = memory.forget(key[0].uri)
+            state.output.data(change_data(change) | {"uri": key[0].uri, "title": key[0].title})
+            show_change(state, change)
+            return
+    raise NotFound(f"No document that counts is called '{source}'.", "See: memllm source list")

@@ -1,0 +1,145 @@
+"""Ingest: files in, documents with their facts in the memory, one operation each. Yields events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from memllm_cli import documents
+from memllm_cli.errors import DocumentError, NotFound
+from memllm_cli.memory.literals import fits
+from memllm_cli.memory.store import Memory, Written
+from memllm_cli.runtime.prompts import FORMAT
+from memllm_cli.runtime.write import Scored, SentenceWriter, Task
+from memllm_cli.types import Document, Triple
+
+THRESHOLD = 0.2
+"""Facts a model without a write adapter is less sure of are kept as proposals. The scale is the model's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What an ingest will do: documents to read, and what is left out, each with the reason."""
+
+    documents: tuple[Document, ...]
+    unchanged: tuple[str, ...]
+    failed: tuple[tuple[str, str], ...]
+    skipped: tuple[tuple[str, str], ...]
+
+    @property
+    def sentences(self) -> int:
+        """Sentences in all documents to read."""
+        return sum(len(d.sentences) for d in self.documents)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Sentences done of all, within one run."""
+
+    path: str
+    done: int
+    total: int
+    rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A document is in the memory."""
+
+    path: str
+    title: str
+    facts: int
+    proposals: int
+    sentences: int
+    operation: int
+    notes: tuple[str, ...]
+
+
+Event = Progress | Read
+
+
+def plan(paths: Sequence[Path], memory: Memory | None, again: bool = False) -> Iterator[str | Planned]:
+    """Find and read the files; yields the path being read, and the plan last.
+
+    Raises NotFound when a path does not exist or nothing readable was found.
+    """
+    found = documents.find(paths)
+    if not found.files:
+        raise NotFound(
+            f"Nothing to read in {', '.join(str(p) for p in paths)}.",
+            "memllm reads .md, .txt, .rst, .html and .pdf files.",
+        )
+    read: list[Document] = []
+    unchanged: list[str] = []
+    failed: list[tuple[str, str]] = []
+    for path in found.files:
+        yield str(path)
+        try:
+            document = documents.read(path)
+        except DocumentError as error:
+            failed.append((str(path), f"{error.message} {error.hint}".strip()))
+            continue
+        if not again and memory is not None and memory.holds(document):
+            unchanged.append(str(path))
+        else:
+            read.append(document)
+    yield Planned(tuple(read), tuple(unchanged), tuple(failed), tuple((str(s.path), s.reason) for s in found.skipped))
+
+
+def ingest(planned: Planned, memory: Memory, writer: SentenceWriter, threshold: float = THRESHOLD) -> Iterator[Event]:
+    """Write each document's facts and commit it with its evidence; what is committed stays if this is stopped."""
+    total, done = planned.sentences, 0
+    run = uuid4().hex
+    for document in planned.documents:
+        tasks = [
+            Task(i, " ".join(document.sentence(i).split()), document.title) for i in range(len(document.sentences))
+        ]
+        found: list[tuple[int, Scored]] = []
+        for task, scored, _ in writer.write(tasks):
+            found += [(task.index, s) for s in scored]
+            done += 1
+            if done % 8 == 0:
+                yield Progress(document.uri, done, total, writer.meter.rate)
+        facts = _gathered(found, memory, threshold)
+        change = memory.ingest(document, facts, writer.engine.sha256, FORMAT, run)
+        proposals = sum(f.proposed for f in facts)
+        yield Progress(document.uri, done, total, writer.meter.rate)
+        yield Read(
+            document.uri,
+            document.title,
+            len(facts) - proposals,
+            proposals,
+            len(tasks),
+            change.operation,
+            document.notes,
+        )
+
+
+def _gathered(found: Sequence[tuple[int, Scored]], memory: Memory, threshold: float) -> list[Written]:
+    """One entry for each triple of a document, with all the sentences that state it."""
+    relations = memory.snapshot.relations
+    sentences: dict[tuple[str, str, str], list[int]] = {}
+    first: dict[tuple[str, str, str], Triple] = {}
+    probability: dict[tuple[str, str, str], float] = {}
+    for index, scored in found:
+        triple = scored.written.triple
+        key = (triple.subject.casefold(), triple.relation, triple.object.casefold())
+        first.setdefault(key, triple)
+        sentences.setdefault(key, []).append(index)
+        probability[key] = max(probability.get(key, 0.0), scored.probability)
+    out = []
+    for key, triple in first.items():
+        relation, flipped = relations.get(triple.relation)
+        value = triple.subject if flipped else triple.object
+        sure = probability[key] >= threshold and fits(value, relation.object_type) and not _nested(triple)
+        places = tuple(sorted(set(sentences[key])))
+        out.append(Written(triple, places, round(probability[key], 4), proposed=not sure))
+    return out
+
+
+def _nested(triple: Triple) -> bool:
+    """Whether one name is a part of the other, which is hardly ever a fact."""
+    a, b = f" {triple.subject.casefold()} ", f" {triple.object.casefold()} "
+    return a in b or b in a
