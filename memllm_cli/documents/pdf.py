@@ -109,11 +109,14 @@ def _child(path: Path, name: str, limits: Limits) -> dict[str, object]:
     assert child.stdout is not None
     try:
         output = child.stdout.read(limits.pdf_output + 1)
-    finally:
-        # Also on Ctrl-C: the child is stopped before the interrupt goes on.
-        timer.cancel()
-        if len(locals().get("output", b"")) > limits.pdf_output or sys.exc_info()[0] is not None:
+        if len(output) > limits.pdf_output:
             child.kill()
+    except BaseException:
+        # Ctrl-C above all: the child is stopped before the interrupt goes on.
+        child.kill()
+        raise
+    finally:
+        timer.cancel()
         child.stdout.close()
         child.wait()
     if late.is_set():

@@ -22,12 +22,14 @@ _ITEM = re.compile(r"(\s*)(?:[-*+•]|#\.|\(?\d{1,3}[.)]|\(?[a-z]\))\s+(?=\S)")
 _OPTION = re.compile(r"\s*:[\w -]+:(?:\s|$)")
 _GRID = re.compile(r"\s*\+(?:[-=]+\+)+\s*")
 _SIMPLE = re.compile(r"\s*=+(?:\s+=+)+\s*")
-_ROLE_TARGET = re.compile(r":[\w:+.-]+:`([^`<]*?)\s*<[^`<>]*>`")
-_ROLE = re.compile(r":[\w:+.-]+:`~?([^`]*)`")
-_LINK = re.compile(r"`([^`<]+?)\s*<[^`<>]*>`_{1,2}")
-_LITERAL = re.compile(r"``(.+?)``")
-_REFERENCE = re.compile(r"`([^`]+)`_{0,2}")
-_STRONG = re.compile(r"(?<![\w*])\*{1,2}(?=\S)([^*\n]*?\S)\*{1,2}(?![\w*])")
+# Lengths are bounded: unbounded, hostile runs of marks would take quadratic time.
+_NAME = r":[\w+.-]{1,40}(?::[\w+.-]{1,40})?:"
+_ROLE_TARGET = re.compile(_NAME + r"`([^`<]{0,300}?)\s{0,9}<[^`<>]{0,500}>`")
+_ROLE = re.compile(_NAME + r"`~?([^`]{0,500})`")
+_LINK = re.compile(r"`([^`<]{1,300}?)\s{0,9}<[^`<>]{0,500}>`_{1,2}")
+_LITERAL = re.compile(r"``(.{1,500}?)``")
+_REFERENCE = re.compile(r"`([^`]{1,500})`_{0,2}")
+_STRONG = re.compile(r"(?<![\w*])\*{1,2}(?=\S)([^*\n]{0,500}?\S)\*{1,2}(?![\w*])")
 _WORD_REFERENCE = re.compile(r"(?<=\w)_{1,2}(?=[\s.,;:)]|$)")
 
 

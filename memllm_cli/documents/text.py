@@ -12,6 +12,7 @@ _BULLET = re.compile(r"\s*(?:[-*•–‣▪◦+]|\(?(?:[a-zA-Z]|[ivx]{1,5}|\d{1
 _BULLET_MARK = re.compile(r"\s*[-*•‣▪◦+]\s+")
 _NUMBERED = re.compile(r"\s*\d{1,3}\.\s+(?=\S)")
 _CLAUSE = re.compile(r"\s*(?:§\s*)?\d{1,3}(?:\.\d{1,3})+\.?\s+(?=\S)")
+_LABEL = re.compile(r"\s*[^\W\d_][\w /()-]{0,30}:\s+\S")
 _RULE = re.compile(r"\s*([-=_*~#+.])(?:\s*\1){2,}\s*")
 _CHAPTER = re.compile(r"(?:chapter|section|part|article|book|appendix|schedule|annex|exhibit)\s+[\dIVXLCA-Z]+\b", re.I)
 _NUMBERED_HEADING = re.compile(r"(?:\d{1,2}(?:\.\d{1,2}){0,3}|[A-Z](?:\.\d{1,2}){1,3})\.?\s+[A-Z][^.!?;]{1,60}")
@@ -122,7 +123,9 @@ def unwrap(lines: list[Line]) -> list[list[Line]]:
         fits = len(text.split(None, 1)[0]) <= room and not text[0].islower()
         new_item = starts_item(line.text) or (numbered and bool(_NUMBERED.match(line.text)))
         new_clause = starts_clause(line.text) and (fits or ends_sentence(before.text))
-        if new_item or new_clause or fits or heading_level(before.text):
+        # "Name: Ann", "Role: Master": a form, not a wrapped sentence.
+        labels = bool(_LABEL.match(before.text) and _LABEL.match(line.text))
+        if new_item or new_clause or fits or labels or heading_level(before.text):
             groups.append([line])
         else:
             groups[-1].append(line)

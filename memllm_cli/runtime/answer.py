@@ -27,12 +27,13 @@ from memllm_cli.protocol import (
     render_open_read,
 )
 from memllm_cli.runtime.events import Done, Event, ReadCall, ReadResult, Source, Text
-from memllm_cli.runtime.link import Candidate, Linker
+from memllm_cli.runtime.link import SECOND, Candidate, Linker
 from memllm_cli.runtime.prompts import Message, read_messages, turns
 from memllm_cli.types import Query
 
 GROUNDED_BELOW = 1_000_000_000
 """Models with fewer parameters answer grounded by default."""
+MOST_READS = 2
 NOTHING = "Memory has nothing on this."
 
 
@@ -85,12 +86,17 @@ class Answerer:
         result: ReadResult | None = None
         if candidates or self.options.style == "free":
             context = self._prompt(conversation, question)
-        if candidates:
-            query, context = self._choose(context, candidates, clock)
+        prompt = context
+        while candidates and reads < MOST_READS:
+            query, context = self._choose(prompt, candidates, clock)
             yield ReadCall(query)
-            reads = 1
+            reads += 1
             result = self._read(query)
             yield result
+            if result.sources or result.too_many:
+                break  # else the read leaves no trace, and what else the question may be asking is tried
+            context = prompt
+            candidates = [c for c in candidates if c.query != query and c.answerable and c.fit >= SECOND]
         pieces: Iterator[Text]
         if self.options.style == "grounded":
             pieces = self._grounded(result)
@@ -167,9 +173,6 @@ class Answerer:
         if result is not None and result.sources:
             values = ITEM.join(v for s in result.sources if (v := as_field(s.hit.value)))
             context = [*context, *self.engine.tokenize(f"{values}{CLOSE}")]
-        elif result is not None:  # an empty read leaves no trace in the context
-            opened = self.engine.tokenize(render_open_read((result.query,)))
-            context = context[: len(context) - len(opened)]
         context = context[-(self.engine.context - self.options.most_tokens - 1) :]
         clock.evaluated += self.engine.load(0, context)
         generator = np.random.default_rng(self.options.seed)

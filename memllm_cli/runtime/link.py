@@ -6,13 +6,12 @@ Gives candidates with a prior; which one is asked is decided by the model under 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from memllm_cli.memory.find import Finder
-from memllm_cli.memory.literals import ENTITY
 from memllm_cli.memory.names import normal
 from memllm_cli.memory.snapshot import Snapshot
 from memllm_cli.protocol import is_field
@@ -20,7 +19,11 @@ from memllm_cli.runtime.phrases import STOP, Phrases
 from memllm_cli.types import Query
 
 LONGEST = 10  # words in a name
-SHARPNESS = 14.0  # nats of prior for a cosine of 1: how much the words of the question weigh against the model
+SHARPNESS = 20.0  # nats of prior for a score of 1: how much the words of the question weigh against the model
+KNOWN = 4.0  # nats of prior for a query the memory can answer
+ANSWERABLE, UNANSWERABLE = 0.32, 0.5  # least fit of a query the memory can, or cannot, answer
+SURE = 0.75  # fit of an answerable query from which on no vectors are asked
+SECOND = 0.45  # least fit of a query tried after one that returned nothing
 _HINTS = {  # question words that say what kind of thing is asked for
     "when": ("date",),
     "where": ("entity",),
@@ -31,11 +34,15 @@ _HINTS = {  # question words that say what kind of thing is asked for
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A query with the logarithm of its (unnormalised) prior, and whether the memory can answer it."""
+    """A query with the logarithm of its (unnormalised) prior.
+
+    `fit` is how well the words of the question fit the relation (0 to 1), `answerable` whether the memory can answer.
+    """
 
     query: Query
     score: float
     answerable: bool
+    fit: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +122,17 @@ class Linker:
             found = mentions(snapshot, earlier, names)
         if not found:
             return []
-        rest = [] if inherited else found
-        scored: dict[Query, Candidate] = {}
-        for mention in found:
-            others = [m for m in rest if m is not mention]
-            asked = self._masked(question, [] if inherited else [mention])
-            for candidate in self._queries(snapshot, mention, asked, len(others)):
-                old = scored.get(candidate.query)
-                if old is None or old.score < candidate.score:
-                    scored[candidate.query] = candidate
+        for semantic in (False, True):  # words first; vectors only when words point to nothing the memory has
+            scored: dict[Query, Candidate] = {}
+            for mention in found:
+                asked = self._masked(question, [] if inherited else [mention])
+                scores = self._relation_scores(snapshot, asked, semantic)
+                for candidate in self._queries(snapshot, mention, scores):
+                    old = scored.get(candidate.query)
+                    if old is None or old.score < candidate.score:
+                        scored[candidate.query] = candidate
+            if any(c.answerable and c.fit >= SURE for c in scored.values()):
+                break
         return sorted(scored.values(), key=lambda c: -c.score)[:most]
 
     def _similar(self, question: str, snapshot: Snapshot) -> list[Mention]:
@@ -151,32 +160,35 @@ class Linker:
             tokens[mention.start : mention.end] = ["\x00"]
         return " ".join(tokens)
 
-    def _queries(self, snapshot: Snapshot, mention: Mention, asked: str, others: int) -> list[Candidate]:
-        scores = self._relation_scores(snapshot, asked)
+    def _queries(
+        self, snapshot: Snapshot, mention: Mention, scores: Mapping[tuple[int, str], tuple[float, float]]
+    ) -> list[Candidate]:
         out: list[Candidate] = []
+        if not is_field(mention.surface):
+            return out
         for relation in snapshot.relations.by_id.values():
+            known = {
+                "subject": any(snapshot.values(relation.id, subject=e) for e in mention.entities),
+                "object": any(snapshot.values(relation.id, object=e) for e in mention.entities),
+            }
             for side in ("subject", "object"):
-                score, phrase_bonus = scores[(relation.id, side)]
-                answerable = any(
-                    snapshot.values(relation.id, subject=e)
-                    if side == "subject"
-                    else snapshot.values(relation.id, object=e)
-                    for e in mention.entities
-                )
-                if score < (0.32 if answerable else 0.5):
-                    continue
-                total = SHARPNESS * (score + phrase_bonus) + (2.0 if answerable else 0.0)
-                if not is_field(mention.surface):
+                if not known[side] and (known[_other(side)] or side == "object"):
+                    continue  # ask from the side the memory can answer, by default for the object
+                score, bonus = scores[(relation.id, side)]
+                if score < (ANSWERABLE if known[side] else UNANSWERABLE):
                     continue
                 query = (
                     Query(mention.surface, relation.name, None)
                     if side == "subject"
                     else Query(None, relation.name, mention.surface)
                 )
-                out.append(Candidate(query, total, answerable))
+                total = SHARPNESS * (score + bonus) + (KNOWN if known[side] else 0.0)
+                out.append(Candidate(query, total, known[side], score))
         return out
 
-    def _relation_scores(self, snapshot: Snapshot, asked: str) -> dict[tuple[int, str], tuple[float, float]]:
+    def _relation_scores(
+        self, snapshot: Snapshot, asked: str, semantic: bool
+    ) -> dict[tuple[int, str], tuple[float, float]]:
         """For each relation and known side: how well the words of the question fit (0 to 1), and a bonus."""
         plain = asked.replace("\x00", " ")
         if self._phrases is None or self._phrases[0] != len(snapshot.relations):
@@ -184,7 +196,7 @@ class Linker:
         lexical = self._phrases[1].scores(plain)
         first = next(iter(asked.split()), "").casefold()
         wanted = _HINTS.get(first)
-        vectors = self._semantic(snapshot, plain) if max(lexical.values(), default=0) < 0.75 else {}
+        vectors = self._semantic(plain) if semantic else {}
         out: dict[tuple[int, str], tuple[float, float]] = {}
         for relation in snapshot.relations.by_id.values():
             both = max(lexical.get((relation.id, s), 0.0) for s in ("subject", "object"))
@@ -197,7 +209,7 @@ class Linker:
                 out[(relation.id, side)] = (min(1.0, score), bonus)
         return out
 
-    def _semantic(self, snapshot: Snapshot, plain: str) -> dict[tuple[int, str], float]:
+    def _semantic(self, plain: str) -> dict[tuple[int, str], float]:
         encoder = self.finder.encoder()
         if encoder is None or not plain.strip():
             return {}
@@ -211,6 +223,5 @@ class Linker:
         return out
 
 
-def literal(snapshot: Snapshot, entity: int) -> bool:
-    """Whether an entity is a value and not a name."""
-    return snapshot.entities[entity].kind != ENTITY
+def _other(side: str) -> str:
+    return "object" if side == "subject" else "subject"

@@ -39,8 +39,9 @@ def fresh(engine: LlamaEngine, ids: list[int]) -> Any:
 
 
 def close(a: Any, b: Any) -> bool:
-    # the order of sums differs between batch shapes, and activations are quantised
-    return bool(np.abs(a - b).max() < 0.6 and np.argmax(a) == np.argmax(b))
+    """Equal but for rounding: sums are taken in another order in another batch shape or cache layout."""
+    best_of_a = b.max() - b[int(np.argmax(a))]  # a tie may fall the other way
+    return bool(np.corrcoef(a, b)[0, 1] > 0.998 and best_of_a < 0.3)
 
 
 @pytest.mark.e2e
@@ -142,9 +143,7 @@ def test_fork_and_rewind(engine: LlamaEngine) -> None:
 
 
 @pytest.mark.e2e
-def test_memory_that_cannot_be_cut_is_evaluated_again(
-    engine: LlamaEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_memory_that_cannot_be_cut_is_evaluated_again(engine: LlamaEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     """A recurrent model's state cannot be taken back a few tokens."""
     import llama_cpp
 
@@ -217,8 +216,8 @@ def test_quantised_copy_works(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["small.gguf"]
     assert target.stat().st_size < default_model().stat().st_size
     small = LlamaEngine(target, context=64)
-    small.load(0, small.tokenize("The capital of France is"))
-    assert b"Paris" in small.piece(int(np.argmax(small.logits(0))))
+    small.load(0, small.tokenize("One, two, three, four, five, six,"))
+    assert small.piece(int(np.argmax(small.logits(0)))) == b" seven"
     small.close()
     small.close()
 

@@ -1,0 +1,145 @@
+"""`memllm ask`: one question, answered from memory, with its sources."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from memllm_cli.cli.context import Context
+from memllm_cli.errors import UsageError
+from memllm_cli.terminal import clean
+
+if TYPE_CHECKING:
+    from memllm_cli.runtime.events import Done, Event, ReadResult, Source
+
+SMALL_FILE = 1_000_000_000
+"""Bytes below which a model the catalog does not know is taken for a small one."""
+READS = "Show what is read from memory: on or off."
+STYLE = "grounded: values as the memory has them; free: the model's words. Small models are grounded by default."
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("ask", epilog='Example:  memllm ask "What is the notice period of the lease?"')(ask)
+
+
+def ask(
+    context: typer.Context,
+    question: Annotated[str, typer.Argument(help="The question; - reads it from standard input.")],
+    reads: Annotated[str | None, typer.Option(metavar="on|off", help=READS)] = None,
+    style: Annotated[str | None, typer.Option(metavar="grounded|free", help=STYLE)] = None,
+    temperature: Annotated[float, typer.Option(min=0.0, max=5.0, help="How freely words are drawn; 0 not.")] = 0.3,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of free answers.")] = 0,
+) -> None:
+    """Answer one question from memory, with the sentence the answer came from."""
+    state: Context = context.obj
+    if question == "-":
+        question = sys.stdin.buffer.read().decode("utf-8", errors="replace")
+    question = clean(question, lines=True).strip()
+    if not question:
+        raise UsageError("The question is empty.", 'Write it in quotes: memllm ask "What is the capital of France?"')
+    shown, style = reads_for(state, reads), style_for(state, style)
+    memory = state.memory()
+
+    from memllm_cli.repl.loading import Waiting
+    from memllm_cli.repl.render import Renderer
+    from memllm_cli.runtime.answer import Answerer, Options
+
+    notes = None if state.output.quiet or state.output.json else state.output.err
+    with Waiting(notes, f"loading {model_name(state)}..."):
+        engine, _ = state.engine()
+    answerer = Answerer(engine, state.finder(memory), Options(style=style, temperature=temperature, seed=seed))
+    renderer = Renderer(state.output.out, shown, lambda id: memory.snapshot.relations.by_id.get(id))
+    events: list[Event] = []
+    try:
+        with Waiting(notes, "reading...") as waiting:
+            for event in answerer.ask(question):
+                waiting.stop()
+                events.append(event)
+                if not state.output.json:
+                    renderer.show(event)
+    except BaseException:
+        renderer.stop()
+        raise
+    finally:
+        engine.close()
+    state.output.data(as_data(question, events))
+
+
+def reads_for(state: Context, option: str | None) -> bool:
+    """Whether reads are shown: option, environment or settings."""
+    value = state.setting("reads").value if option is None else option
+    if value not in ("on", "off"):
+        raise UsageError(f"--reads is on or off, not '{value}'.", "Example: memllm chat --reads off")
+    return value == "on"
+
+
+def style_for(state: Context, option: str | None) -> str:
+    """How to answer: option, environment or settings; else grounded for small models, free for others."""
+    value = state.setting("style").value if option is None else option
+    if value:
+        if value not in ("grounded", "free"):
+            raise UsageError(f"--style is grounded or free, not '{value}'.", "Example: memllm chat --style free")
+        return value
+    from pathlib import Path
+
+    from memllm_cli.runtime.answer import GROUNDED_BELOW
+
+    catalog = state.catalog()
+    name = state.setting("model").value or catalog.default
+    if name in catalog.entries:
+        return "grounded" if catalog.entries[name].parameters < GROUNDED_BELOW else "free"
+    try:  # a file says nothing of its parameters before it is loaded; its size is near enough
+        return "grounded" if Path(name).expanduser().stat().st_size < SMALL_FILE else "free"
+    except OSError:
+        return "grounded"  # opening it will say what is wrong
+
+
+def model_name(state: Context) -> str:
+    """The model in use, for people."""
+    from pathlib import Path
+
+    return Path(state.setting("model").value or state.catalog().default).name
+
+
+def as_data(question: str, events: list[Event]) -> dict[str, Any]:
+    """An answer for machines."""
+    from memllm_cli.runtime.events import Done, ReadResult
+
+    done: Done = next(e for e in events if isinstance(e, Done))
+    reads: list[ReadResult] = [e for e in events if isinstance(e, ReadResult)]
+    return {
+        "question": question,
+        "answer": done.answer,
+        "reads": [
+            {
+                "query": {"subject": r.query.subject, "relation": r.query.relation, "object": r.query.object},
+                "results": [_source(s) for s in r.sources],
+                "too_many": r.too_many,
+            }
+            for r in reads
+        ],
+        "tokens": {"evaluated": done.evaluated, "generated": done.generated},
+        "seconds": round(done.seconds, 4),
+        "first": round(done.first, 4),
+    }
+
+
+def _source(source: Source) -> dict[str, Any]:
+    subject, relation, object = source.triple
+    return {
+        "subject": subject,
+        "relation": relation,
+        "object": object,
+        "value": source.hit.value,
+        "side": source.hit.side,
+        "distance": round(source.hit.distance, 4),
+        "person": source.hit.fact.person,
+        "probability": source.hit.fact.probability,
+        "evidence": [
+            {"title": e.title, "uri": e.uri, "page": e.page, "line": e.line, "sentence": e.sentence}
+            for e in source.evidence
+        ],
+    }

@@ -1,0 +1,71 @@
+"""`memllm chat`: a conversation at a terminal, or question after question from a pipe."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from memllm_cli.cli.ask import READS, STYLE, model_name, reads_for, style_for
+from memllm_cli.cli.context import Context
+from memllm_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from memllm_cli.embed.base import Embedder
+    from memllm_cli.engine.base import Engine
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("chat", epilog="Example:  memllm chat --reads off   or   echo QUESTION | memllm chat")(chat)
+
+
+def chat(
+    context: typer.Context,
+    reads: Annotated[str | None, typer.Option(metavar="on|off", help=READS)] = None,
+    style: Annotated[str | None, typer.Option(metavar="grounded|free", help=STYLE)] = None,
+) -> None:
+    """Talk with the memory; see, correct and undo what it holds. Commands: /help."""
+    state: Context = context.obj
+    if state.output.json:
+        raise UsageError("chat has no --json.", 'One question as JSON: memllm ask --json "QUESTION"')
+    shown, style = reads_for(state, reads), style_for(state, style)
+    memory = state.memory()
+
+    from memllm_cli.memory.find import Finder
+    from memllm_cli.repl.chat import Chat
+    from memllm_cli.repl.loading import Waiting
+    from memllm_cli.runtime.answer import Options
+
+    notes = None if state.output.quiet else state.output.err
+
+    def engine() -> Engine:
+        return state.engine()[0]
+
+    def encoder() -> Embedder:
+        with Waiting(notes, "loading the encoder..."):
+            return state.encoder()
+
+    interactive = sys.stdin.isatty() and sys.stdout.isatty() and state.output.input
+    talk = Chat(
+        Finder(memory, encoder),
+        engine,
+        state.output.out,
+        options=Options(style=style),
+        reads=shown,
+        model=model_name(state),
+        notes=notes,
+        history=state.home.root / "chat-history" if interactive else None,
+    )
+    if interactive:
+        talk.run()
+    elif code := talk.run_lines(_lines()):
+        raise typer.Exit(code)
+
+
+def _lines() -> Iterator[str]:
+    """Lines of standard input as they come; bytes that are no UTF-8 become U+FFFD."""
+    while line := sys.stdin.buffer.readline():
+        yield line.decode("utf-8", errors="replace")

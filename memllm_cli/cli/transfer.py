@@ -1,0 +1,198 @@
+"""`memllm export` and `memllm import`: facts as a table, everything as JSON lines."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, Annotated
+
+import typer
+
+from memllm_cli.cli.context import Context
+from memllm_cli.errors import DamagedError, NotFound, StorageError, UsageError
+from memllm_cli.terminal import clean, safe
+
+SHOWN = 20
+"""Bad rows and contradictions shown to people; `--json` has all."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add `export` and `import`."""
+    app.command("export")(export)
+    app.command("import")(import_)
+
+
+def export(
+    context: typer.Context,
+    csv: Annotated[bool, typer.Option("--csv", help="Facts as a table that spreadsheets can open.")] = False,
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="Everything, history included; import restores it.")] = False,
+    canonical: Annotated[bool, typer.Option("--canonical", help="Sorted facts, to compare two memories.")] = False,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file instead of standard output.")] = None,
+    proposed: Annotated[bool, typer.Option("--proposed", help="Proposals too.")] = False,
+) -> None:
+    """Write memory out: facts as CSV, everything as JSON lines, or sorted lines to compare.
+
+    Example: memllm export --csv --output facts.csv
+    """
+    from memllm_cli.memory.transfer import write_canonical, write_csv, write_jsonl
+
+    state: Context = context.obj
+    if csv + jsonl + canonical != 1:
+        raise UsageError("Say what to write: one of --csv, --jsonl, --canonical.", "For instance: memllm export --csv")
+    memory = state.memory()
+
+    def write(out: IO[str]) -> int:
+        if jsonl:
+            return write_jsonl(memory, out)
+        return write_csv(memory, out, proposed) if csv else write_canonical(memory, out, proposed)
+
+    data = {"format": "csv" if csv else "jsonl" if jsonl else "canonical"}
+    if output is not None:
+        count = _to_file(output, write)
+        state.output.data(data | {"file": str(output), "rows": count})
+        state.output.note(f"{count} rows written to {safe(str(output))}")
+        return
+    buffer = io.StringIO()  # the knowledge base is free again before a slow reader gets a line
+    count = write(buffer)
+    if state.output.json:
+        state.output.data(data | {"rows": count, "content": buffer.getvalue()})
+    elif sys.stdout.isatty():
+        sys.stdout.write(clean(buffer.getvalue(), lines=True))
+    else:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(buffer.getvalue().encode())
+        sys.stdout.buffer.flush()
+
+
+def _to_file(path: Path, write: Callable[[IO[str]], int]) -> int:
+    """Write a file at once or not at all, readable by the user alone. Raises StorageError."""
+    import tempfile
+
+    fresh = None
+    try:
+        descriptor, fresh = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            count = write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(fresh, path)
+        fresh = None
+    except OSError as error:
+        raise StorageError(
+            f"{path} cannot be written: {error.strerror or error}.", "Nothing was changed. Choose another --output."
+        ) from error
+    finally:
+        if fresh is not None:
+            os.unlink(fresh)
+    return count
+
+
+def import_(
+    context: typer.Context,
+    file: Annotated[str, typer.Argument(help="A CSV table or an export in JSON lines; - is standard input.")],
+    format: Annotated[str, typer.Option("--format", help="csv or jsonl; by the content without it.")] = "",
+    as_person: Annotated[bool, typer.Option("--as-person", help="The facts are stated by you.")] = False,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Import the good rows of a table all the same.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check only; store nothing.")] = False,
+) -> None:
+    """Take in facts from a table (one operation), or a whole knowledge base into a new one.
+
+    Example: memllm import kb/demo/facts.csv
+    """
+    state: Context = context.obj
+    if format not in ("", "csv", "jsonl"):
+        raise UsageError(f"'{format}' is no format.", "Choose csv or jsonl.")
+    text = _read(file)
+    if not format:
+        format = "jsonl" if text.lstrip().startswith("{") else "csv"
+    if format == "jsonl":
+        if as_person or skip_bad:
+            raise UsageError("--as-person and --skip-bad are for tables.", "Leave them out for JSON lines.")
+        _import_everything(state, text, dry_run)
+    else:
+        _import_table(
+            state, text, "standard input" if file == "-" else os.path.basename(file), as_person, skip_bad, dry_run
+        )
+
+
+def _read(file: str) -> str:
+    try:
+        data = sys.stdin.buffer.read() if file == "-" else Path(file).expanduser().read_bytes()
+        text = data.decode("utf-8-sig")
+    except FileNotFoundError as error:
+        raise NotFound(f"There is no file {file}.", "Check the path; - reads standard input.") from error
+    except IsADirectoryError as error:
+        raise UsageError(f"{file} is a folder.", "Documents are read with: memllm ingest FOLDER") from error
+    except OSError as error:
+        raise StorageError(f"{file} cannot be read: {error.strerror or error}.", "Check who owns it.") from error
+    except UnicodeDecodeError as error:
+        raise DamagedError(
+            f"{file} is not UTF-8 text.", "Save the table as 'CSV UTF-8' and import it again."
+        ) from error
+    if not text.strip():
+        raise DamagedError(f"{file} is empty.", "A table begins: subject,relation,object")
+    return text
+
+
+def _import_everything(state: Context, text: str, dry_run: bool) -> None:
+    from memllm_cli.memory.store import Memory
+    from memllm_cli.memory.transfer import read_jsonl, restore
+    from memllm_cli.paths import lay_out
+
+    everything = read_jsonl(text.split("\n"))
+    memory = Memory(state.home.knowledge_base(state.setting("kb").value))
+    if not dry_run:
+        if not memory.database.exists():
+            lay_out(state.home)
+        restore(memory, everything)
+    counts = {table: len(rows) for table, rows in everything.rows.items()}
+    state.output.data({"id": everything.id, "rows": counts, "dry_run": dry_run})
+    verb = "would be restored" if dry_run else "restored"
+    state.output.line(f"{verb}: {counts['operations']} operations, {counts['assertions']} statements")
+
+
+def _import_table(state: Context, text: str, name: str, as_person: bool, skip_bad: bool, dry_run: bool) -> None:
+    from memllm_cli.cli.fact import change_data, opened
+    from memllm_cli.memory.transfer import contradictions, read_csv
+
+    with ExitStack() as stack:
+        # A table that cannot be taken leaves no empty knowledge base behind.
+        rows, bad = read_csv(text, opened(state, True, stack).snapshot)
+    for row in bad[:SHOWN]:
+        state.output.note(f"{safe(name)}, line {row.line}: {safe(row.reason)}")
+    if len(bad) > SHOWN:
+        state.output.note(f"and {len(bad) - SHOWN} more")
+    if bad and not skip_bad:
+        first = f"line {bad[0].line}: {bad[0].reason}"
+        raise DamagedError(
+            f"{len(bad)} of {len(bad) + len(rows)} rows of {name} cannot be imported; {first}.",
+            "Nothing was stored. Correct them, or leave them out with --skip-bad.",
+        )
+    if dry_run or not rows:
+        data, groups = {"operation": None, "before": [], "after": []}, []
+    else:
+        memory = state.memory(create=True)
+        change = memory.import_facts(rows, name, as_person)
+        data, groups = change_data(change), contradictions(memory.snapshot, rows)
+    state.output.data(
+        data
+        | {
+            "rows": len(rows),
+            "skipped": [{"line": r.line, "reason": r.reason} for r in bad],
+            "contradictions": [[list(t) for t in group] for group in groups],
+            "dry_run": dry_run,
+        }
+    )
+    new = f", {len(data['after'])} of them new to reads" if data["operation"] else ""
+    state.output.line(f"{len(rows)} facts {'would be imported' if dry_run else 'imported'}{new}")
+    for group in groups[:SHOWN]:
+        state.output.line("[yellow]contradiction:[/yellow] " + "; ".join(safe(" >> ".join(t)) for t in group))
+    if data["operation"]:
+        state.output.note(f"operation {data['operation']}; undo with: memllm undo {data['operation']}")
+    if bad:
+        state.output.err.print(f"[yellow]{len(bad)} rows were left out[/yellow]", highlight=False)
+        raise typer.Exit(3)

@@ -1,0 +1,249 @@
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from memllm_cli.documents import Limits, read, read_text
+from memllm_cli.errors import DocumentError
+
+
+def file(folder: Path, name: str, data: bytes) -> Path:
+    path = folder / name
+    path.write_bytes(data)
+    return path
+
+
+def problem(path: Path, limits: Limits | None = None) -> str:
+    with pytest.raises(DocumentError) as caught:
+        read(path, limits or Limits())
+    assert path.name in caught.value.message
+    assert caught.value.hint
+    assert "\n" not in caught.value.message + caught.value.hint
+    return caught.value.message
+
+
+def make_pdf(pages: list[list[tuple[int, str]]], title: str = "") -> bytes:
+    """A PDF written by hand: on each page lines of (font size, text)."""
+    bodies: list[bytes] = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"",
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        f"<< /Title ({title}) >>".encode("latin-1"),
+    ]
+    kids = []
+    for lines in pages:
+        text = "".join(
+            f"BT /F1 {size} Tf 1 0 0 1 50 {780 - 20 * i} Tm ({line}) Tj ET\n" for i, (size, line) in enumerate(lines)
+        )
+        stream = text.encode("latin-1")
+        bodies.append(b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream))
+        content = len(bodies)
+        bodies.append(
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents %d 0 R "
+            b"/Resources << /Font << /F1 3 0 R >> >> >>" % content
+        )
+        kids.append(b"%d 0 R" % len(bodies))
+    bodies[1] = b"<< /Type /Pages /Count %d /Kids [%s] >>" % (len(kids), b" ".join(kids))
+    out = bytearray(b"%PDF-1.4\n")
+    offsets = []
+    for number, body in enumerate(bodies, start=1):
+        offsets.append(len(out))
+        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    start = len(out)
+    out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(bodies) + 1)
+    out += b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
+    out += b"trailer\n<< /Size %d /Root 1 0 R /Info 4 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(bodies) + 1, start)
+    return bytes(out)
+
+
+CONTRACT = [
+    [
+        (20, "Supply Contract"),
+        (10, "The seller delivers goods to the ware-"),
+        (10, "house of Acme, and the buyer pays the"),
+    ],
+    [(10, "price within thirty days. It is fixed."), (10, "2")],
+]
+
+
+def encrypted(password: str) -> bytes:
+    from pypdf import PdfReader, PdfWriter
+
+    writer = PdfWriter(clone_from=PdfReader(io.BytesIO(make_pdf(CONTRACT))))
+    writer.encrypt(password, "owner", algorithm="RC4-128")
+    out = io.BytesIO()
+    writer.write(out)
+    return out.getvalue()
+
+
+def test_importing_the_package_is_cheap() -> None:
+    code = (
+        "import sys, memllm_cli.documents as d; d.find; d.read; "
+        "print([m for m in ('bs4', 'pypdf', 'markdown_it', 'numpy') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_file(tmp_path: Path) -> None:
+    data = b"\xef\xbb\xbfOne.\r\nTwo."
+    document = read(file(tmp_path, "my notes.txt", data))
+    assert document.text == "One. Two."
+    assert document.title == "my notes"
+    assert document.sha256 == hashlib.sha256(data).hexdigest()
+    assert document.uri == str((tmp_path / "my notes.txt").resolve())
+    assert document.notes == ()
+
+
+def test_encodings(tmp_path: Path) -> None:
+    wide = read(file(tmp_path, "a.txt", "Città.".encode("utf-16")))
+    assert (wide.text, wide.notes) == ("Città.", ("was UTF-16",))
+    old = read(file(tmp_path, "b.txt", "The café costs 5 € a day.".encode("cp1252")))
+    assert (old.text, old.notes) == ("The café costs 5 € a day.", ("was not UTF-8; read as Windows-1252",))
+    damaged = read(file(tmp_path, "c.txt", "Ä Ö Ü ä ö ü ß é".encode() + b"\xff"))
+    assert damaged.text == "Ä Ö Ü ä ö ü ß é\ufffd"
+    assert "1 bytes were not UTF-8" in damaged.notes[0]
+    named = read(file(tmp_path, "d.html", b'<meta charset="windows-1251"><p>' + "Привет".encode("cp1251")))
+    assert named.text == "Привет"
+    assert "encoding" in problem(file(tmp_path, "e.txt", "Совсем другой текст".encode("cp1251")))
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "word"),
+    [
+        ("a.txt", b"", "empty"),
+        ("b.txt", b" \n\t\n ", "no text"),
+        ("c.md", b"\x7fELF\x00\x01\x02", "binary"),
+        ("d.txt", bytes(range(1, 32)) * 20, "binary"),
+        ("e.html", b"<html><body><script>x()</script></body></html>", "no text"),
+        ("f.md", b"```\ncode\n```\n", "no text"),
+        ("g.pdf", b"not a PDF at all", "not a PDF"),
+        ("h.pdf", make_pdf(CONTRACT)[:200], "not a PDF"),
+        ("i.pdf", make_pdf([[]]), "no text layer"),
+        ("j.pdf", encrypted("secret"), "password"),
+        ("k.bin", os.urandom(64) + b"\0", "binary"),
+    ],
+)
+def test_what_cannot_be_read(tmp_path: Path, name: str, data: bytes, word: str) -> None:
+    assert word in problem(file(tmp_path, name, data))
+
+
+def test_gone_and_folder(tmp_path: Path) -> None:
+    assert "no longer there" in problem(tmp_path / "nothing.txt")
+    (tmp_path / "folder.txt").mkdir()
+    assert "folder" in problem(tmp_path / "folder.txt")
+
+
+def test_huge_sparse_file_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "huge.txt"
+    with path.open("wb") as out:
+        out.truncate(50 * 1024**3)
+    assert "larger than 20 MB" in problem(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs here")
+def test_fifo_is_refused_without_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.txt")
+    assert "regular file" in problem(tmp_path / "pipe.txt")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
+def test_permission(tmp_path: Path) -> None:
+    path = file(tmp_path, "closed.txt", b"x")
+    path.chmod(0)
+    assert "permission denied" in problem(path)
+
+
+def test_pdf(tmp_path: Path) -> None:
+    document = read(file(tmp_path, "c.pdf", make_pdf(CONTRACT)))
+    assert document.title == "Supply Contract"
+    assert [document.sentence(i) for i in range(len(document.sentences))] == [
+        "Supply Contract",
+        "The seller delivers goods to the warehouse of Acme, and the buyer pays the price within thirty days.",
+        "It is fixed.",
+    ]
+    assert [(s.page, s.line) for s in document.sentences] == [(1, 1), (1, 2), (2, 1)]
+    assert document.sentences[1].heading == "Supply Contract"
+
+
+def test_pdf_title_from_its_metadata_and_without_a_suffix(tmp_path: Path) -> None:
+    assert read(file(tmp_path, "c", make_pdf(CONTRACT, "The Acme Deal"))).title == "The Acme Deal"
+    assert read(file(tmp_path, "d.pdf", make_pdf(CONTRACT, "deal.docx"))).title == "Supply Contract"
+
+
+def test_pdf_that_opens_with_the_empty_password(tmp_path: Path) -> None:
+    assert "warehouse" in read(file(tmp_path, "c.pdf", encrypted(""))).text
+
+
+def test_pdf_limits(tmp_path: Path) -> None:
+    path = file(tmp_path, "c.pdf", make_pdf(CONTRACT))
+    assert "took longer" in problem(path, Limits(pdf_seconds=0.001))
+    assert "more text" in problem(path, Limits(pdf_output=40))
+    assert "larger than" in problem(path, Limits(pdf_bytes=100))
+
+
+def test_pdf_child_is_stopped_by_an_interrupt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    children: list[subprocess.Popen[bytes]] = []
+
+    class Interrupted(subprocess.Popen[bytes]):
+        def __init__(self, command: list[str], **options: object) -> None:
+            sleep = [sys.executable, "-c", "import time; time.sleep(60)"]
+            super().__init__(sleep, stdout=subprocess.PIPE)
+            children.append(self)
+            assert self.stdout is not None
+            self.stdout.close()
+            self.stdout = _Raises()
+
+    class _Raises(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        read(file(tmp_path, "c.pdf", make_pdf(CONTRACT)))
+    assert children[0].returncode is not None
+
+
+def test_the_current_folder_is_not_on_the_childs_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pypdf.py").write_text("raise SystemExit(9)")
+    monkeypatch.chdir(tmp_path)
+    assert "warehouse" in read(file(tmp_path, "c.pdf", make_pdf(CONTRACT))).text
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(data=st.binary(max_size=300), suffix=st.sampled_from([".txt", ".md", ".html", ".rst", ""]))
+def test_any_bytes_end_in_a_document_or_an_error(tmp_path: Path, data: bytes, suffix: str) -> None:
+    path = file(tmp_path, "any" + suffix, data)
+    try:
+        document = read(path)
+    except DocumentError:
+        return
+    document.text.encode("utf-8")
+    assert document.sentences
+
+
+MARKUP = "<>/!-[]`*_#|:.=~ \n\tab1\"'&;()\\"
+
+
+@settings(deadline=None)
+@given(text=st.text(alphabet=MARKUP, max_size=400), name=st.sampled_from(["a.txt", "a.md", "a.html", "a.rst"]))
+def test_sentences_cover_the_text(text: str, name: str) -> None:
+    try:
+        document = read_text(name, text)
+    except DocumentError:
+        return
+    at = 0
+    for s in document.sentences:
+        assert at <= s.start < s.end
+        assert not document.text[at : s.start].strip()
+        assert 1 <= s.line <= text.count("\n") + 1
+        at = s.end
+    assert not document.text[at:].strip()
