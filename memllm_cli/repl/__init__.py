@@ -1,0 +1,1 @@
+"""The chat and the renderer of answers."""

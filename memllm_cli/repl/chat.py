@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,8 +115,9 @@ class Chat:
                 self.screen.line((one_line(error.hint), "dim"))
         except KeyboardInterrupt:  # pressed twice: the engine may be in the middle of something
             self._stopped()
-            self._answerer = None
-            self._loading.drop()
+            if self._answerer is not None:
+                self._answerer = None
+                self._loading.drop()
         return True
 
     def run_lines(self, lines: Iterable[str]) -> int:
@@ -360,8 +361,3 @@ def _history(path: Path | None) -> Any:
     except OSError:
         return InMemoryHistory()
     return FileHistory(str(path))
-
-
-def options(style: str, base: Options | None = None) -> Options:
-    """Options with a style."""
-    return replace(base or Options(), style=style)

@@ -67,7 +67,7 @@ def _sorted(names: Iterable[str]) -> list[tuple[str, str]]:
 
 def _starting(names: list[tuple[str, str]], text: str) -> list[str]:
     text = text.casefold()
-    out = []
+    out: list[str] = []
     for folded, name in names[bisect_left(names, (text,)) :]:
         if not folded.startswith(text) or len(out) == MOST:
             break

@@ -9,7 +9,6 @@ from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from memllm_cli.engine.base import Engine
-from memllm_cli.errors import MemllmError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -58,7 +57,7 @@ class Loading:
     def _load(self) -> None:
         try:
             self._engine = self._make()
-        except (MemllmError, Exception) as error:  # raised again, as it is, in the thread that asks for the engine
+        except Exception as error:  # raised again, as it is, in the thread that asks for the engine
             self._error = error
 
 

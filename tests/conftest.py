@@ -1,0 +1,44 @@
+"""Shared by all tests: a small relations table, memories in temporary folders, and the slow marker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from memllm_cli.memory.store import Memory
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="also run what takes minutes")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "slow: takes minutes; run with --slow")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--slow"):
+        for item in items:
+            if "slow" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="needs --slow"))
+
+
+@pytest.fixture(autouse=True)
+def _no_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MEMLLM_HOME", "MEMLLM_KB", "MEMLLM_MODEL", "MEMLLM_ENCODER"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def relations_table() -> Path:
+    return ROOT / "kb" / "relations.csv"
+
+
+@pytest.fixture
+def memory(tmp_path: Path, relations_table: Path) -> Memory:
+    memory = Memory(tmp_path / "kb" / "test", timeout=5)
+    memory.create(relations_table)
+    return memory
