@@ -23,7 +23,7 @@ def log(
 
     Example: memllm log --limit 5
     """
-    from memllm_cli.cli.fact import local
+    from memllm_cli.cli.shown import local
 
     state: Context = context.obj
     entries = state.memory().log()
@@ -71,7 +71,7 @@ def undo(
 
     Example: memllm undo 7
     """
-    from memllm_cli.cli.fact import change_data, show_change
+    from memllm_cli.cli.shown import change_data, show_change
 
     state: Context = context.obj
     undone, change = state.memory().undo(operation, dry_run)

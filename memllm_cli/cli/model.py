@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the group `model`, and `reindex`."""
-    group = typer.Typer(no_args_is_help=True, help="List, fetch, build and choose models.", rich_markup_mode=None)
+    group = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
     group.callback()(_named)
     for name, function in (("list", list_), ("pull", pull), ("build", build), ("use", use)):
         group.command(name)(function)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the group `relation`."""
-    group = typer.Typer(no_args_is_help=True, help="List relations and add your own.", rich_markup_mode=None)
+    group = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
     group.callback()(_named)
     group.command("list")(list_)
     group.command("add")(add)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the group `source`."""
-    group = typer.Typer(no_args_is_help=True, help="The documents memory rests on.", rich_markup_mode=None)
+    group = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
     group.callback()(_named)
     group.command("list")(list_)
     group.command("forget")(forget)
@@ -50,7 +50,7 @@ def list_(context: typer.Context) -> None:
 
     Example: memllm source list
     """
-    from memllm_cli.cli.fact import local
+    from memllm_cli.cli.shown import local
 
     state: Context = context.obj
     snapshot = state.memory().snapshot
@@ -58,7 +58,10 @@ def list_(context: typer.Context) -> None:
     for fact in snapshot.fold.facts.values():
         for uri in {a.source for a in fact.supports if a.source is not None}:
             facts.setdefault(uri, [0, 0])[fact.proposed] += 1
-    rows = [(d, *facts.get(d.uri, [0, 0]), snapshot.operations[d.operation].at) for d in counted(snapshot)]
+    rows = []
+    for document in counted(snapshot):
+        stated, proposed = facts.get(document.uri, [0, 0])
+        rows.append((document, stated, proposed, snapshot.operations[document.operation].at))
     state.output.table(
         ("title", "place", "facts", "proposed", "read", "operation"),
         [(d.title, d.uri, str(n), str(p), local(at), str(d.operation)) for d, n, p, at in rows],
@@ -90,7 +93,7 @@ def forget(
 
     Example: memllm source forget lease.md
     """
-    from memllm_cli.cli.fact import change_data, show_change
+    from memllm_cli.cli.shown import change_data, show_change
 
     state: Context = context.obj
     memory = state.memory()

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Annotated
+from typing import IO, Annotated, Any
 
 import typer
 
@@ -38,7 +38,8 @@ def export(
 
     Example: memllm export --csv --output facts.csv
     """
-    from memllm_cli.memory.transfer import write_canonical, write_csv, write_jsonl
+    from memllm_cli.memory.everything import write_jsonl
+    from memllm_cli.memory.transfer import write_canonical, write_csv
 
     state: Context = context.obj
     if csv + jsonl + canonical != 1:
@@ -139,8 +140,8 @@ def _read(file: str) -> str:
 
 
 def _import_everything(state: Context, text: str, dry_run: bool) -> None:
+    from memllm_cli.memory.everything import read_jsonl, restore
     from memllm_cli.memory.store import Memory
-    from memllm_cli.memory.transfer import read_jsonl, restore
     from memllm_cli.paths import lay_out
 
     everything = read_jsonl(text.split("\n"))
@@ -156,7 +157,7 @@ def _import_everything(state: Context, text: str, dry_run: bool) -> None:
 
 
 def _import_table(state: Context, text: str, name: str, as_person: bool, skip_bad: bool, dry_run: bool) -> None:
-    from memllm_cli.cli.fact import change_data, opened
+    from memllm_cli.cli.shown import change_data, opened
     from memllm_cli.memory.transfer import contradictions, read_csv
 
     with ExitStack() as stack:
@@ -173,7 +174,8 @@ def _import_table(state: Context, text: str, name: str, as_person: bool, skip_ba
             "Nothing was stored. Correct them, or leave them out with --skip-bad.",
         )
     if dry_run or not rows:
-        data, groups = {"operation": None, "before": [], "after": []}, []
+        data: dict[str, Any] = {"operation": None, "before": [], "after": []}
+        groups: list[list[tuple[str, str, str]]] = []
     else:
         memory = state.memory(create=True)
         change = memory.import_facts(rows, name, as_person)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 from collections.abc import Sequence
@@ -40,6 +41,8 @@ class SentenceEmbedder:
             )
         import sentence_transformers
 
+        # bars belong to the program, not to a library under it
+        importlib.import_module("transformers.utils.logging").disable_progress_bar()
         self.identity = identity or Path(model).name
         source = model
         if model in (DEFAULT, f"sentence-transformers/{DEFAULT}") and (folder := installed_folder()):

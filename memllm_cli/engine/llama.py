@@ -19,20 +19,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memllm_cli.engine.llama_threads import Threads, default_threads
 from memllm_cli.engine.llama_vocabulary import TEMPLATES, Vocabulary, library
 from memllm_cli.errors import MemllmError, ModelMissing, StorageError, UsageError
 
 _SCORED = 64  # rows of logits one decode may give: 64 x 49,152 floats are 13 MB
 _KINDS = ["f16", "q8_0", "q6_k", "q5_k_m", "q5_1", "q5_0", "q4_k_m", "q4_k_s", "q4_1", "q4_0", "q3_k_m", "q2_k"]
-
-
-def default_threads() -> int:
-    """Threads to compute with: every core of a small machine, half the hardware threads of a larger one.
-
-    Two threads on one core share the arithmetic units that the work waits for.
-    """
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return count if count <= 4 else max(4, count // 2)
 
 
 def require_gguf(path: Path) -> None:
@@ -90,9 +82,12 @@ class LlamaEngine:
         self._vocabulary = Vocabulary(self._model)
         self._size = self._vocabulary.size
         self.context = max(1, min(context, int(llama.llama_model_n_ctx_train(self._model)) or context))
-        self._rows = max(_SCORED, sequences)
         self._batch_size = max(1, min(batch, self.context * sequences))
-        self._ctx = self._make_context(threads or default_threads())
+        threads = threads or default_threads()
+        self._ctx = self._make_context(threads)
+        on_gpu = gpu_layers != 0 and llama.llama_supports_gpu_offload()
+        self._threads = None if on_gpu else Threads(threads)
+        self._threads_now = threads
         self._batch = llama.llama_batch_init(self._batch_size, 0, 1)
         self._close.detach()
         self._close = weakref.finalize(self, _free, llama, self._ctx, self._model, self._batch)
@@ -128,7 +123,7 @@ class LlamaEngine:
         params.n_seq_max = self.sequences
         params.kv_unified = True
         # Without these, room for the logits of a whole batch is set aside: 100 MB for 512 x 49,152.
-        params.n_outputs_max = min(self._rows, self._batch_size)
+        params.n_outputs_max = min(max(_SCORED, self.sequences), self._batch_size)
         params.n_outputs_max_per_seq = 0
         params.n_threads = params.n_threads_batch = threads
         context = llama.llama_init_from_model(self._model, params)
@@ -325,7 +320,12 @@ class LlamaEngine:
         for i, row in enumerate(part):
             self._b_seq[i][0] = row[0]
         self._batch.n_tokens = count
+        if self._threads is not None and (threads := self._threads.begin()) != self._threads_now:
+            self._llama.llama_set_n_threads(self._ctx, threads, threads)
+            self._threads_now = threads
         code = self._llama.llama_decode(self._ctx, self._batch)
+        if self._threads is not None:
+            self._threads.end()
         if code != 0:
             raise MemllmError(
                 f"llama.cpp could not evaluate {count} tokens (code {code})",

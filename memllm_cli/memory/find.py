@@ -15,11 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from memllm_cli.errors import EncoderMismatch
 from memllm_cli.memory.fold import Fact
-from memllm_cli.memory.index import EntityIndex
 from memllm_cli.memory.names import may_match, normal
 from memllm_cli.memory.relations import Relation
 from memllm_cli.memory.snapshot import rank
@@ -31,9 +28,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from memllm_cli.embed.base import Embedder
+    from memllm_cli.memory.index import EntityIndex
 
 EXACT = 0.001
 
@@ -135,6 +134,8 @@ class Finder:
         encoder = self.encoder()
         if encoder is None:
             return []
+        import numpy as np
+
         phrases, vectors = self.relation_vectors()
         distances = 1.0 - vectors @ encoder.embed([phrase])[0]
         nearest: dict[tuple[int, bool], float] = {}
@@ -171,6 +172,8 @@ class Finder:
 
         Kept in `relations.npz` beside the database, a cache that is made anew when phrases or encoder changed.
         """
+        import numpy as np
+
         encoder = self.encoder()
         assert encoder is not None
         snapshot = self.memory.snapshot
@@ -192,6 +195,10 @@ class Finder:
 
     def index(self) -> EntityIndex:
         """The entity index, brought up to date: new names are encoded and their vectors stored first."""
+        import numpy as np
+
+        from memllm_cli.memory.index import EntityIndex
+
         encoder = self.encoder()
         assert encoder is not None
         snapshot = self.memory.snapshot
@@ -246,6 +253,8 @@ def _other(side: str) -> str:
 
 
 def _cached(path: Path, stamp: str, shape: tuple[int, int]) -> NDArray[np.float32] | None:
+    import numpy as np
+
     try:
         with np.load(path, allow_pickle=False) as stored:
             if str(stored["stamp"]) != stamp or stored["vectors"].shape != shape:

@@ -16,7 +16,7 @@ import numpy as np
 
 from memllm_cli.engine.base import Engine
 from memllm_cli.memory.relations import Relations
-from memllm_cli.protocol import ImpossibleError, WriteConstraint, WrittenTriple, as_field
+from memllm_cli.protocol import ITEM, ImpossibleError, WriteConstraint, WrittenTriple, as_field
 from memllm_cli.runtime.phrases import STOP, Phrases
 from memllm_cli.runtime.prompts import write_focus, write_prefix
 
@@ -52,7 +52,6 @@ class _Work:
     logs: list[float] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
     tokens: int = 0
-    full: bool = False
 
 
 @dataclass(slots=True)
@@ -87,6 +86,8 @@ class Writing(Protocol):
 
     most: int
     """Triples a call is closed after, unless the model closes it before."""
+    titles: bool
+    """Whether a triple may also name the document's title."""
 
     def relations(self, sentence: str) -> Sequence[str]:
         """Relations a call about this sentence may use; none means there is nothing to ask the model."""
@@ -96,6 +97,7 @@ class Named:
     """For models without a write adapter: one triple a sentence, with a relation that the sentence says in words."""
 
     most = 1
+    titles = False
 
     def __init__(self, relations: Relations) -> None:
         self._relations = relations
@@ -116,6 +118,7 @@ class SentenceWriter:
         self.meter = Meter()
         self._prefix = write_prefix(engine)
         self._cache: dict[str, list[int]] = {}
+        self._item = engine.tokenize(ITEM)[0]
 
     def write(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, tuple[Scored, ...], str]]:
         """For each task its triples and the call as text, in order of completion."""
@@ -157,7 +160,7 @@ class SentenceWriter:
         self.meter.seconds += time.perf_counter() - began
 
     def _begin(self, task: Task) -> _Work | None:
-        title = as_field(task.title)
+        title = as_field(task.title) if self.writing.titles else ""
         relations = self.writing.relations(task.text)
         if not relations:
             return None
@@ -191,8 +194,15 @@ class SentenceWriter:
 
     def _forced(self, work: _Work) -> None:
         """Feed on while there is only one way."""
-        while not work.constraint.done and len(allowed := work.constraint.allowed()) == 1:
+        while not work.constraint.done and len(allowed := self._allowed(work)) == 1:
             self._take(work, allowed[0])
+
+    def _allowed(self, work: _Work) -> Sequence[int]:
+        """What may come next; no further triple once there are enough."""
+        allowed = work.constraint.allowed()
+        if len(allowed) > 1 and len(work.constraint.triples) + 1 >= work.most:
+            allowed = tuple(t for t in allowed if t != self._item) or allowed
+        return allowed
 
     def _take(self, work: _Work, token: int) -> None:
         before = len(work.constraint.triples)
@@ -200,7 +210,6 @@ class SentenceWriter:
         work.pending.append(token)
         work.tokens += 1
         if len(work.constraint.triples) > before:
-            work.full = len(work.constraint.triples) >= work.most
             work.scores.append(float(np.exp(np.mean(work.logs))) if work.logs else 0.0)
             work.logs = []
 
@@ -209,11 +218,11 @@ class SentenceWriter:
         constraint = work.constraint
         if constraint.done:
             return
-        if work.tokens > MOST_TOKENS or (work.full and constraint.can_close):
+        if work.tokens > MOST_TOKENS:
             for token in constraint.closing():
                 self._take(work, token)
             return
-        allowed = constraint.allowed()
+        allowed = self._allowed(work)
         likely = self.engine.pick(seq, allowed)
         best = int(np.argmax(likely))
         work.logs.append(float(likely[best]))

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -99,9 +99,10 @@ def test_what_is_written_can_be_read(folder: Path, tmp_path: Path) -> None:
 
 
 def test_same_input_same_bytes(folder: Path, tmp_path: Path) -> None:
-    for kind in ("q8_0", "f16"):
-        write_minilm_gguf(folder, tmp_path / "a.gguf", kind)  # type: ignore[arg-type]
-        write_minilm_gguf(folder, tmp_path / "b.gguf", kind)  # type: ignore[arg-type]
+    kinds: tuple[Literal["q8_0", "f16"], ...] = ("q8_0", "f16")
+    for kind in kinds:
+        write_minilm_gguf(folder, tmp_path / "a.gguf", kind)
+        write_minilm_gguf(folder, tmp_path / "b.gguf", kind)
         assert (tmp_path / "a.gguf").read_bytes() == (tmp_path / "b.gguf").read_bytes()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.gguf", "b.gguf", "encoder"]
 

