@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 def ask(
     context: typer.Context,
-    question: Annotated[str, typer.Argument(help="The question; - reads it from standard input.")],
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="The question; - reads it from standard input.")],
     reads: Annotated[str | None, typer.Option(metavar="on|off", help=READS)] = None,
     style: Annotated[str | None, typer.Option(metavar="grounded|free", help=STYLE)] = None,
     temperature: Annotated[float, typer.Option(min=0.0, max=5.0, help="How freely words are drawn; 0 not.")] = 0.3,
@@ -51,10 +51,10 @@ def ask(
     with Waiting(notes, f"loading {model_name(state)}..."):
         engine, _ = state.engine()
     answerer = Answerer(engine, state.finder(memory), Options(style=style, temperature=temperature, seed=seed))
-    renderer = Renderer(state.output.out, shown, lambda id: memory.snapshot.relations.by_id.get(id))
+    renderer = Renderer(state.output.out, shown)
     events: list[Event] = []
     try:
-        with Waiting(notes, "reading...") as waiting:
+        with Waiting(notes, "reading...", lines=False) as waiting:
             for event in answerer.ask(question):
                 waiting.stop()
                 events.append(event)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from memllm_cli.engine.base import Engine
 from memllm_cli.errors import MemllmError, NotFound, UsageError
 from memllm_cli.memory.find import Finder
-from memllm_cli.memory.relations import Relation
 from memllm_cli.protocol import parse_statement
 from memllm_cli.repl.completion import ChatCompleter, Names
 from memllm_cli.repl.loading import Interrupt, Loading, Waiting
@@ -77,7 +76,7 @@ class Chat:
         self.finder = finder
         self.memory = finder.memory
         self.options = options or Options()
-        self.renderer = Renderer(console, reads, self._relation)
+        self.renderer = Renderer(console, reads)
         self.screen = self.renderer.screen
         self.conversation = Conversation()
         self.results: list[ReadResult] = []
@@ -133,13 +132,12 @@ class Chat:
         from prompt_toolkit.patch_stdout import patch_stdout
 
         session = self._session(input, output)
-        self._loading.start()
         going = True
         while going:
             self._refresh()
             try:
                 with patch_stdout(raw=True):
-                    line = session.prompt()
+                    line = session.prompt(pre_run=self._loading.start)
             except KeyboardInterrupt:
                 self._empty_interrupts += 1
                 if self._empty_interrupts > 1:
@@ -162,7 +160,7 @@ class Chat:
             self._stopped()
             return
         events = answerer.ask(question, self.conversation)
-        with Waiting(self._notes, f"reading{self.screen.marks.more}") as waiting:
+        with Waiting(self._notes, f"reading{self.screen.marks.more}", lines=False) as waiting:
             try:
                 for event in events:
                     waiting.stop()
@@ -188,9 +186,6 @@ class Chat:
     def _stopped(self) -> None:
         self.renderer.stop()
         self.screen.line(("stopped", "dim"))
-
-    def _relation(self, id: int) -> Relation | None:
-        return self.memory.snapshot.relations.by_id.get(id)
 
     # -- commands ---------------------------------------------------------------------------------------------
 

