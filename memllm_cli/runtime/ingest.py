@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -88,7 +88,9 @@ def plan(paths: Sequence[Path], memory: Memory | None, again: bool = False) -> I
     yield Planned(tuple(read), tuple(unchanged), tuple(failed), tuple((str(s.path), s.reason) for s in found.skipped))
 
 
-def ingest(planned: Planned, memory: Memory, writer: SentenceWriter, threshold: float = THRESHOLD) -> Iterator[Event]:
+def ingest(
+    planned: Planned, memory: Memory, writer: SentenceWriter, threshold: float = THRESHOLD
+) -> Generator[Event, None, None]:
     """Write each document's facts and commit it with its evidence; what is committed stays if this is stopped."""
     total, done = planned.sentences, 0
     run = uuid4().hex

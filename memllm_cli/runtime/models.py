@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import tomllib
 from collections.abc import Callable
@@ -150,6 +151,7 @@ class Catalog:
                 f"{entry.name} comes from the Hugging Face hub, which needs an extra.",
                 'Install it: pip install "memllm[hub]"',
             ) from error
+        logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)  # its retries are not for people
         folder = private_folder(self.folder(entry))
         report(f"downloading {entry.repository}/{entry.file}, about {entry.size / 1e6:,.0f} MB")
         try:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ class Letters:
         out = np.full((len(texts), 64), 1e-3, dtype=np.float32)
         for row, text in zip(out, texts, strict=True):
             padded = f" {text.casefold()} "
-            for a, b in zip(padded, padded[1:], strict=False):
+            for a, b in pairwise(padded):
                 row[(ord(a) * 31 + ord(b)) % 64] += 1
         return out / np.linalg.norm(out, axis=1, keepdims=True)  # type: ignore[no-any-return]
 

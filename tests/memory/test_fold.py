@@ -23,7 +23,8 @@ def histories(draw: st.DrawFn) -> tuple[list[Operation], list[Assertion]]:
         for _ in range(0 if kind == "forget" else draw(st.integers(1, 2))):
             assertions.append(
                 Assertion(
-                    len(assertions) + 1, i, "add" if kind == "ingest" else kind, draw(ids), draw(ids), draw(ids), "", "",
+                    len(assertions) + 1, i, "add" if kind == "ingest" else kind, draw(ids), draw(ids), draw(ids),
+                    "", "",
                     person=kind != "ingest", clears_objects=kind == "set" and draw(st.booleans()),
                     clears_subjects=kind == "set" and draw(st.booleans()), source=source,
                 )

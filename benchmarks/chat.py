@@ -1,0 +1,87 @@
+"""Chat: seconds to the first token against a bare llama-cpp-python loop on the same tokens, and peak memory."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+import time
+from typing import Any
+
+from benchmarks.common import ROOT, Row, home
+
+TURNS = 10
+
+
+def run() -> list[Row]:
+    """First and tenth turn; the memory of a process that answers ten questions."""
+    output = subprocess.run(
+        [sys.executable, "-m", "benchmarks.chat"], check=True, capture_output=True, text=True, cwd=ROOT
+    ).stdout
+    first, bare_first, tenth, bare_tenth, peak = map(float, output.split()[-5:])
+    return [
+        Row("chat, first turn: seconds to first token / bare loop", first, bare_first, aim=1.2),
+        Row("chat, tenth turn: seconds to first token / bare loop", tenth, bare_tenth, aim=1.2),
+        Row("chat: peak memory in MB", peak, 0.0, aim=700.0),
+    ]
+
+
+def main() -> None:
+    """In a process of its own, so that its peak memory is chat's: prints five numbers."""
+    from memllm_cli.memory.find import Finder
+    from memllm_cli.memory.store import Memory
+    from memllm_cli.paths import Home
+    from memllm_cli.runtime.answer import Answerer, Conversation, Options
+    from memllm_cli.runtime.events import Text
+    from memllm_cli.runtime.models import Catalog
+    from memllm_cli.types import Triple
+
+    with home() as folder:
+        memory = Memory(folder / "kb" / "bench")
+        memory.create(ROOT / "kb" / "relations.csv")
+        for i in range(TURNS):
+            memory.set(Triple(f"Country {chr(65 + i)}land", "capital", f"City {chr(65 + i)}ton"))
+        catalog = Catalog(Home(ROOT, "checkout"))
+        engine, entry = catalog.open_engine("")
+        answerer = Answerer(engine, Finder(memory, lambda: catalog.open_encoder("")), Options(style="free"))
+        fed: list[list[int]] = []
+        load = engine.load
+
+        def watched_load(seq: int, tokens: Any) -> int:
+            fed.append(list(tokens))
+            return load(seq, tokens)
+
+        engine.load = watched_load  # type: ignore[method-assign]
+        conversation = Conversation()
+        firsts: list[float] = []
+        prompts: list[list[int]] = []
+        for i in range(TURNS):
+            fed.clear()
+            began = time.perf_counter()
+            first = 0.0
+            for event in answerer.ask(f"What is the capital of Country {chr(65 + i)}land?", conversation):
+                if isinstance(event, Text) and not first:
+                    first = time.perf_counter() - began
+            firsts.append(first)
+            prompts.append(max(fed, key=len))
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2)
+        engine.close()
+        bare = _bare(str(catalog.ready("").path), prompts)
+        print(firsts[0], bare[0], firsts[-1], bare[-1], peak)
+
+
+def _bare(path: str, prompts: list[list[int]]) -> list[float]:
+    """The same prompts through `llama_cpp.Llama`, which keeps the common prefix; seconds to the first token."""
+    from llama_cpp import Llama
+
+    model = Llama(path, n_ctx=2048, n_batch=512, verbose=False)
+    seconds = []
+    for prompt in prompts:
+        began = time.perf_counter()
+        next(iter(model.generate(prompt, temp=0.0)))
+        seconds.append(time.perf_counter() - began)
+    return seconds
+
+
+if __name__ == "__main__":
+    main()
