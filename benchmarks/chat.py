@@ -42,7 +42,7 @@ def main() -> None:
         for i in range(TURNS):
             memory.set(Triple(f"Country {chr(65 + i)}land", "capital", f"City {chr(65 + i)}ton"))
         catalog = Catalog(Home(ROOT, "checkout"))
-        engine, entry = catalog.open_engine("")
+        engine, _ = catalog.open_engine("")
         answerer = Answerer(engine, Finder(memory, lambda: catalog.open_encoder("")), Options(style="free"))
         fed: list[list[int]] = []
         load = engine.load

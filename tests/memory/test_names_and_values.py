@@ -43,7 +43,7 @@ def test_normal_form_is_stable(text: str) -> None:
     [
         ("date", "4 May 1961", "1961-05-04"), ("date", "May 4th, 1961", "1961-05-04"), ("date", "1961", "1961"),
         ("date", "2026-03-01", "2026-03-01"), ("date", "March 2026", "2026-03"), ("date", "1.3.2026", "2026-03-01"),
-        ("money", "EUR 4,200", "4200 EUR"), ("money", "$1.5 million", "1500000 USD"), 
+        ("money", "EUR 4,200", "4200 EUR"), ("money", "$1.5 million", "1500000 USD"),
         ("money", "€4.200,50", "4200.5 EUR"),
         ("duration", "three months", "3M"), ("duration", "90 days", "90D"), ("number", "2,340,000", "2340000"),
         ("number", "310 square metres", "310 square metres"),

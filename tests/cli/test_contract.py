@@ -1,0 +1,87 @@
+"""What holds for every command: help that ends with an example, one JSON envelope, exit codes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+import pytest
+import typer
+
+from memllm_cli.cli import main
+from memllm_cli.cli.main import COMMANDS, hoisted
+from tests.cli.conftest import Run
+
+DATA = [
+    ["paths"], ["stats"], ["model", "list"], ["relation", "list"], ["relation", "add", "mascot"], ["source", "list"],
+    ["log"], ["undo"], ["init"], ["reindex"], ["fact", "list"], ["fact", "get", "Freedonia >> capital >>"],
+    ["fact", "set", "Rufus Town >> capital of >> Freedonia"], ["fact", "add", "Freedonia >> continent >> Europe"],
+    ["fact", "rm", "Freedonia >> capital >>"], ["fact", "why", "Freedonia >> >>"], ["export", "--csv"],
+    ["export", "--jsonl"], ["export", "--canonical"], ["model", "use", "all-MiniLM-L6-v2"],
+]  # fmt: skip
+FAILING = [
+    (["fact", "get", "Nowhere >> capital >>"], 1), (["fact", "set", "x"], 2), (["import", "/no/such/file"], 1),
+    (["undo", "77"], 1), (["source", "forget", "nothing"], 1), (["model", "build", "nothing"], 1), (["export"], 2),
+    (["model", "use", "/no/such.gguf"], 5), (["fact", "list", "x"], 2),
+]  # fmt: skip
+
+
+def commands() -> Iterator[tuple[str, Any]]:
+    app = typer.Typer(rich_markup_mode=None, add_completion=False)
+    app.callback()(main._options)
+    for name in COMMANDS:
+        import_module(f"memllm_cli.cli.{name}").register(app)
+    stack: list[tuple[str, Any]] = [("memllm", typer.main.get_command(app))]
+    while stack:
+        name, command = stack.pop()
+        children = getattr(command, "commands", {})
+        stack += [(f"{name} {child}", sub) for child, sub in children.items()]
+        if name != "memllm":
+            yield name, command
+
+
+def test_every_help_text_ends_with_an_example() -> None:
+    found = dict(commands())
+    assert {"memllm fact set", "memllm log", "memllm export", "memllm model build"} <= set(found)
+    for name, command in found.items():
+        last = " ".join((command.help or "").strip().split("\n\n")[-1].split())
+        assert last.startswith("Example: memllm "), f"{name}: {last!r}"
+        assert len([line for line in (command.help or "").splitlines() if line.startswith("Example:")]) == 1, name
+
+
+@pytest.mark.parametrize("arguments", DATA, ids=" ".join)
+def test_json_is_one_envelope(run: Run, arguments: list[str]) -> None:
+    run("fact", "set", "Sylvania City >> capital of >> Freedonia")
+    ran = run(*arguments, "--json")
+    assert ran.code == 0, ran.err
+    assert len(ran.out.splitlines()) == 1
+    words = [a for a in arguments if a.isalpha()]
+    assert ran.envelope["command"] in (" ".join(words[:1]), " ".join(words[:2]))
+    assert "data" in ran.envelope
+
+
+@pytest.mark.parametrize(("arguments", "code"), FAILING, ids=lambda v: " ".join(v) if isinstance(v, list) else str(v))
+def test_errors_have_a_code_and_one_envelope(run: Run, arguments: list[str], code: int) -> None:
+    run("fact", "set", "Sylvania City >> capital of >> Freedonia")
+    ran = run("--json", *arguments)
+    assert ran.code == code
+    envelope = json.loads(ran.out)
+    assert envelope["ok"] is False
+    assert envelope["error"]["code"] == code
+    plain = run(*arguments)
+    assert plain.out == ""
+    assert 1 <= len(plain.err.strip().splitlines()) <= 2
+    assert "Traceback" not in plain.err
+
+
+def test_quiet_drops_the_notes(run: Run) -> None:
+    ran = run("-q", "fact", "set", "Sylvania City >> capital of >> Freedonia")
+    assert ran.err == ""
+    assert ran.out
+
+
+def test_flags_for_every_command_may_stand_anywhere() -> None:
+    assert hoisted(["fact", "list", "--json", "--kb", "x"]) == ["--json", "--kb", "x", "fact", "list"]
+    assert hoisted(["ask", "--", "--json"]) == ["ask", "--", "--json"]

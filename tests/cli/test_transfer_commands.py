@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+from memllm_cli.memory.store import Memory
+from tests.cli.conftest import Run
+
+FACTS = ("Sylvania City >> capital of >> Freedonia", "Freedonia >> continent >> Europe")
+TABLE = "subject,relation,object\nFreedonia,capital,Sylvania City\n"
+
+
+def fill(run: Run) -> None:
+    for fact in FACTS:
+        run("fact", "set", fact)
+
+
+def test_a_table_comes_out_private_and_goes_in_again(run: Run, tmp_path: Path) -> None:
+    fill(run)
+    file = tmp_path / "facts.csv"
+    assert run("export", "--csv", "--output", str(file)).out == ""
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert file.read_text().startswith("subject,relation,object,probability,stated_by,status,")
+    assert run("--kb", "second", "import", str(file)).code == 0
+    assert run("--kb", "second", "export", "--canonical").out == run("export", "--canonical").out != ""
+    assert run("--kb", "second", "log").out.count("import") == 1
+    assert list(tmp_path.glob(".facts*")) == []
+
+
+def test_everything_comes_back_with_its_history(run: Run, tmp_path: Path) -> None:
+    fill(run)
+    run("undo")
+    file = tmp_path / "all.jsonl"
+    run("export", "--jsonl", "--output", str(file))
+    assert run("--kb", "second", "import", str(file), "--dry-run").code == 0
+    assert run("--kb", "second", "stats").code == 1  # nothing was made
+    assert run("--kb", "second", "import", str(file)).code == 0
+    assert run("--kb", "second", "export", "--jsonl").out == run("export", "--jsonl").out
+    assert run("--kb", "second", "undo", "4").out == "+ Freedonia >> continent >> Europe\n"
+    full = run("--kb", "second", "import", str(file))
+    assert full.code == 2
+    assert "--kb NAME" in full.err
+
+
+def test_a_damaged_export_leaves_nothing_behind(run: Run, tmp_path: Path) -> None:
+    fill(run)
+    lines = run("export", "--jsonl").out.splitlines()
+    lines[4] = lines[4][:-5]
+    file = tmp_path / "all.jsonl"
+    file.write_text("\n".join(lines))
+    broken = run("--kb", "second", "import", str(file))
+    assert broken.code == 1
+    assert "Line 5" in broken.err
+    assert not (tmp_path / "home" / "kb" / "second").exists()
+
+
+def test_bad_rows_stop_the_import_unless_skipped(run: Run, memory: Memory) -> None:
+    table = TABLE + "Freedonia,capitol,X\nFreedonia,continent\nFreedonia,continent,Europe\n"
+    refused = run("import", "-", stdin=table)
+    assert refused.code == 1
+    assert "line 3" in refused.err
+    assert "nearest: capital" in refused.err
+    assert not memory.database.exists()
+    skipped = run("--json", "import", "-", "--skip-bad", stdin=table)
+    assert skipped.code == 3
+    assert [b["line"] for b in skipped.data["skipped"]] == [3, 4]
+    assert len(list(memory.snapshot.facts())) == 2
+
+
+def test_contradictions_are_told(run: Run) -> None:
+    run("fact", "set", FACTS[0])
+    table = "subject,relation,object\nFreedonia,capital,Rufus Town\n"
+    ran = run("import", "-", stdin=table)
+    assert ran.code == 0
+    assert "contradiction:" in ran.out
+    assert "Sylvania City" in ran.out
+
+
+def test_imported_facts_can_be_the_persons_own(run: Run) -> None:
+    run("import", "-", "--as-person", stdin=TABLE)
+    assert run("--json", "fact", "list").data[0]["stated_by"] == "person"
+
+
+def test_wrong_files_have_a_line_and_a_code(run: Run, tmp_path: Path) -> None:
+    assert run("import", str(tmp_path / "none.csv")).code == 1
+    assert run("import", str(tmp_path)).code == 2
+    (tmp_path / "latin.csv").write_bytes(b"subject,relation,object\n\xff,capital,B\n")
+    assert run("import", str(tmp_path / "latin.csv")).code == 1
+    (tmp_path / "empty.csv").write_bytes(b"")
+    assert run("import", str(tmp_path / "empty.csv")).code == 1
+    assert run("import", "-", stdin="a;b;c\n1;2;3\n").code == 1
+    assert run("import", "-", "--format", "xml", stdin=TABLE).code == 2
+    assert run("export").code == 2
+    fill(run)
+    assert run("export", "--csv", "--jsonl").code == 2
+    assert run("export", "--csv", "--output", str(tmp_path / "no" / "such" / "x.csv")).code == 1
