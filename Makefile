@@ -7,7 +7,7 @@ LLAMA_FLAGS ?=
 # Only llama.cpp's library: no tools, servers, tests or common code. Two minutes instead of eleven on two cores.
 LEAN   := -DLLAVA_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_APP=OFF -DLLAMA_BUILD_TESTS=OFF \
           -DLLAMA_BUILD_EXAMPLES=OFF -DCMAKE_PROJECT_INCLUDE=$(CURDIR)/build_support/lean.cmake
-PIP    := CMAKE_ARGS="$(LEAN) $(LLAMA_FLAGS)" $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP    := CMAKE_ARGS="$(LEAN) $(LLAMA_FLAGS)" $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 
 .PHONY: help install models demo test test-slow lint bench clean
 

@@ -139,7 +139,8 @@ def _write(state: Context, memory: Memory, planned: Planned, result: dict[str, A
     writer = _writer(state, memory)
     facts = proposals = 0
     bar = Progress(
-        TextColumn("{task.description}"), BarColumn(bar_width=24), TextColumn("{task.completed}/{task.total} sentences"),
+        TextColumn("{task.description}"), BarColumn(bar_width=24),
+        TextColumn("{task.completed}/{task.total} sentences"),
         TextColumn("{task.fields[facts]} facts"), TextColumn("{task.fields[rate]:.0f} tok/s"), TimeRemainingColumn(),
         console=output.err, transient=True, disable=output.quiet or output.json or not output.err.is_terminal,
     )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
 
@@ -12,7 +12,8 @@ import typer
 
 from memllm_cli.cli import main
 from memllm_cli.cli.main import COMMANDS, hoisted
-from tests.cli.conftest import Run
+
+Run = Callable[..., Any]
 
 DATA = [
     ["paths"], ["stats"], ["model", "list"], ["relation", "list"], ["relation", "add", "mascot"], ["source", "list"],

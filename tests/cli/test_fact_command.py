@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from memllm_cli.memory.store import Memory, Written
 from memllm_cli.types import Document, Sentence, Triple
-from tests.cli.conftest import Run
+
+Run = Callable[..., Any]
 
 FIRST = "Sylvania City >> capital of >> Freedonia"
 SECOND = "Rufus Town >> capital of >> Freedonia"

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from memllm_cli.memory.store import Memory
-from tests.cli.conftest import Run
+
+Run = Callable[..., Any]
 
 FACTS = ("Sylvania City >> capital of >> Freedonia", "Freedonia >> continent >> Europe")
 TABLE = "subject,relation,object\nFreedonia,capital,Sylvania City\n"

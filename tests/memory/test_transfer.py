@@ -176,7 +176,7 @@ def changed(lines: list[str], table: str, **values: Any) -> tuple[int, list[str]
 )
 def test_a_wrong_value_is_refused_with_its_line(exported: list[str], table: str, values: dict[str, Any]) -> None:
     number, lines = changed(exported, table, **values)
-    with pytest.raises(DamagedError, match=f"^Line {number}: "):
+    with pytest.raises(DamagedError, match=rf"^Line {number}: "):
         read_jsonl(lines)
 
 
@@ -185,7 +185,7 @@ def test_a_wrong_value_is_refused_with_its_line(exported: list[str], table: str,
     ["{", "[]", '{"table": "sqlite_master", "row": {}}', '{"table": ["meta"], "row": {}}', '{"table": "meta"}', "NaN"],
 )
 def test_a_malformed_line_is_refused(exported: list[str], line: str) -> None:
-    with pytest.raises(DamagedError, match="^Line 3: "):
+    with pytest.raises(DamagedError, match=r"^Line 3: "):
         read_jsonl([*exported[:2], line, *exported[2:]])
 
 
