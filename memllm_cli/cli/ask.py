@@ -22,7 +22,7 @@ STYLE = "grounded: values as the memory has them; free: the model's words. Small
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("ask", epilog='Example:  memllm ask "What is the notice period of the lease?"')(ask)
+    app.command("ask")(ask)
 
 
 def ask(
@@ -33,7 +33,10 @@ def ask(
     temperature: Annotated[float, typer.Option(min=0.0, max=5.0, help="How freely words are drawn; 0 not.")] = 0.3,
     seed: Annotated[int, typer.Option(min=0, help="Seed of free answers.")] = 0,
 ) -> None:
-    """Answer one question from memory, with the sentence the answer came from."""
+    """Answer one question from memory, with the sentence the answer came from.
+
+    Example: memllm ask "What is the notice period of the lease?"
+    """
     state: Context = context.obj
     if question == "-":
         question = sys.stdin.buffer.read().decode("utf-8", errors="replace")

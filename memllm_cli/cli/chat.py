@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
-    app.command("chat", epilog="Example:  memllm chat --reads off   or   echo QUESTION | memllm chat")(chat)
+    app.command("chat")(chat)
 
 
 def chat(
@@ -27,7 +27,12 @@ def chat(
     reads: Annotated[str | None, typer.Option(metavar="on|off", help=READS)] = None,
     style: Annotated[str | None, typer.Option(metavar="grounded|free", help=STYLE)] = None,
 ) -> None:
-    """Talk with the memory; see, correct and undo what it holds. Commands: /help."""
+    """Talk with the memory; see, correct and undo what it holds. Commands: /help.
+
+    Without a terminal it answers each line it is given: echo QUESTION | memllm chat
+
+    Example: memllm chat --reads off
+    """
     state: Context = context.obj
     if state.output.json:
         raise UsageError("chat has no --json.", 'One question as JSON: memllm ask --json "QUESTION"')

@@ -178,8 +178,8 @@ def reindex(
     state.encoder_option = encoder or state.encoder_option  # main moves the option before the command
     memory = state.memory()
     finder = state.finder(memory)
-    finder.encoder()  # a missing model shows before the old vectors go
+    used = finder.encoder()  # a missing model shows before the old vectors go
     began = time.monotonic()
     count = finder.reindex(encode=state.encoder_option is not None)
     state.output.line(f"{count} names indexed in {time.monotonic() - began:.1f} s")
-    state.output.data({"names": count, "encoder": memory.snapshot.encoder})
+    state.output.data({"names": count, "encoder": used.identity if used else None})

@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .base import Found as Found
-    from .base import Limits as Limits
-    from .base import Skipped as Skipped
-    from .reader import read as read
-    from .reader import read_text as read_text
-    from .sentences import split as split
-    from .walk import find as find
+    from memllm_cli.documents.base import Found as Found
+    from memllm_cli.documents.base import Limits as Limits
+    from memllm_cli.documents.base import Skipped as Skipped
+    from memllm_cli.documents.reader import read as read
+    from memllm_cli.documents.reader import read_text as read_text
+    from memllm_cli.documents.sentences import split as split
+    from memllm_cli.documents.walk import find as find
 
 _HOMES = {
     "Found": "base",

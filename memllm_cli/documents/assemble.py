@@ -6,11 +6,10 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable
 
+from memllm_cli.documents.base import Block, Line
+from memllm_cli.documents.clean import clean, dropped_notes
+from memllm_cli.documents.sentences import split
 from memllm_cli.types import Sentence
-
-from .base import Block, Line
-from .clean import clean, dropped_notes
-from .sentences import split
 
 
 def assemble(blocks: Iterable[Block]) -> tuple[str, tuple[Sentence, ...], list[str]]:

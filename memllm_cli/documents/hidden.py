@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from .base import words
+from memllm_cli.documents.base import words
 
 VOID = words("area base br col embed hr img input link meta param source track wbr")
 DROPPED = words(

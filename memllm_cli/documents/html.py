@@ -7,11 +7,10 @@ import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from memllm_cli.documents.base import Gatherer, Kind, Parsed, words
+from memllm_cli.documents.clean import one_line
+from memllm_cli.documents.hidden import DROPPED, is_hidden, tame
 from memllm_cli.errors import DocumentError
-
-from .base import Gatherer, Kind, Parsed, words
-from .clean import one_line
-from .hidden import DROPPED, is_hidden, tame
 
 if TYPE_CHECKING:
     from bs4.element import PageElement, Tag

@@ -6,11 +6,10 @@ import re
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
+from memllm_cli.documents.base import Gatherer, Kind, Parsed
+from memllm_cli.documents.clean import one_line
+from memllm_cli.documents.hidden import DROPPED, VOID, is_hidden, tame
 from memllm_cli.errors import DocumentError
-
-from .base import Gatherer, Kind, Parsed
-from .clean import one_line
-from .hidden import DROPPED, VOID, is_hidden, tame
 
 if TYPE_CHECKING:
     from markdown_it.token import Token

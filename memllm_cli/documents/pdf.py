@@ -11,12 +11,11 @@ import threading
 from collections import Counter
 from pathlib import Path
 
+from memllm_cli.documents.base import MB, Block, Kind, Limits, Line, Parsed, words
+from memllm_cli.documents.clean import one_line, sane_title
+from memllm_cli.documents.sentences import ends_with_abbreviation
+from memllm_cli.documents.text import ends_sentence, heading_level, starts_clause, starts_item
 from memllm_cli.errors import DocumentError
-
-from .base import MB, Block, Kind, Limits, Line, Parsed, words
-from .clean import one_line, sane_title
-from .sentences import ends_with_abbreviation
-from .text import ends_sentence, heading_level, starts_clause, starts_item
 
 _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
 _HYPHEN_END = re.compile(r"(\w+(?:-\w+)*)[-‐\u00ad]$")

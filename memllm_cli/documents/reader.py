@@ -7,13 +7,12 @@ import os
 import stat
 from pathlib import Path
 
+from memllm_cli.documents.assemble import assemble
+from memllm_cli.documents.base import DEFAULT_LIMITS, MEDIA_TYPES, PDF, Limits, Parsed
+from memllm_cli.documents.clean import declared_charset, decode, one_line, sane_title
+from memllm_cli.documents.walk import too_large
 from memllm_cli.errors import DocumentError
 from memllm_cli.types import Document
-
-from .assemble import assemble
-from .base import DEFAULT_LIMITS, MEDIA_TYPES, PDF, Limits, Parsed
-from .clean import declared_charset, decode, one_line, sane_title
-from .walk import too_large
 
 
 def read(path: Path, limits: Limits = DEFAULT_LIMITS) -> Document:
@@ -29,7 +28,7 @@ def read(path: Path, limits: Limits = DEFAULT_LIMITS) -> Document:
         media_type = PDF if data.startswith(b"%PDF-") else "text/plain"
     notes: list[str] = []
     if media_type == PDF:
-        from .pdf import parse as parse_pdf
+        from memllm_cli.documents.pdf import parse as parse_pdf
 
         parsed = parse_pdf(Path(os.path.realpath(path)), name, limits)
     else:
@@ -98,20 +97,20 @@ def _parse(text: str, media_type: str, name: str) -> Parsed:
     """Blocks by media type; errors get the file's name in front."""
     try:
         if media_type == "text/markdown":
-            from .markdown import parse as parse_markdown
+            from memllm_cli.documents.markdown import parse as parse_markdown
 
             return parse_markdown(text)
         if media_type == "text/html":
-            from .html import parse as parse_html
+            from memllm_cli.documents.html import parse as parse_html
 
             return parse_html(text)
         if media_type == "text/x-rst":
-            from .rst import parse as parse_rst
+            from memllm_cli.documents.rst import parse as parse_rst
 
             return parse_rst(text)
     except DocumentError as error:
         raise DocumentError(f"{name}: {error.message}", error.hint) from None
-    from .text import parse as parse_text
+    from memllm_cli.documents.text import parse as parse_text
 
     return parse_text(text)
 

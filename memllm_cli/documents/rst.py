@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 
-from .base import Block, Kind, Line, Parsed, words
-from .clean import one_line
-from .text import unwrap
+from memllm_cli.documents.base import Block, Kind, Line, Parsed, words
+from memllm_cli.documents.clean import one_line
+from memllm_cli.documents.text import unwrap
 
 _PUNCT = re.compile(r"([!-/:-@\[-`{-~])\1+")
 _DIRECTIVE = re.compile(r"(\s*)\.\.\s+(?:\|[^|]+\|\s+)?([A-Za-z][\w:.-]*?)::(?:\s+(.*))?$")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from .base import words
+from memllm_cli.documents.base import words
 
 MAX_CHARS = 600
 _MIN_CUT = 200

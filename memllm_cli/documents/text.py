@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from .base import Block, Kind, Line, Parsed
-from .clean import one_line
+from memllm_cli.documents.base import Block, Kind, Line, Parsed
+from memllm_cli.documents.clean import one_line
 
 _BULLET = re.compile(r"\s*(?:[-*•–‣▪◦+]|\(?(?:[a-zA-Z]|[ivx]{1,5}|\d{1,2})\))\s+(?=\S)")
 _BULLET_MARK = re.compile(r"\s*[-*•‣▪◦+]\s+")

@@ -7,10 +7,9 @@ import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from memllm_cli.documents.base import DEFAULT_LIMITS, MB, MEDIA_TYPES, Found, Limits, Skipped
+from memllm_cli.documents.clean import one_line
 from memllm_cli.errors import NotFound
-
-from .base import DEFAULT_LIMITS, MB, MEDIA_TYPES, Found, Limits, Skipped
-from .clean import one_line
 
 _JUNK = frozenset(
     (

@@ -13,7 +13,7 @@ import os
 import zipfile
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from memllm_cli.errors import EncoderMismatch
 from memllm_cli.memory.fold import Fact
@@ -31,10 +31,19 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from memllm_cli.embed.base import Embedder
     from memllm_cli.memory.index import EntityIndex
 
 EXACT = 0.001
+
+
+class Encoder(Protocol):
+    """What finding asks of an encoder of names; `embed.base` says what these promise."""
+
+    identity: str
+    dimensions: int
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit vectors (len(texts), dimensions)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +85,7 @@ class Finder:
     def __init__(
         self,
         memory: Memory,
-        encoder: Callable[[], Embedder] | None = None,
+        encoder: Callable[[], Encoder] | None = None,
         thresholds: Thresholds | None = None,
         most: int = 30,
     ) -> None:
@@ -84,11 +93,11 @@ class Finder:
         self.thresholds = thresholds or Thresholds()
         self.most = most
         self._make = encoder
-        self._encoder: Embedder | None = None
+        self._encoder: Encoder | None = None
         self._index: EntityIndex | None = None
         self._phrases: tuple[int, list[tuple[str, Relation, bool]], NDArray[np.float32]] | None = None
 
-    def encoder(self) -> Embedder | None:
+    def encoder(self) -> Encoder | None:
         """The encoder, made at first use; None when there is none."""
         if self._encoder is None and self._make is not None:
             self._encoder = self._make()

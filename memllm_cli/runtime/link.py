@@ -171,9 +171,11 @@ class Linker:
                 "subject": any(snapshot.values(relation.id, subject=e) for e in mention.entities),
                 "object": any(snapshot.values(relation.id, object=e) for e in mention.entities),
             }
+            # The side the memory can answer; if there is none, the one the question's words suggest.
+            likelier = max(("subject", "object"), key=lambda s: scores[(relation.id, s)][0])
             for side in ("subject", "object"):
-                if not known[side] and (known[_other(side)] or side == "object"):
-                    continue  # ask from the side the memory can answer, by default for the object
+                if not known[side] and (known[_other(side)] or side != likelier):
+                    continue
                 score, bonus = scores[(relation.id, side)]
                 if score < (ANSWERABLE if known[side] else UNANSWERABLE):
                     continue

@@ -128,7 +128,7 @@ def test_everything_is_restored(tmp_path: Path) -> None:
     assert text_of(write_jsonl, other) == text
     assert other.snapshot.id == memory.snapshot.id
     assert text_of(write_csv, other, True) == text_of(write_csv, memory, True)
-    assert other.undo(5)[1] == memory.undo(5)[1]
+    assert other.undo(6)[1] == memory.undo(6)[1]
     with pytest.raises(UsageError):
         restore(other, read_jsonl(text.split("\n")))
 
