@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from dataclasses import dataclass
 
 from memllm_cli.errors import UsageError
@@ -52,6 +51,8 @@ def _quoted(value: str) -> str:
 
 
 def _stored(home: Home) -> dict[str, str]:
+    import tomllib
+
     try:
         with home.settings.open("rb") as file:
             return {k: str(v) for k, v in tomllib.load(file).items() if k in DEFAULTS}

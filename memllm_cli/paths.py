@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 from memllm_cli.errors import NotFound, UsageError
@@ -62,6 +61,8 @@ class Home:
         own = self.root / relative
         if own.is_file():
             return own
+        from importlib import resources
+
         installed = Path(str(resources.files("memllm_cli"))) / "home" / relative
         checkout = Path(__file__).resolve().parent.parent / relative
         for path in (installed, checkout):

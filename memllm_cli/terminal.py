@@ -6,7 +6,6 @@ memory is stripped of control characters before it is printed, and its markup is
 
 from __future__ import annotations
 
-import json
 import sys
 import unicodedata
 from collections.abc import Sequence
@@ -103,21 +102,19 @@ class Output:
     def data(self, value: Any) -> None:
         """The result for machines: one envelope a command; nothing unless `--json` was given."""
         if self.json:
-            sys.stdout.write(
-                json.dumps({"memllm": ENVELOPE, "command": self.command, "ok": True, "data": value}, ensure_ascii=False)
-                + "\n"
-            )
+            self._envelope({"ok": True, "data": value})
+
+    def _envelope(self, body: dict[str, Any]) -> None:
+        import json
+
+        text = json.dumps({"memllm": ENVELOPE, "command": self.command, **body}, ensure_ascii=False)
+        sys.stdout.write(text + "\n")
 
     def error(self, error: MemllmError) -> None:
         """What happened and what to do next."""
         if self.json:
             body = {"message": error.message, "hint": error.hint, "code": error.exit_code}
-            sys.stdout.write(
-                json.dumps(
-                    {"memllm": ENVELOPE, "command": self.command, "ok": False, "error": body}, ensure_ascii=False
-                )
-                + "\n"
-            )
+            self._envelope({"ok": False, "error": body})
         self.err.print(f"[red]error:[/red] {safe(error.message)}")
         if error.hint:
             self.err.print(f"[dim]{safe(error.hint)}[/dim]")

@@ -93,7 +93,7 @@ class Memory:
 
     def create(self, relations: Path) -> bool:
         """Make the knowledge base with the relations of a table unless it exists; True when it is new."""
-        if self.database.exists():
+        if self.database.exists() and self.snapshot.relations.by_id:
             return False
         table = read_table(relations)
         with self.database.open() as connection:
@@ -102,6 +102,7 @@ class Memory:
                 _insert_operation(connection, Operation(1, "create", _now(), "memllm", f"{len(table)} relations"))
                 _insert_relations(connection, table, 1)
                 connection.execute("COMMIT")
+        self._snapshot = None
         return True
 
     @property
@@ -245,7 +246,10 @@ class Memory:
         return self._operate("forget", lambda writer: None, source=source, note=note or source)
 
     def import_facts(self, rows: Iterable[ImportRow], note: str, person: bool) -> Change:
-        """State facts from a table, with evidence where a row names a document's sentence."""
+        """State facts from a table, with evidence where a row names a document's sentence.
+
+        With `person` they are stated in a person's name and retract what conflicts, row by row.
+        """
 
         def fill(writer: Writer) -> None:
             for row in rows:
@@ -254,10 +258,19 @@ class Memory:
                 if flipped:
                     subject, object = object, subject
                 made = writer.state(
-                    "add", subject, relation, object, person=person, probability=row.probability,
-                    proposed=row.proposed and not person, valid_from=row.valid_from, valid_to=row.valid_to,
+                    "set" if person else "add",
+                    subject,
+                    relation,
+                    object,
+                    person=person,
+                    clears_objects=person and relation.one_object,
+                    clears_subjects=person and relation.one_subject,
+                    probability=row.probability,
+                    proposed=row.proposed and not person,
+                    valid_from=row.valid_from,
+                    valid_to=row.valid_to,
                     qualifiers=row.qualifiers,
-                )  # fmt: skip
+                )
                 if row.sentence:
                     writer.find_evidence(made, row.document, row.sentence)
 

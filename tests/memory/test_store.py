@@ -212,3 +212,11 @@ def test_a_foreign_duckdb_file_is_left_alone(tmp_path: Path) -> None:
 def test_files_are_private(memory: Memory) -> None:
     assert memory.database.path.stat().st_mode & 0o777 == 0o600
     assert memory.database.folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_an_import_in_a_persons_name_retracts_what_conflicts(memory: Memory) -> None:
+    memory.set(PARIS)
+    memory.import_facts([ImportRow(LYON)], "table", person=False)
+    assert len(facts(memory)) == 2
+    memory.import_facts([ImportRow(LYON)], "table", person=True)
+    assert facts(memory) == {("France", "capital", "Lyon")}
