@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,13 +10,13 @@ from uuid import uuid4
 
 from memllm_cli import documents
 from memllm_cli.errors import DocumentError, NotFound
-from memllm_cli.memory.literals import fits
+from memllm_cli.memory.literals import ENTITY, fits
 from memllm_cli.memory.store import Memory, Written
 from memllm_cli.runtime.prompts import FORMAT
 from memllm_cli.runtime.write import Scored, SentenceWriter, Task
 from memllm_cli.types import Document, Triple
 
-THRESHOLD = 0.2
+THRESHOLD = 0.35
 """Facts a model without a write adapter is less sure of are kept as proposals. The scale is the model's own."""
 
 
@@ -135,13 +136,35 @@ def _gathered(found: Sequence[tuple[int, Scored]], memory: Memory, threshold: fl
     for key, triple in first.items():
         relation, flipped = relations.get(triple.relation)
         value = triple.subject if flipped else triple.object
-        sure = probability[key] >= threshold and fits(value, relation.object_type) and not _nested(triple)
+        sure = probability[key] >= threshold and _credible(triple, value, relation.object_type)
         places = tuple(sorted(set(sentences[key])))
         out.append(Written(triple, places, round(probability[key], 4), proposed=not sure))
     return out
 
 
-def _nested(triple: Triple) -> bool:
-    """Whether one name is a part of the other, which is hardly ever a fact."""
-    a, b = f" {triple.subject.casefold()} ", f" {triple.object.casefold()} "
-    return a in b or b in a
+_LONGEST_NAME = 6  # words
+_NAME = re.compile(r"[^\W_][\w'’.&/,-]*( [\w'’.&/,-]+)*")
+
+
+def _credible(triple: Triple, value: str, kind: str) -> bool:
+    """Whether a triple looks like a fact: names that look like names, a value of its relation's type.
+
+    One name being a part of the other is hardly ever a fact.
+    """
+    other = triple.object if value == triple.subject else triple.subject
+    a, b = f" {other.casefold()} ", f" {value.casefold()} "
+    if a in b or b in a or not _proper(other):
+        return False
+    return _proper(value) if kind == ENTITY else fits(value, kind)
+
+
+def _proper(name: str) -> bool:
+    """Plain words, not too many, the first and the last with a capital, and no bare number."""
+    words = name.split()
+    ends = (words[0][0], words[-1][0])
+    return (
+        len(words) <= _LONGEST_NAME
+        and _NAME.fullmatch(name) is not None
+        and all(c.isupper() or c.isdigit() for c in ends)
+        and any(c.isalpha() for c in name)
+    )
