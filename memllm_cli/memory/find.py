@@ -77,6 +77,8 @@ class Found:
     query: Query
     hits: tuple[Hit, ...]
     too_many: bool = False
+    proposals: int = 0
+    """Proposals that would answer; reads do not see what they say."""
 
 
 class Finder:
@@ -111,18 +113,16 @@ class Finder:
         assert known is not None
         side = "subject" if query.subject is not None else "object"
         best: dict[tuple[int, int, int], Hit] = {}
+        waiting: set[tuple[int, int, int]] = set()
         for relation, flipped, relation_distance in relations:
             at = _other(side) if flipped else side
             for entity, entity_distance in self.entities(known, relation, at):
                 distance = (relation_distance + entity_distance) / 2
                 if distance > self.thresholds.pair:
                     continue
-                facts = (
-                    snapshot.values(relation.id, subject=entity)
-                    if at == "subject"
-                    else snapshot.values(relation.id, object=entity)
-                )
-                for fact in facts:
+                subject, object = (entity, None) if at == "subject" else (None, entity)
+                waiting.update(f.key for f in snapshot.values(relation.id, subject, object, proposed=True))
+                for fact in snapshot.values(relation.id, subject, object):
                     if fact.key not in best or best[fact.key].distance > distance:
                         texts = snapshot.texts(fact)
                         value = texts[2] if at == "subject" else texts[0]
@@ -133,7 +133,7 @@ class Finder:
         hits.sort(key=lambda h: (not h.fact.person, h.distance, tuple(-int(x) for x in rank(h.fact))))
         if len(hits) > self.most:
             return Found(query, (), too_many=True)
-        return Found(query, tuple(hits))
+        return Found(query, tuple(hits), proposals=len(waiting))
 
     def relations(self, phrase: str) -> list[tuple[Relation, bool, float]]:
         """Relations a phrase can mean, with whether from the object's side, nearest first. Exact scan."""

@@ -96,14 +96,16 @@ class Snapshot:
             return list(dict.fromkeys(self.named(name, relation.object_type) + self.named(name)))
         return self.named(name)
 
-    def values(self, relation: int, subject: int | None = None, object: int | None = None) -> list[Fact]:
-        """Facts of a subject or of an object under a relation, without proposals, best first."""
+    def values(
+        self, relation: int, subject: int | None = None, object: int | None = None, proposed: bool = False
+    ) -> list[Fact]:
+        """Facts of a subject or of an object under a relation, best first; with `proposed` the proposals instead."""
         if subject is not None:
             keys = [(subject, relation, o) for o in self.fold.objects(subject, relation)]
         else:
             assert object is not None
             keys = [(s, relation, object) for s in self.fold.subjects(object, relation)]
-        found = [f for k in keys if not (f := self.fold.facts[k]).proposed]
+        found = [f for k in keys if (f := self.fold.facts[k]).proposed == proposed]
         return sorted(found, key=rank, reverse=True)
 
     def name(self, entity: int) -> str:
@@ -120,7 +122,12 @@ class Snapshot:
 
 def rank(fact: Fact) -> tuple[bool, bool, int]:
     """A person's facts first, then what a table states before what a model wrote, then the newest source."""
-    return fact.person, fact.probability is None, fact.newest.id
+    return (*authority(fact), fact.newest.id)
+
+
+def authority(fact: Fact) -> tuple[bool, bool]:
+    """Who states a fact: a person, or at least a table and not only a model."""
+    return fact.person, fact.probability is None
 
 
 def _space(kind: str) -> str:

@@ -8,6 +8,7 @@ value as the memory has it; free answers are generated with the results in the c
 from __future__ import annotations
 
 import codecs
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,9 @@ import numpy as np
 
 from memllm_cli.engine.base import Engine, sample
 from memllm_cli.memory.find import Finder, Hit
-from memllm_cli.memory.snapshot import Snapshot
+from memllm_cli.memory.literals import ENTITY
+from memllm_cli.memory.names import normal
+from memllm_cli.memory.snapshot import Snapshot, authority
 from memllm_cli.protocol import (
     CLOSE,
     ITEM,
@@ -27,8 +30,9 @@ from memllm_cli.protocol import (
     render_open_read,
 )
 from memllm_cli.runtime.events import Done, Event, ReadCall, ReadResult, Source, Text
-from memllm_cli.runtime.link import SECOND, Candidate, Linker
+from memllm_cli.runtime.link import ALIKE, SECOND, Candidate, Linker
 from memllm_cli.runtime.prompts import Message, read_messages, turns
+from memllm_cli.runtime.question import asked
 from memllm_cli.types import Query
 
 GROUNDED_BELOW = 1_000_000_000
@@ -96,10 +100,10 @@ class Answerer:
             if result.sources or result.too_many:
                 break  # else the read leaves no trace, and what else the question may be asking is tried
             context = prompt
-            candidates = [c for c in candidates if c.query != query and c.answerable and c.fit >= SECOND]
+            candidates = self._others(candidates, query)
         pieces: Iterator[Text]
         if self.options.style == "grounded":
-            pieces = self._grounded(result)
+            pieces = self._grounded(result, question)
         else:
             pieces = self._free(context, result, clock)
         for piece in pieces:
@@ -146,6 +150,16 @@ class Answerer:
         assert constraint.choice is not None
         return calls[texts[constraint.choice]].query, [*context, *chosen]
 
+    def _others(self, candidates: Sequence[Candidate], query: Query) -> list[Candidate]:
+        """What else may be asked after a read that returned nothing: a fitting relation, or a like value (a date)."""
+        relations = self.finder.memory.snapshot.relations
+        kind = relations.get(query.relation)[0].object_type
+
+        def alike(c: Candidate) -> bool:
+            return kind not in (ENTITY, "text") and relations.get(c.query.relation)[0].object_type == kind
+
+        return [c for c in candidates if c.query != query and c.answerable and c.fit >= (ALIKE if alike(c) else SECOND)]
+
     def _tokens(self, text: str) -> list[int]:
         if text not in self._choices:
             if len(self._choices) > 4096:
@@ -160,14 +174,24 @@ class Answerer:
         sources = tuple(
             Source(h, snapshot.texts(h.fact), tuple(evidence[h.fact.key]), _many(snapshot, h)) for h in found.hits
         )
-        return ReadResult(query, sources, found.too_many)
+        return ReadResult(query, sources, found.too_many, found.proposals)
 
-    def _grounded(self, result: ReadResult | None) -> Iterator[Text]:
+    def _grounded(self, result: ReadResult | None, question: str) -> Iterator[Text]:
         if result is None or not result.sources:
-            yield Text("That asks for too much at once; be more specific." if result and result.too_many else NOTHING)
+            if result is not None and result.too_many:
+                yield Text("That asks for too much at once; be more specific.")
+            elif result is not None and result.proposals:
+                yield Text(f"{NOTHING} {result.proposals} unsure, waiting to be accepted: memllm fact list --proposed")
+            else:
+                yield Text(NOTHING)
             return
-        first = best(result)
-        yield Text(join([s.hit.value for s in first]), backed=True)
+        what = asked(question)
+        values = list(dict.fromkeys(s.hit.value for s in best(result)))
+        said = join(values)
+        if what.yes_no:
+            stated = [v for v in values if f" {normal(v)} " in f" {normal(re.sub(r'[?!.,]', ' ', question))} "]
+            said = f"Yes: {join(stated)}" if stated else f"Memory says: {said}"
+        yield Text(said, backed=True)
 
     def _free(self, context: list[int], result: ReadResult | None, clock: _Clock) -> Iterator[Text]:
         if result is not None and result.sources:
@@ -199,15 +223,15 @@ class Answerer:
 def best(result: ReadResult) -> list[Source]:
     """The sources a grounded answer states, one a value.
 
-    All values of a side that takes many; of a side that takes one, the first: a person's, else a table's, else
-    the newest. What a person stated leaves out what documents state beside it.
+    Of a side that takes many values all that have the best authority: what a person stated leaves out what others
+    state beside it, and what a table states leaves out what a model wrote. Of a side that takes one, the first.
     """
     if not result.sources:
         return []
     top = result.sources[0]
     if not top.many:
         return [top]
-    kept = [s for s in result.sources if s.hit.fact.person == top.hit.fact.person]
+    kept = [s for s in result.sources if authority(s.hit.fact) == authority(top.hit.fact)]
     near = [s for s in kept if s.hit.fact.key[1] == top.hit.fact.key[1] and s.hit.distance <= top.hit.distance]
     return list({s.hit.value: s for s in reversed(near)}.values())[::-1]
 

@@ -49,6 +49,8 @@ class ReadResult:
     query: Query
     sources: tuple[Source, ...]
     too_many: bool = False
+    proposals: int = 0
+    """Facts that would answer but wait to be accepted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,9 @@ from memllm_cli.memory.find import Finder
 from memllm_cli.memory.names import normal
 from memllm_cli.memory.snapshot import Snapshot
 from memllm_cli.protocol import is_field
-from memllm_cli.runtime.phrases import STOP, Phrases
+from memllm_cli.runtime.phrases import STOP, Phrases, stems
+from memllm_cli.runtime.question import Asked
+from memllm_cli.runtime.question import asked as read
 from memllm_cli.types import Query
 
 LONGEST = 10  # words in a name
@@ -23,13 +25,9 @@ SHARPNESS = 20.0  # nats of prior for a score of 1: how much the words of the qu
 KNOWN = 4.0  # nats of prior for a query the memory can answer
 ANSWERABLE, UNANSWERABLE = 0.32, 0.5  # least fit of a query the memory can, or cannot, answer
 SURE = 0.75  # fit of an answerable query from which on no vectors are asked
-SECOND = 0.45  # least fit of a query tried after one that returned nothing
-_HINTS = {  # question words that say what kind of thing is asked for
-    "when": ("date",),
-    "where": ("entity",),
-    "who": ("entity",),
-    "whom": ("entity",),
-}
+SECOND = 0.6  # least fit of a query tried after one that returned nothing
+ALIKE = 0.4  # the same, when both relations have values of one kind
+_VAGUE = frozenset({"much", "long", "big", "old", "current", "now", "today", "date", "amount"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +88,11 @@ class Linker:
         self._phrases: tuple[int, Phrases] | None = None
 
     def names(self, snapshot: Snapshot) -> dict[str, tuple[int, ...]]:
-        """Normal form of every name that has a visible fact, with the entities it can mean."""
+        """Normal form of every name in a fact or a proposal, with the entities it can mean."""
         version = (id(snapshot), snapshot.last_operation)
         if self._built_for != version:
             names: dict[str, list[int]] = {}
-            for fact in snapshot.facts():
+            for fact in (*snapshot.facts(), *snapshot.facts(proposed=True)):
                 for entity in (fact.key[0], fact.key[2]):
                     for surface in snapshot.surfaces[entity]:
                         form = normal(surface)
@@ -115,6 +113,8 @@ class Linker:
         snapshot = self.finder.memory.snapshot
         names = self.names(snapshot)
         found = mentions(snapshot, question, names) or self._similar(question, snapshot)
+        if not found and (only := self._held_by_one(question, snapshot)):
+            return only[:most]
         inherited = not found
         for earlier in before:
             if found:
@@ -124,16 +124,44 @@ class Linker:
             return []
         for semantic in (False, True):  # words first; vectors only when words point to nothing the memory has
             scored: dict[Query, Candidate] = {}
+            what = read(self._masked(question, [] if inherited else found))
             for mention in found:
                 asked = self._masked(question, [] if inherited else [mention])
                 scores = self._relation_scores(snapshot, asked, semantic)
-                for candidate in self._queries(snapshot, mention, scores):
+                for candidate in self._queries(snapshot, mention, scores, what):
                     old = scored.get(candidate.query)
                     if old is None or old.score < candidate.score:
                         scored[candidate.query] = candidate
             if any(c.answerable and c.fit >= SURE for c in scored.values()):
                 break
         return sorted(scored.values(), key=lambda c: -c.score)[:most]
+
+    def phrases(self, snapshot: Snapshot) -> Phrases:
+        """The relations' phrases, indexed anew when there are more of them."""
+        if self._phrases is None or self._phrases[0] != len(snapshot.relations):
+            self._phrases = (len(snapshot.relations), Phrases(snapshot.relations))
+        return self._phrases[1]
+
+    def _held_by_one(self, question: str, snapshot: Snapshot) -> list[Candidate]:
+        """For a question that names a relation and nobody: the subject that is alone in having it.
+
+        With several, the one whose name shares a word with the question ("the lease"), if it is the only one.
+        """
+        what, present = read(question), stems(question)
+        fits = self.phrases(snapshot).scores(question)
+        out: list[Candidate] = []
+        for relation in snapshot.relations.by_id.values():
+            fit = fits.get((relation.id, "subject"), 0.0)
+            if fit < SECOND or not what.fits(relation, "subject"):
+                continue
+            said = {s for phrase, _ in relation.phrases() for s in stems(phrase)}
+            holders = list(dict.fromkeys(f.key[0] for f in snapshot.facts() if f.key[1] == relation.id))
+            sharing = [h for h in holders if stems(snapshot.name(h)) & (present - said)]
+            chosen = sharing or ([] if present - said - _VAGUE else holders)
+            if len(chosen) == 1 and is_field(name := snapshot.name(chosen[0])):
+                query = Query(name, relation.name, None)
+                out.append(Candidate(query, SHARPNESS * fit + KNOWN, True, fit))
+        return sorted(out, key=lambda c: -c.score)
 
     def _similar(self, question: str, snapshot: Snapshot) -> list[Mention]:
         """Names that are only near in writing: capitalised or quoted runs of words, by vector."""
@@ -161,7 +189,7 @@ class Linker:
         return " ".join(tokens)
 
     def _queries(
-        self, snapshot: Snapshot, mention: Mention, scores: Mapping[tuple[int, str], tuple[float, float]]
+        self, snapshot: Snapshot, mention: Mention, scores: Mapping[tuple[int, str], float], what: Asked
     ) -> list[Candidate]:
         out: list[Candidate] = []
         if not is_field(mention.surface):
@@ -172,43 +200,34 @@ class Linker:
                 "object": any(snapshot.values(relation.id, object=e) for e in mention.entities),
             }
             # The side the memory can answer; if there is none, the one the question's words suggest.
-            likelier = max(("subject", "object"), key=lambda s: scores[(relation.id, s)][0])
+            likelier = max(("subject", "object"), key=lambda s: scores[(relation.id, s)])
             for side in ("subject", "object"):
                 if not known[side] and (known[_other(side)] or side != likelier):
                     continue
-                score, bonus = scores[(relation.id, side)]
-                if score < (ANSWERABLE if known[side] else UNANSWERABLE):
+                score = scores[(relation.id, side)]
+                if score < (ANSWERABLE if known[side] else UNANSWERABLE) or not what.fits(relation, side):
                     continue
                 query = (
                     Query(mention.surface, relation.name, None)
                     if side == "subject"
                     else Query(None, relation.name, mention.surface)
                 )
-                total = SHARPNESS * (score + bonus) + (KNOWN if known[side] else 0.0)
+                total = SHARPNESS * score + (KNOWN if known[side] else 0.0)
                 out.append(Candidate(query, total, known[side], score))
         return out
 
-    def _relation_scores(
-        self, snapshot: Snapshot, asked: str, semantic: bool
-    ) -> dict[tuple[int, str], tuple[float, float]]:
-        """For each relation and known side: how well the words of the question fit (0 to 1), and a bonus."""
+    def _relation_scores(self, snapshot: Snapshot, asked: str, semantic: bool) -> dict[tuple[int, str], float]:
+        """For each relation and known side: how well the words of the question fit (0 to 1)."""
         plain = asked.replace("\x00", " ")
-        if self._phrases is None or self._phrases[0] != len(snapshot.relations):
-            self._phrases = (len(snapshot.relations), Phrases(snapshot.relations))
-        lexical = self._phrases[1].scores(plain)
-        first = next(iter(asked.split()), "").casefold()
-        wanted = _HINTS.get(first)
+        lexical = self.phrases(snapshot).scores(plain)
         vectors = self._semantic(plain) if semantic else {}
-        out: dict[tuple[int, str], tuple[float, float]] = {}
+        out: dict[tuple[int, str], float] = {}
         for relation in snapshot.relations.by_id.values():
             both = max(lexical.get((relation.id, s), 0.0) for s in ("subject", "object"))
             for side in ("subject", "object"):
                 own = lexical.get((relation.id, side), 0.0)
                 score = max(own, 0.92 * both, vectors.get((relation.id, side), 0.0))
-                bonus = 0.0
-                if wanted and side == "subject":
-                    bonus = 0.06 if relation.object_type in wanted else -0.06
-                out[(relation.id, side)] = (min(1.0, score), bonus)
+                out[(relation.id, side)] = min(1.0, score)
         return out
 
     def _semantic(self, plain: str) -> dict[tuple[int, str], float]:
