@@ -6,24 +6,45 @@ memory is stripped of control characters before it is printed, and its markup is
 
 from __future__ import annotations
 
+import re
+import signal
 import sys
+import threading
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from memllm_cli.errors import MemllmError
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from rich.console import Console
 
 ENVELOPE = 1
 """Version of the JSON envelope."""
 _BIDI = {chr(c) for c in (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C)}
+# Strings end at ST (or BEL); none reaches over a line's end or another sequence's start, which keeps one pass linear.
+_STRING = "[^\x07\x1b\n\x90\x98\x9c-\x9f]*+(?:\x07|\x1b\\\\|\x9c)"
+ESCAPE = (
+    "(?:\x1b\\[|\x9b)[0-?]*+[ -/]*+[@-~]"  # CSI: colours, cursor movements
+    f"|(?:\x1b[\\]PX^_]|[\x90\x98\x9d-\x9f]){_STRING}"  # OSC, DCS, SOS, PM, APC: titles, links, clipboard
+    "|\x1b[#%(-+][0-~]"  # character sets
+)
+"""Pattern of a whole escape sequence, in its 7-bit and its C1 form (ECMA-48, sections 5.4 and 5.6)."""
+_ESCAPES = re.compile(ESCAPE)
+_STARTS = re.compile("[\x1b\x90\x98\x9b\x9d-\x9f]")
 
 
 def clean(text: str, lines: bool = False) -> str:
-    """Untrusted text, fit for a terminal: no control, bidi or unassigned characters; with `lines`, newlines stay."""
+    """Untrusted text, fit for a terminal; with `lines`, newlines stay.
+
+    Escape sequences go as a whole; then what is left of control, bidi and unassigned characters goes.
+    """
+    if _STARTS.search(text):
+        text = _ESCAPES.sub("", text)
     out = []
     for c in text:
         if c == "\n" and lines:
@@ -44,6 +65,38 @@ def safe(text: str, lines: bool = False) -> str:
     return escape(clean(text, lines))
 
 
+def count(number: int, noun: str) -> str:
+    """A number with its noun: `1 fact`, `2 facts`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+@contextmanager
+def interrupts_held() -> Iterator[None]:
+    """Ctrl-C waits until the block is done; a second one is let through. Only the main thread can do this.
+
+    For what must not be torn: a commit, the start of an extension module, and foreign code that calls back into
+    Python, where an exception is lost.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed = False
+
+    def hold(number: int, frame: FrameType | None) -> None:
+        nonlocal pressed
+        if pressed:
+            raise KeyboardInterrupt
+        pressed = True
+
+    before = signal.signal(signal.SIGINT, hold)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
+        if pressed:
+            signal.raise_signal(signal.SIGINT)
+
+
 @dataclass(slots=True)
 class Output:
     """How one command prints. `json` wins over everything; `quiet` drops notes; without `input` nothing is asked."""
@@ -52,20 +105,26 @@ class Output:
     json: bool = False
     quiet: bool = False
     input: bool = True
+    _out: Console | None = field(default=None, init=False, repr=False)
+    _err: Console | None = field(default=None, init=False, repr=False)
 
     @property
     def out(self) -> Console:
         """Standard output: data."""
-        from rich.console import Console
+        if self._out is None:
+            from rich.console import Console
 
-        return Console(highlight=False, soft_wrap=True)
+            self._out = Console(highlight=False, soft_wrap=True)
+        return self._out
 
     @property
     def err(self) -> Console:
-        """Standard error: progress and notes."""
-        from rich.console import Console
+        """Standard error: progress and notes. One console, so that notes are printed above a running bar."""
+        if self._err is None:
+            from rich.console import Console
 
-        return Console(stderr=True, highlight=False, soft_wrap=True)
+            self._err = Console(stderr=True, highlight=False, soft_wrap=True)
+        return self._err
 
     @property
     def interactive(self) -> bool:
@@ -118,6 +177,13 @@ class Output:
         self.err.print(f"[red]error:[/red] {safe(error.message)}")
         if error.hint:
             self.err.print(f"[dim]{safe(error.hint)}[/dim]")
+
+    def interrupted(self, said: str = "") -> None:
+        """That Ctrl-C was pressed, and what it left."""
+        text = f"interrupted: {said}" if said else "interrupted"
+        if self.json:
+            self._envelope({"ok": False, "error": {"message": text, "hint": "", "code": 130}})
+        self.err.print(f"[dim]{safe(text)}[/dim]")
 
     def confirm(self, question: str, default: bool = False) -> bool:
         """Ask; the default when nobody is there."""

@@ -11,8 +11,9 @@ import memllm_cli
 ROOT = Path(memllm_cli.__file__).parent
 LAYERS = (
     ("cli", "repl"),
+    ("training", "evaluation"),
     ("runtime",),
-    ("memory", "engine", "embed", "documents"),
+    ("memory", "engine", "embed", "documents", "drafting", "corpora"),
     ("protocol",),
     ("errors", "paths", "config", "types", "terminal"),
 )

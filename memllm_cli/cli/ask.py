@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from memllm_cli.cli.context import Context
+from memllm_cli.cli.context import Context, Interrupted
 from memllm_cli.errors import UsageError
-from memllm_cli.terminal import clean
+from memllm_cli.terminal import clean, interrupts_held
 
 if TYPE_CHECKING:
+    from memllm_cli.runtime.answer import Options
     from memllm_cli.runtime.events import Done, Event, ReadResult, Source
 
 SMALL_FILE = 1_000_000_000
@@ -44,16 +45,25 @@ def ask(
     if not question:
         raise UsageError("The question is empty.", 'Write it in quotes: memllm ask "What is the capital of France?"')
     shown, style = reads_for(state, reads), style_for(state, style)
-    memory = state.memory()
+    state.check_models()
+    try:
+        with interrupts_held():  # numpy is loaded
+            from memllm_cli.runtime.answer import Options
+        _answer(state, question, shown, Options(style=style, temperature=temperature, seed=seed))
+    except KeyboardInterrupt:
+        raise Interrupted("the memory is as it was") from None
 
+
+def _answer(state: Context, question: str, shown: bool, options: Options) -> None:
     from memllm_cli.repl.loading import Waiting
     from memllm_cli.repl.render import Renderer
-    from memllm_cli.runtime.answer import Answerer, Options
+    from memllm_cli.runtime.answer import Answerer
 
+    memory = state.memory()
     notes = None if state.output.quiet or state.output.json else state.output.err
     with Waiting(notes, f"loading {model_name(state)}..."):
         engine, _ = state.engine()
-    answerer = Answerer(engine, state.finder(memory), Options(style=style, temperature=temperature, seed=seed))
+    answerer = Answerer(engine, state.finder(memory), options)
     renderer = Renderer(state.output.out, shown)
     events: list[Event] = []
     try:
@@ -116,6 +126,8 @@ def as_data(question: str, events: list[Event]) -> dict[str, Any]:
     return {
         "question": question,
         "answer": done.answer,
+        "style": done.style,
+        "backed": done.backed,
         "reads": [
             {
                 "query": {"subject": r.query.subject, "relation": r.query.relation, "object": r.query.object},

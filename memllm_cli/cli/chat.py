@@ -37,9 +37,9 @@ def chat(
     if state.output.json:
         raise UsageError("chat has no --json.", 'One question as JSON: memllm ask --json "QUESTION"')
     shown, style = reads_for(state, reads), style_for(state, style)
-    memory = state.memory()
 
     from memllm_cli.memory.find import Finder
+    from memllm_cli.memory.store import Memory
     from memllm_cli.repl.chat import Chat
     from memllm_cli.repl.loading import Waiting
     from memllm_cli.runtime.answer import Options
@@ -54,10 +54,15 @@ def chat(
             return state.encoder()
 
     interactive = sys.stdin.isatty() and sys.stdout.isatty() and state.output.input
+    # There need be no knowledge base yet: what the person states first makes it.
+    memory = Memory(state.home.knowledge_base(state.setting("kb").value))
+    if memory.database.exists():
+        memory = state.memory()
     talk = Chat(
         Finder(memory, encoder),
         engine,
         state.output.out,
+        create=lambda: state.memory(create=True),
         options=Options(style=style),
         reads=shown,
         model=model_name(state),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memllm_cli.config import Setting, setting
-from memllm_cli.paths import Home, find_home, lay_out
-from memllm_cli.terminal import Output, safe
+from memllm_cli.errors import ModelMissing
+from memllm_cli.paths import Home, find_home, lay_out, storage_error
+from memllm_cli.terminal import Output, interrupts_held, safe
 
 if TYPE_CHECKING:
     from memllm_cli.embed.base import Embedder
@@ -16,6 +18,10 @@ if TYPE_CHECKING:
     from memllm_cli.memory.find import Finder
     from memllm_cli.memory.store import Memory
     from memllm_cli.runtime.models import Catalog, Entry
+
+
+class Interrupted(BaseException):
+    """Ctrl-C, with a line on what it left. No KeyboardInterrupt: that one's text gets lost on the way out of typer."""
 
 
 @dataclass(slots=True)
@@ -39,13 +45,17 @@ class Context:
     def setting(self, name: str) -> Setting:
         """A setting with its origin; `kb`, `model`, `encoder` can be given as options."""
         option = {"kb": self.kb_option, "model": self.model_option, "encoder": self.encoder_option}.get(name)
-        return setting(self.home, name, option)
+        try:
+            return setting(self.home, name, option)
+        except OSError as error:
+            raise storage_error(self.home.settings, error) from error
 
     def memory(self, create: bool = False) -> Memory:
         """The knowledge base in use; with `create` it is made if it is not there yet, else NotFound is raised."""
         from memllm_cli.memory.store import Memory
 
         memory = Memory(self.home.knowledge_base(self.setting("kb").value))
+        memory.database.waiting = lambda holder: self.output.note(f"waiting for {safe(holder)}…")
         if create:
             if not memory.database.exists():
                 lay_out(self.home)
@@ -67,7 +77,8 @@ class Context:
         if self.encoder_option is None:
             recorded = self.memory().snapshot.encoder
             name = recorded or name
-        return self.catalog().open_encoder(name, lambda text: self.output.note(safe(text)))
+        with interrupts_held():  # llama.cpp calls back into Python while it loads; an exception would be lost there
+            return self.catalog().open_encoder(name, lambda text: self.output.note(safe(text)))
 
     def finder(self, memory: Memory) -> Finder:
         """Finds facts in a memory; the encoder is loaded only when a name is not found exactly."""
@@ -78,7 +89,24 @@ class Context:
     def engine(self, sequences: int = 1, context: int = 2048) -> tuple[Engine, Entry | None]:
         """The language model in use."""
         name = self.setting("model").value
+        with interrupts_held():
+            return self.catalog().open_engine(
+                name, lambda text: self.output.note(safe(text)), context=context, sequences=sequences
+            )
+
+    def check_models(self) -> None:
+        """Raise NotFound or ModelMissing for a model that cannot be meant, before anything else is done.
+
+        Looks at names and whether a file is there; opens nothing. The encoder is looked at when `--encoder` was given.
+        """
         catalog = self.catalog()
-        return catalog.open_engine(
-            name, lambda text: self.output.note(safe(text)), context=context, sequences=sequences
-        )
+        name = self.setting("model").value or catalog.default
+        if name not in catalog.entries and (name.endswith(".gguf") or "/" in name or os.sep in name):
+            path = Path(name).expanduser()
+            if not path.is_file():
+                raise ModelMissing(f"There is no model file {path}.", "Check the path, or see: memllm model list")
+        elif (entry := catalog.entry(name)).task != "generate":
+            raise ModelMissing(f"{entry.name} is an encoder, not a language model.", "See: memllm model list")
+        encoder = self.encoder_option
+        if encoder and not encoder.startswith("st:") and (entry := catalog.entry(encoder)).task != "encode":
+            raise ModelMissing(f"{entry.name} is not an encoder.", f"The default is: {catalog.encoder}")

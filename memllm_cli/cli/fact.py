@@ -172,6 +172,8 @@ def get(
         if people:
             asked = "" if hit.exact else f"  [dim]({safe(' >> '.join(texts))})[/dim]"
             state.output.line(f"{safe(hit.value)}{asked}  [dim]{safe(origin(memory.snapshot, hit.fact, places))}[/dim]")
+            if places:
+                state.output.line(f'  [dim]"{safe(places[0].sentence)}"[/dim]')
         else:
             sys.stdout.write(clean(hit.value) + "\n")
     state.output.data(rows)

@@ -25,17 +25,11 @@ def init(
 
     Example: memllm init ~/memllm
     """
-    from memllm_cli.errors import StorageError
     from memllm_cli.paths import Home, lay_out
 
     state: Context = context.obj
     home = state.home if folder is None else Home(folder.expanduser().resolve(), "argument")
-    try:
-        made = lay_out(home)
-    except OSError as error:
-        raise StorageError(
-            f"{home.root} cannot be laid out: {error.strerror or error}.", "Choose another folder: memllm init FOLDER"
-        ) from error
+    made = lay_out(home)
     state.output.table(("new file",), [(str(p),) for p in made])
     state.output.data({"home": str(home.root), "new": [str(p) for p in made]})
     state.output.note("the home is complete" if made else "nothing to do: the home is complete")

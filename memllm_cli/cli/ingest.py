@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from memllm_cli.cli.context import Context
-from memllm_cli.errors import PartlyDone
-from memllm_cli.terminal import clean, safe
+from memllm_cli.cli.context import Context, Interrupted
+from memllm_cli.errors import MemllmError, PartlyDone
+from memllm_cli.terminal import clean, count, interrupts_held, safe
 
 if TYPE_CHECKING:
     from memllm_cli.memory.store import Memory
     from memllm_cli.runtime.ingest import Planned
     from memllm_cli.runtime.write import SentenceWriter
 
+AGAIN = "run the same command again to go on"
 SEQUENCES = 9
 """Sentences decoded together, and one that holds the shared prefix."""
 
@@ -40,35 +42,72 @@ def ingest(
     Example: memllm ingest docs/ contract.pdf
     """
     state: Context = context.obj
+    state.check_models()
+    try:
+        _ingest(state, paths, dry_run, again)
+    except KeyboardInterrupt:
+        raise Interrupted(AGAIN) from None
+
+
+def _ingest(state: Context, paths: list[Path], dry_run: bool, again: bool) -> None:
     output = state.output
     began = time.perf_counter()
     memory = state.memory(create=not dry_run) if not dry_run or _exists(state) else None
-    planned = _plan(state, memory, paths, again)
-    for path, reason in planned.failed:
-        output.note(f"[yellow]not read:[/yellow] {safe(path)}: {safe(reason)}")
-    for path, reason in planned.skipped:
-        output.note(f"skipped: {safe(path)}: {safe(reason)}")
-    if planned.unchanged:
-        output.note(f"{len(planned.unchanged)} unchanged, already in memory")
+    try:
+        planned = _plan(state, memory, paths, again)
+    except KeyboardInterrupt:
+        raise Interrupted("nothing was written") from None
     result: dict[str, Any] = {
         "documents": [],
         "unchanged": list(planned.unchanged),
         "failed": [{"path": p, "reason": r} for p, r in planned.failed],
         "skipped": [{"path": p, "reason": r} for p, r in planned.skipped],
+        "moved": [{"path": p, "from": old} for p, old in planned.moved],
     }
-    if dry_run:
-        _estimate(state, planned, result)
-    elif planned.documents:
-        assert memory is not None
-        _write(state, memory, planned, result)
+    last = 0 if memory is None else memory.snapshot.last_operation
+    try:
+        _tell(state, planned)
+        if dry_run:
+            _estimate(state, planned, result)
+        elif planned.documents:
+            assert memory is not None
+            _write(state, memory, planned, result)
+    except KeyboardInterrupt:
+        if memory is not None and not dry_run:
+            with suppress(MemllmError):  # somebody else may hold the memory now
+                raise Interrupted(_kept(memory, planned, last)) from None
+        raise
     result["seconds"] = round(time.perf_counter() - began, 3)
     output.data(result)
     if planned.failed:
+        total = len(planned.failed) + len(planned.documents) + len(planned.unchanged)
         raise PartlyDone(
-            f"{len(planned.failed)} of {len(planned.failed) + len(planned.documents) + len(planned.unchanged)} "
-            "documents could not be read.",
+            f"{len(planned.failed)} of {count(total, 'document')} could not be read.",
             "The reasons are above; everything else is done." if not output.json else "See data.failed.",
         )
+
+
+def _tell(state: Context, planned: Planned) -> None:
+    """What is left out, and why."""
+    output = state.output
+    for path, reason in planned.failed:
+        output.note(f"[yellow]not read:[/yellow] {safe(path)}: {safe(reason)}")
+    for path, reason in planned.skipped:
+        output.note(f"skipped: {safe(path)}: {safe(reason)}")
+    for path, old in planned.moved:
+        output.note(f"{safe(path)}: same text as {safe(old)}, which is gone; read again, the old one stays in memory")
+    if planned.unchanged:
+        output.note(f"{count(len(planned.unchanged), 'document')} unchanged, already in memory")
+
+
+def _kept(memory: Memory, planned: Planned, last: int) -> str:
+    """What is in memory after an interrupt; the memory is asked, since a commit may have come after the last event."""
+    uris = {d.uri for d in planned.documents}
+    operations = memory.snapshot.operations.values()
+    done = {o.source for o in operations if o.id > last and o.kind == "ingest" and o.source in uris}
+    kept, total = len(done) + len(planned.unchanged), len(uris) + len(planned.unchanged)
+    are = "is" if kept == 1 else "are"
+    return f"{kept} of {count(total, 'document')} {are} in memory; {AGAIN}"
 
 
 def _exists(state: Context) -> bool:
@@ -76,8 +115,8 @@ def _exists(state: Context) -> bool:
 
 
 def _plan(state: Context, memory: Memory | None, paths: list[Path], again: bool) -> Planned:
-    from memllm_cli.runtime.ingest import Planned, plan
-
+    with interrupts_held():  # numpy is loaded
+        from memllm_cli.runtime.ingest import Planned, plan
     status = state.output.err.status("reading documents") if not state.output.quiet and not state.output.json else None
     if status:
         status.start()
@@ -125,7 +164,8 @@ def _estimate(state: Context, planned: Planned, result: dict[str, Any]) -> None:
     writer.engine.close()
     result.update(count=len(planned.documents), sentences=len(texts), tokens=tokens, expected_seconds=round(seconds, 1))
     state.output.line(
-        f"{len(planned.documents)} documents, {len(texts)} sentences, {tokens} tokens, about {_time(seconds)}"
+        f"{count(len(planned.documents), 'document')}, {count(len(texts), 'sentence')}, {count(tokens, 'token')}, "
+        f"about {_time(seconds)}"
     )
 
 
@@ -141,35 +181,41 @@ def _write(state: Context, memory: Memory, planned: Planned, result: dict[str, A
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(bar_width=24),
         TextColumn("{task.completed}/{task.total} sentences"),
-        TextColumn("{task.fields[facts]} facts"), TextColumn("{task.fields[rate]:.0f} tok/s"), TimeRemainingColumn(),
+        TextColumn("{task.fields[facts]}"), TextColumn("{task.fields[rate]:.0f} tok/s"), TimeRemainingColumn(),
         console=output.err, transient=True, disable=output.quiet or output.json or not output.err.is_terminal,
     )  # fmt: skip
     began = time.perf_counter()
     try:
         with bar:
-            task = bar.add_task("starting", total=max(1, planned.sentences), facts=0, rate=0.0)
+            task = bar.add_task("starting", total=max(1, planned.sentences), facts="", rate=0.0)
             for event in run(planned, memory, writer):
                 if isinstance(event, Read):
                     facts, proposals = facts + event.facts, proposals + event.proposals
                     name = clean(Path(event.path).name)
                     result["documents"].append(
                         {"path": event.path, "title": event.title, "facts": event.facts, "proposals": event.proposals,
-                         "sentences": event.sentences, "operation": event.operation, "notes": list(event.notes)}
+                         "sentences": event.sentences, "operation": event.operation, "held": event.held,
+                         "notes": list(event.notes)}
                     )  # fmt: skip
-                    said = f"{event.facts} facts, {event.proposals} proposals"
+                    said = f"{count(event.facts, 'fact')}, {count(event.proposals, 'proposal')}"
                     said = said if event.facts or event.proposals else "nothing found"
-                    output.note(f"{safe(name)}: {said}, {event.sentences} sentences")
+                    output.note(f"{safe(name)}: {said}, {count(event.sentences, 'sentence')}")
+                    if event.held:
+                        why = "you removed or replaced them before; see: memllm log"
+                        output.note(f"  {count(event.held, 'fact')} held back: {why}")
                     for note in event.notes:
                         output.note(f"  {safe(note)}")
                 else:
                     name = clean(Path(event.path).name)
-                    bar.update(task, description=safe(name), completed=event.done, facts=facts, rate=event.rate)
+                    bar.update(
+                        task, description=safe(name), completed=event.done, facts=count(facts, "fact"), rate=event.rate
+                    )
     finally:
         writer.engine.close()
     seconds = time.perf_counter() - began
     result.update(facts=facts, proposals=proposals, tokens=writer.meter.tokens)
     output.line(
-        f"{len(result['documents'])} documents read: {facts} facts, {proposals} proposals "
+        f"{count(len(result['documents']), 'document')} read: {count(facts, 'fact')}, {count(proposals, 'proposal')} "
         f"({writer.meter.rate:.0f} tokens/s, {_time(seconds)})"
     )
     if facts:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import sys
-from importlib import import_module
-from pathlib import Path
-from typing import Annotated, Any
 
-import typer
+try:
+    import os
+    import signal
+    from contextlib import suppress
+    from importlib import import_module
+    from pathlib import Path
+    from typing import Annotated, Any
 
-from memllm_cli import __version__
-from memllm_cli.cli.context import Context
-from memllm_cli.errors import MemllmError
-from memllm_cli.terminal import Output
+    import typer
+
+    from memllm_cli import __version__
+    from memllm_cli.cli.context import Context, Interrupted
+    from memllm_cli.errors import MemllmError, UsageError
+    from memllm_cli.terminal import Output
+except KeyboardInterrupt:  # loading takes long enough for somebody to change their mind
+    sys.exit(130)
 
 app = typer.Typer(
     name="memllm",
@@ -84,32 +91,64 @@ def hoisted(arguments: list[str]) -> list[str]:
 
 def run(arguments: list[str] | None = None) -> None:
     """Entry point: runs a command and turns errors into a line and an exit code."""
-    arguments = hoisted(list(sys.argv[1:] if arguments is None else arguments))
-    command: Any = typer.main.get_command(build())
-    output = Output(json="--json" in arguments)
+    output = Output()
+    code: Any
+    own, said = arguments is None, ""
+    if own:
+        sys.unraisablehook = _unraisable
     try:
+        arguments = hoisted(list(sys.argv[1:] if arguments is None else arguments)) or ["--help"]
+        output.json = "--json" in arguments
+        command: Any = typer.main.get_command(build())
         code = command.main(args=arguments, prog_name="memllm", standalone_mode=False)
+        if own:
+            sys.stdout.flush()  # a reader that has gone shows here, not when the interpreter ends
     except MemllmError as error:
         output.error(error)
         code = error.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        output.err.print("[dim]interrupted[/dim]")
+    except (Interrupted, KeyboardInterrupt, typer.Abort) as error:
+        said = str(error)
         code = 130
     except typer.Exit as exit_:
         code = exit_.exit_code
     except BrokenPipeError:
-        sys.stderr.close()
+        if own:  # what is left for the reader that has gone must not fail again when the interpreter ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except Exception as error:
         code = _unexpected(error, output)
+    if own:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process ends now; a Ctrl-C would only show a traceback
+    if code == 130:
+        output.interrupted(said)
+        if own:  # CPython kills itself instead when the interrupt passed through code run from a string
+            with suppress(OSError):
+                sys.stdout.flush()
+            os._exit(130)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _unraisable(lost: Any) -> None:
+    """Deliver Ctrl-C again where Python drops it: when it comes during a callback or a finaliser."""
+    if not issubclass(lost.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(lost)
+        return
+    import _thread
+    import threading
+
+    again = threading.Timer(0.02, _thread.interrupt_main)
+    again.daemon = True
+    again.start()
 
 
 def _unexpected(error: Exception, output: Output) -> int:
     if type(error).__module__.startswith(("click", "typer")) and hasattr(error, "format_message"):
-        from memllm_cli.errors import UsageError
-
-        output.error(UsageError(str(error.format_message()), "See: memllm --help"))
+        context = getattr(error, "ctx", None)
+        if type(error).__name__ == "NoArgsIsHelpError" and context is not None:
+            typer.echo(context.get_help())
+            return 0
+        at = context.command_path if context is not None else "memllm"
+        output.error(UsageError(str(error.format_message()), f"See: {at} --help"))
         return 2
     import traceback
     from datetime import UTC, datetime
@@ -121,7 +160,7 @@ def _unexpected(error: Exception, output: Output) -> int:
         log = private_folder(find_home().logs) / f"error-{datetime.now(UTC):%Y%m%dT%H%M%S}.txt"
         log.write_text(text, encoding="utf-8")
         where = f"Details: {log}"
-    except OSError:
+    except (OSError, MemllmError):
         where = text.splitlines()[-1]
     output.error(MemllmError(f"This should not have happened: {type(error).__name__}: {error}", where))
     return 1

@@ -9,7 +9,7 @@ import typer
 
 from memllm_cli.cli.context import Context
 from memllm_cli.errors import ModelMissing, UsageError
-from memllm_cli.terminal import safe
+from memllm_cli.terminal import count, safe
 
 if TYPE_CHECKING:
     from memllm_cli.runtime.models import Catalog, Entry
@@ -139,7 +139,7 @@ def use(
     from pathlib import Path
 
     from memllm_cli.config import store
-    from memllm_cli.paths import private_folder
+    from memllm_cli.paths import private_folder, storage_error
 
     state: Context = context.obj
     catalog = state.catalog()
@@ -158,7 +158,10 @@ def use(
     if not name.isprintable():
         raise UsageError("The path holds a control character.", "Rename the file.")
     private_folder(state.home.root)
-    store(state.home, setting, name)
+    try:
+        store(state.home, setting, name)
+    except OSError as error:
+        raise storage_error(state.home.settings, error) from error
     state.output.line(f"{setting} = {safe(name)}")
     state.output.data({"setting": setting, "value": name, "file": str(state.home.settings)})
     now = state.setting(setting)
@@ -180,6 +183,6 @@ def reindex(
     finder = state.finder(memory)
     used = finder.encoder()  # a missing model shows before the old vectors go
     began = time.monotonic()
-    count = finder.reindex(encode=state.encoder_option is not None)
-    state.output.line(f"{count} names indexed in {time.monotonic() - began:.1f} s")
-    state.output.data({"names": count, "encoder": used.identity if used else None})
+    names = finder.reindex(encode=state.encoder_option is not None)
+    state.output.line(f"{count(names, 'name')} indexed in {time.monotonic() - began:.1f} s")
+    state.output.data({"names": names, "encoder": used.identity if used else None})

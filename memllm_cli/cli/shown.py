@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from memllm_cli.cli.context import Context
 from memllm_cli.errors import UsageError
-from memllm_cli.terminal import safe
+from memllm_cli.terminal import count, safe
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -68,6 +68,7 @@ def change_data(change: Change) -> dict[str, Any]:
         "operation": change.operation,
         "before": [list(t) for t in change.before],
         "after": [list(t) for t in change.after],
+        "held": change.held,
     }
 
 
@@ -88,7 +89,15 @@ def origin(snapshot: Snapshot, fact: Fact, places: Sequence[Evidence]) -> str:
     if not fact.person and places:
         return places[0].place
     who = "you" if fact.person else operation.source or f"{operation.kind} {operation.note}".strip()
-    return f"{who}, {local(operation.at)}"
+    return f"{who}, {local(operation.at)}" + (f"; {places[0].place}" if places else "")
+
+
+def held_back(change: Change) -> str:
+    """A line on what an operation states and a person had taken out before; empty when there is none."""
+    if not change.held:
+        return ""
+    them = "it" if change.held == 1 else "them"
+    return f"{count(change.held, 'fact')} held back: you removed or replaced {them} before; see: memllm log"
 
 
 def fact_data(snapshot: Snapshot, fact: Fact, places: Sequence[Evidence]) -> dict[str, Any]:

@@ -157,8 +157,8 @@ def _import_everything(state: Context, text: str, dry_run: bool) -> None:
 
 
 def _import_table(state: Context, text: str, name: str, as_person: bool, skip_bad: bool, dry_run: bool) -> None:
-    from memllm_cli.cli.shown import change_data, opened
-    from memllm_cli.memory.transfer import contradictions, read_csv
+    from memllm_cli.cli.shown import change_data, held_back, opened
+    from memllm_cli.memory.transfer import contradictions, is_export, read_csv
 
     with ExitStack() as stack:
         # A table that cannot be taken leaves no empty knowledge base behind.
@@ -173,13 +173,17 @@ def _import_table(state: Context, text: str, name: str, as_person: bool, skip_ba
             f"{len(bad)} of {len(bad) + len(rows)} rows of {name} cannot be imported; {first}.",
             "Nothing was stored. Correct them, or leave them out with --skip-bad.",
         )
+    if is_export(text):
+        state.output.note("a CSV has no history, documents or undo; a full copy: memllm export --jsonl")
+    held = ""
     if dry_run or not rows:
-        data: dict[str, Any] = {"operation": None, "before": [], "after": []}
+        data: dict[str, Any] = {"operation": None, "before": [], "after": [], "held": 0}
         groups: list[list[tuple[str, str, str]]] = []
     else:
         memory = state.memory(create=True)
         change = memory.import_facts(rows, name, as_person)
         data, groups = change_data(change), contradictions(memory.snapshot, rows)
+        held = held_back(change)
     state.output.data(
         data
         | {
@@ -193,6 +197,8 @@ def _import_table(state: Context, text: str, name: str, as_person: bool, skip_ba
     state.output.line(f"{len(rows)} facts {'would be imported' if dry_run else 'imported'}{new}")
     for group in groups[:SHOWN]:
         state.output.line("[yellow]contradiction:[/yellow] " + "; ".join(safe(" >> ".join(t)) for t in group))
+    if held:
+        state.output.note(held)
     if data["operation"]:
         state.output.note(f"operation {data['operation']}; undo with: memllm undo {data['operation']}")
     if bad:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from memllm_cli.errors import DocumentError
+from memllm_cli.terminal import ESCAPE
 
 # \t, \n and what str.split() takes for white space (\v, \f, \x1c-\x1f, \x85) are left: they become spaces.
 _CONTROL = "\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ud800-\udfff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f"
@@ -18,12 +19,12 @@ _BIDI = "\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c"
 _ZERO_WIDTH = "\u200b\u2060-\u2064\ufeff\u00ad\u180e\u206a-\u206f"
 # Joiners are spelling in Arabic and Indic scripts (U+0600 to U+0DFF), and only there are they kept.
 _JOINER = "(?<![\u0600-\u0dff])[\u200c\u200d]"
-_DROP = re.compile(f"([{_CONTROL}])|([{_BIDI}])|([{_ZERO_WIDTH}]|{_JOINER})")
-_NAMES = ("control characters", "bidirectional controls", "zero-width characters")
+_DROP = re.compile(f"({ESCAPE})|([{_CONTROL}])|([{_BIDI}])|([{_ZERO_WIDTH}]|{_JOINER})")
+_NAMES = ("escape sequences", "control characters", "bidirectional controls", "zero-width characters")
 
 
 def clean(text: str, dropped: Counter[str] | None = None) -> str:
-    """Text without control, bidirectional and zero-width characters; `dropped` counts them by name."""
+    """Text without escape sequences, control, bidirectional and zero-width characters; `dropped` counts them."""
     if text.isascii() and text.isprintable():
         return text
 
@@ -37,7 +38,9 @@ def clean(text: str, dropped: Counter[str] | None = None) -> str:
 
 def dropped_notes(dropped: Counter[str]) -> list[str]:
     """One line for each kind of character that was dropped."""
-    return [f"dropped {dropped[name]:,} {name}" for name in _NAMES if dropped[name]]
+    return [
+        f"dropped {dropped[name]:,} {name if dropped[name] != 1 else name[:-1]}" for name in _NAMES if dropped[name]
+    ]
 
 
 def one_line(text: str) -> str:

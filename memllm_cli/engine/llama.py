@@ -110,8 +110,8 @@ class LlamaEngine:
         model = llama.llama_model_load_from_file(os.fsencode(path), params)
         if not model:
             raise ModelMissing(
-                f"{path} is damaged, or of a kind this llama.cpp does not know",
-                "see `memllm model list`; `memllm model pull NAME` gets it again",
+                f"{path} is damaged or incomplete, or of a kind this llama.cpp does not know",
+                "build or pull it again: memllm model build NAME --force, memllm model pull NAME",
             )
         return model
 

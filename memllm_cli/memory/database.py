@@ -10,20 +10,25 @@ import json
 import os
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memllm_cli.errors import BusyError, DamagedError, MemllmError, StorageError
 from memllm_cli.memory.schema import MIGRATIONS, VERSION
-from memllm_cli.paths import private_folder
+from memllm_cli.paths import private_folder, storage_error
+from memllm_cli.terminal import interrupts_held
 
 if TYPE_CHECKING:
     import duckdb
+    from filelock import BaseFileLock
 
 FILE = "facts.duckdb"
 TIMEOUT = 15.0  # seconds to wait for another process
+PATIENCE = 1.0  # seconds after which a wait is told
+_FULL = ("no space", "not enough space", "could not write", "cannot write", "too large", "disk full", "quota")
+_NO_PERMISSION = ("permission", "read-only", "read only")
 
 
 class Database:
@@ -33,12 +38,17 @@ class Database:
         self.folder = folder
         self.path = folder / FILE
         self.timeout = timeout
+        self.waiting: Callable[[str], None] | None = None
+        """Called with who holds the file, once a wait, when it takes longer than `PATIENCE`."""
         self.seen: tuple[int, ...] = ()
         """The generation when the file was last closed here, taken while it was still ours."""
 
     def exists(self) -> bool:
-        """Whether the knowledge base has been created."""
-        return self.path.is_file()
+        """Whether the knowledge base has been created. Raises StorageError when that cannot be seen."""
+        try:
+            return self.path.is_file()
+        except OSError as error:
+            raise storage_error(self.folder, error) from error
 
     def generation(self) -> tuple[int, ...]:
         """Changes whenever another process has written; costs two stat calls."""
@@ -55,13 +65,13 @@ class Database:
     def open(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection with the file attached as `kb` and in use, migrated; ours alone until the block ends.
 
-        Raises BusyError (another process kept it for longer than `timeout`), DamagedError, StorageError.
+        Ctrl-C waits for the end of the block, so that a commit happens or does not. Raises BusyError (another
+        process kept it for longer than `timeout`), DamagedError, StorageError.
         """
-        import duckdb
+        with interrupts_held():  # an exception while an extension module starts is lost, or ends the process
+            import duckdb
 
-        with self._turn():
-            with suppress(PermissionError):
-                self._private()
+        with self._turn(), interrupts_held():
             connection = duckdb.connect(":memory:", config={"threads": 2})
             try:
                 try:
@@ -82,41 +92,60 @@ class Database:
                     with suppress(OSError):
                         self.path.chmod(0o600)
                     self.seen = self.generation()
+            except duckdb.InterruptException as error:  # a second Ctrl-C during a statement
+                raise KeyboardInterrupt from error
             except duckdb.Error as error:
                 raise self._translated(error) from error
 
-    def _private(self) -> None:
-        private_folder(self.folder)
-
     @contextmanager
     def _turn(self) -> Iterator[None]:
+        private_folder(self.folder)
+        owner = self.folder / "lock.owner"
+        try:
+            lock = self._locked()
+            try:
+                with suppress(OSError):  # only for those who wait: on a full disk reading must still work
+                    owner.write_text(json.dumps({"pid": os.getpid(), "command": _command()}), encoding="utf-8")
+                yield
+            finally:
+                with suppress(OSError):
+                    owner.unlink()
+                lock.release()
+        except OSError as error:
+            raise storage_error(self.folder, error) from error
+
+    def _locked(self) -> BaseFileLock:
+        """The lock, ours. Raises BusyError."""
         from filelock import FileLock, Timeout
 
+        lock = FileLock(self.folder / "lock")
+        patience = min(PATIENCE, self.timeout)
         try:
-            private_folder(self.folder)
-            lock = FileLock(self.folder / "lock", timeout=self.timeout)
-            with lock:
-                owner = self.folder / "lock.owner"
-                owner.write_text(json.dumps({"pid": os.getpid(), "command": _command()}), encoding="utf-8")
-                yield
+            try:
+                lock.acquire(timeout=patience)
+            except Timeout:
+                if self.timeout > patience:
+                    if self.waiting is not None:
+                        self.waiting(self._holder())
+                    lock.acquire(timeout=self.timeout - patience)
+                else:
+                    raise
         except Timeout as error:
             raise BusyError(
                 f"The knowledge base '{self.folder.name}' is in use by {self._holder()}.",
                 "Wait for it to finish, or try again.",
             ) from error
-        except PermissionError as error:
-            raise StorageError(f"No permission for {error.filename}.", "Check who owns the folder.") from error
-        except OSError as error:
-            raise StorageError(
-                f"{self.folder}: {error.strerror or error}.", "Free some space and try again."
-            ) from error
+        return lock
 
     def _holder(self) -> str:
         try:
             owner = json.loads((self.folder / "lock.owner").read_text(encoding="utf-8"))
-            return f"process {int(owner['pid'])} ({str(owner['command'])[:80]})"
-        except (OSError, ValueError, KeyError, TypeError):
-            return "another process"
+            pid = int(owner["pid"])
+            if _alive(pid):
+                return f"process {pid} ({str(owner['command'])[:80]})"
+        except (OSError, ValueError, KeyError, TypeError, OverflowError):
+            pass
+        return "another process"
 
     def _migrate(self, connection: duckdb.DuckDBPyConnection) -> None:
         tables = {
@@ -154,13 +183,15 @@ class Database:
         import duckdb
 
         text = str(error).splitlines()[0]
+        lowered = str(error).replace(str(self.path), "").lower()
+        # Errors about statements and values quote them: what they say is not about the disk.
+        quotes = isinstance(error, (duckdb.ProgrammingError, duckdb.DataError, duckdb.IntegrityError))
+        if not quotes and any(sign in lowered for sign in _FULL):
+            return StorageError(f"No space for {self.path}: {text[:160]}", "Free some space and try again.")
         if isinstance(error, duckdb.IOException):
-            lowered = text.lower()
             if "lock" in lowered:
                 return BusyError(f"Another program holds {self.path}.", "Close it and try again.")
-            if "space" in lowered or "write" in lowered or "too large" in lowered:
-                return StorageError(f"{self.path} cannot be written: {text}", "Free some space and try again.")
-            if "permission" in lowered:
+            if any(sign in lowered for sign in _NO_PERMISSION):
                 return StorageError(f"No permission for {self.path}.", "Check who owns the file.")
             return self._damaged(text)
         if isinstance(error, (duckdb.SerializationException, duckdb.FatalException, duckdb.InternalException)):
@@ -182,3 +213,23 @@ def _quoted(path: Path) -> str:
 
 def _command() -> str:
     return " ".join(["memllm", *sys.argv[1:3]])
+
+
+def _alive(pid: int) -> bool:
+    """Whether a process with this number runs."""
+    if pid <= 0:
+        return False
+    if sys.platform == "win32":  # os.kill would send it a Ctrl-C
+        import ctypes
+
+        handle = ctypes.windll.kernel32.OpenProcess(0x1000, False, pid)  # PROCESS_QUERY_LIMITED_INFORMATION
+        if handle:
+            ctypes.windll.kernel32.CloseHandle(handle)
+        return bool(handle)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # somebody else's
+    return True

@@ -214,7 +214,7 @@ class Finder:
         last = max(snapshot.entities, default=0)
         if self._index is not None and self._index.last >= last:
             return self._index
-        with self.memory.database.open() as connection:
+        with self.memory.open() as connection:
             row = connection.execute("SELECT value FROM meta WHERE key = 'encoder'").fetchone()
             if row is not None and row[0] != encoder.identity:
                 raise EncoderMismatch(
@@ -228,6 +228,7 @@ class Finder:
                 connection.execute("BEGIN")
                 if row is None:
                     connection.execute("INSERT INTO meta VALUES ('encoder', ?)", [encoder.identity])
+                    self.memory.outdate()
                 insert(connection, "vectors", [(e.id, v.tolist()) for e, v in zip(missing, vectors, strict=True)])
                 connection.execute("COMMIT")
             if self._index is None:
@@ -246,11 +247,12 @@ class Finder:
     def reindex(self, encode: bool = False) -> int:
         """Rebuild the index from the stored vectors, or with `encode` from the names; returns how many names."""
         if encode:
-            with self.memory.database.open() as connection:
+            with self.memory.open() as connection:
                 connection.execute("BEGIN")
                 connection.execute("DELETE FROM vectors")
                 connection.execute("DELETE FROM meta WHERE key = 'encoder'")
                 connection.execute("COMMIT")
+            self.memory.outdate()
         self._index = None
         for name in ("entities.hnsw", "entities.json"):
             (self.memory.database.folder / name).unlink(missing_ok=True)

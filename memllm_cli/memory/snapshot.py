@@ -62,14 +62,37 @@ class Snapshot:
         self.counting = active(operations)
         self.fold: Fold = fold(operations, assertions, merges)
         self._names: dict[tuple[str, str], list[int]] = {}
+        self._spelled = self._spellings(assertions)
         self.surfaces: dict[int, list[str]] = {}
         for entity in entities:
             self._names.setdefault((_space(entity.kind), entity.normal), []).append(entity.id)
-            self.surfaces[entity.id] = [entity.name]
+            self.surfaces[entity.id] = [self._spelled.get(entity.id, entity.name)]
         for entity_id, name, operation in aliases:
             if operation in self.counting and entity_id in self.entities:
                 self._names.setdefault((ENTITY, normal(name)), []).append(entity_id)
                 self.surfaces[entity_id].append(name)
+
+    def _spellings(self, assertions: list[Assertion]) -> dict[int, str]:
+        """Entities whose name is shown otherwise than first written: as a person wrote it last, else a table.
+
+        What a removal or an acceptance repeats was not written by the person.
+        """
+        tables = {o.id for o in self.operations.values() if o.kind == "import" and o.id in self.counting}
+        people = {o.id for o in self.operations.values() if o.kind in ("set", "add") and o.id in self.counting}
+        written: tuple[dict[int, str], dict[int, str]] = ({}, {})
+        for a in assertions:
+            if a.operation in people or a.operation in tables:
+                texts = written[a.person]
+                texts[a.subject], texts[a.object] = a.subject_text, a.object_text
+        out: dict[int, str] = {}
+        for entity, text in (written[False] | written[True]).items():
+            known = self.entities[entity]
+            if text == known.name or known.kind != ENTITY:
+                continue
+            # Case alone is the usual difference, and comparing it costs a small part of the normal form.
+            if text.casefold() == known.normal or normal(text) == known.normal:
+                out[entity] = text
+        return out
 
     @property
     def last_operation(self) -> int:
@@ -109,8 +132,8 @@ class Snapshot:
         return sorted(found, key=rank, reverse=True)
 
     def name(self, entity: int) -> str:
-        """How an entity is called."""
-        return self.entities[entity].name
+        """How an entity is called: as a person spelled it last, else a table, else as it was first written."""
+        return self._spelled.get(entity) or self.entities[entity].name
 
     def texts(self, fact: Fact) -> tuple[str, str, str]:
         """Subject, relation and object as they are shown: names, and literals as last written."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +32,8 @@ class Change:
     operation: int
     before: tuple[Texts, ...]
     after: tuple[Texts, ...]
+    held: int = 0
+    """Statements of a document or a table that a person had removed or replaced before; they stay away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,18 @@ class Memory:
                 self._snapshot = load(connection)
         return self._snapshot
 
+    @contextmanager
+    def open(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The database, ours alone until the block ends. What another process wrote before is not missed."""
+        with self.database.open() as connection:
+            if self.database.generation() != self.database.seen:
+                self.outdate()  # closing takes the generation down as seen
+            yield connection
+
+    def outdate(self) -> None:
+        """Have the snapshot read again at its next use."""
+        self._snapshot = None
+
     # -- a person's operations ------------------------------------------------------------------------------
 
     def set(
@@ -137,16 +152,10 @@ class Memory:
             clears_objects = mode != "add" and (relation.one_object or (mode == "replace" and not flipped))
             clears_subjects = mode != "add" and (relation.one_subject or (mode == "replace" and flipped))
             writer.state(
-                "add" if mode == "add" else "set",
-                subject,
-                relation,
-                object,
-                person=True,
-                clears_objects=clears_objects,
-                clears_subjects=clears_subjects,
-                valid_from=valid_from,
-                valid_to=valid_to,
-            )
+                "add" if mode == "add" else "set", subject, relation, object, person=True,
+                clears_objects=clears_objects, clears_subjects=clears_subjects,
+                valid_from=valid_from, valid_to=valid_to,
+            )  # fmt: skip
 
         return self._operate(mode if mode == "add" else "set", fill, note=note, dry_run=dry_run)
 
@@ -258,19 +267,11 @@ class Memory:
                 if flipped:
                     subject, object = object, subject
                 made = writer.state(
-                    "set" if person else "add",
-                    subject,
-                    relation,
-                    object,
-                    person=person,
-                    clears_objects=person and relation.one_object,
-                    clears_subjects=person and relation.one_subject,
-                    probability=row.probability,
-                    proposed=row.proposed and not person,
-                    valid_from=row.valid_from,
-                    valid_to=row.valid_to,
-                    qualifiers=row.qualifiers,
-                )
+                    "set" if person else "add", subject, relation, object, person=person,
+                    clears_objects=person and relation.one_object, clears_subjects=person and relation.one_subject,
+                    probability=row.probability, proposed=row.proposed and not person,
+                    valid_from=row.valid_from, valid_to=row.valid_to, qualifiers=row.qualifiers,
+                )  # fmt: skip
                 if row.sentence:
                     writer.find_evidence(made, row.document, row.sentence)
 
@@ -283,7 +284,7 @@ class Memory:
         by_assertion = {a.id: f.key for f in facts for a in f.supports}
         out: dict[Key, list[Evidence]] = {f.key: [] for f in facts}
         if by_assertion:
-            with self.database.open() as connection:
+            with self.open() as connection:
                 rows = connection.execute(
                     "SELECT e.assertion, e.document, d.title, d.uri, e.line, e.page, e.heading, "
                     "substring(d.text, e.span_start + 1, e.span_end - e.span_start) "
@@ -298,7 +299,7 @@ class Memory:
     def log(self) -> list[LogEntry]:
         """All operations, newest first."""
         snapshot = self.snapshot
-        with self.database.open() as connection:
+        with self.open() as connection:
             counts = dict(
                 connection.execute("SELECT operation, count(*) FROM assertions GROUP BY operation").fetchall()
             )
@@ -340,7 +341,8 @@ class Memory:
             _insert_operation(connection, operation, format)
             writer.flush()
             after = load(connection)
-            change = Change(operation.id, _gone(before, after), _gone(after, before))
+            held = _held(connection, operation.id, after) if kind in ("ingest", "import") else 0
+            change = Change(operation.id, _gone(before, after), _gone(after, before), held)
             connection.execute("ROLLBACK" if dry_run else "COMMIT")
             self._snapshot = before if dry_run else after
         return change
@@ -366,23 +368,23 @@ def _gone(first: Snapshot, second: Snapshot) -> tuple[Texts, ...]:
     return tuple(first.texts(f) for f in first.facts() if f.key not in there)
 
 
+def _held(connection: duckdb.DuckDBPyConnection, operation: int, after: Snapshot) -> int:
+    """Facts an operation states that stay away because a person removed or replaced them before."""
+    stated = connection.execute(
+        "SELECT DISTINCT subject, relation, object FROM assertions WHERE operation = ? AND NOT person", [operation]
+    ).fetchall()
+    whole = after.fold.canonical
+    return len({(whole(s), r, whole(o)) for s, r, o in stated} & after.fold.removed)
+
+
 def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _fields(relation: Relation) -> tuple[str, str, tuple[str, ...], str, bool, bool, str, str, str]:
     r = relation
-    return (
-        r.name,
-        r.inverse,
-        r.aliases,
-        r.description,
-        r.one_subject,
-        r.one_object,
-        r.object_type,
-        r.domain,
-        r.external,
-    )
+    sides = (r.one_subject, r.one_object)
+    return (r.name, r.inverse, r.aliases, r.description, *sides, r.object_type, r.domain, r.external)
 
 
 def _insert_operation(connection: duckdb.DuckDBPyConnection, o: Operation, format: str | None = None) -> None:

@@ -128,15 +128,17 @@ def read_csv(text: str, snapshot: Snapshot) -> tuple[list[ImportRow], list[BadRo
     Needed: subject, relation, object. Understood: document or source, sentence, probability, status, valid_from,
     valid_to, qualifiers; other columns are left alone. Raises DamagedError when the table cannot be read at all.
     """
+    if text.lstrip().startswith(("{", "[")):
+        raise DamagedError(
+            "This is JSON, not a table.",
+            "A whole export is imported without --format csv; a table begins: subject,relation,object",
+        )
     rows = csv_rows(text)
     _, header = next(rows, (1, []))
     names = [h.strip().lower() for h in header]
     missing = [c for c in COLUMNS[:3] if c not in names]
     if missing:
-        raise DamagedError(
-            f"The first line has no column '{missing[0]}'.",
-            "It must name the columns, with commas between them: subject,relation,object",
-        )
+        raise _no_header(header, missing[0], snapshot)
     good: list[ImportRow] = []
     bad: list[BadRow] = []
     for number, cells in rows:
@@ -149,6 +151,35 @@ def read_csv(text: str, snapshot: Snapshot) -> tuple[list[ImportRow], list[BadRo
         except ValueError as error:
             bad.append(BadRow(number, str(error)))
     return good, bad
+
+
+def is_export(text: str) -> bool:
+    """Whether a table has the columns that `write_csv` writes."""
+    return text.split("\n", 1)[0].strip() == ",".join(COLUMNS)
+
+
+_DELIMITERS = ((";", "semicolons (;)"), ("\t", "tabs"), ("|", "bars (|)"))
+
+
+def _no_header(header: Sequence[str], missing: str, snapshot: Snapshot) -> DamagedError:
+    """What a first line without the needed columns is instead, and what to do."""
+    line = ",".join(header)
+    example = ",".join(COLUMNS[:3])
+    for sign, name in _DELIMITERS:
+        if len(header) < 3 and line.count(sign) >= 2:
+            return DamagedError(
+                f"The columns are separated by {name}, not by commas.",
+                f"Save the table as CSV with commas; its first line names the columns: {example}",
+            )
+    if len(header) > 2 and snapshot.relations.find(header[1]) is not None:
+        return DamagedError(
+            "The first line is a fact; the names of the columns are missing.", f"Put a line before it: {example}"
+        )
+    found = ", ".join(h.strip()[:40] or "(empty)" for h in header[:8])
+    return DamagedError(
+        f"The first line has no column '{missing}'; it has: {found}.",
+        f"It must name the columns, with commas between them: {example}",
+    )
 
 
 def _row(cells: dict[str, str], snapshot: Snapshot) -> ImportRow:

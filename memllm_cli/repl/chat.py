@@ -19,6 +19,7 @@ from memllm_cli.repl.render import Renderer, one_line, statement
 from memllm_cli.repl.why import show_why
 from memllm_cli.runtime.answer import Answerer, Conversation, Options
 from memllm_cli.runtime.events import Done, ReadResult
+from memllm_cli.runtime.smalltalk import small_talk
 from memllm_cli.terminal import clean
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ COMMANDS: dict[str, Command] = {
     "/facts": Command("/facts NAME", "what the memory holds about a name"),
     "/quit": Command("/quit", "leave (also Ctrl-D)"),
 }
+EMPTY = f"The memory is empty. Fill it: memllm ingest FOLDER, or {COMMANDS['/set'].usage}"
 KEYS = "Enter sends, Alt+Enter (or Esc Enter) begins a new line, Tab completes, Ctrl-C stops an answer."
 
 
@@ -58,7 +60,8 @@ class Chat:
     """A conversation with one memory.
 
     `make` loads the engine; it runs in a thread of its own once `run` has begun, else at the first question.
-    `notes` is where waits are explained (None: nowhere). `history` is the file of typed lines (None: not kept).
+    `create` makes the knowledge base before the first /set when there is none yet. `notes` is where waits are
+    explained (None: nowhere). `history` is the file of typed lines (None: not kept).
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class Chat:
         make: Callable[[], Engine],
         console: Console,
         *,
+        create: Callable[[], object] | None = None,
         options: Options | None = None,
         reads: bool = True,
         model: str = "the model",
@@ -83,6 +87,7 @@ class Chat:
         self.names = Names()
         self.failure = 0
         """Exit code of the first error, 0 when there was none."""
+        self._create = create
         self._loading = Loading(make)
         self._answerer: Answerer | None = None
         self._model = model
@@ -121,6 +126,8 @@ class Chat:
 
     def run_lines(self, lines: Iterable[str]) -> int:
         """Answer lines from a pipe; returns the exit code."""
+        if self._notes is not None and self.empty():
+            self._notes.print(EMPTY, style="dim", markup=False)
         for line in lines:
             if not self.handle(line):
                 break
@@ -132,6 +139,8 @@ class Chat:
         from prompt_toolkit.patch_stdout import patch_stdout
 
         session = self._session(input, output)
+        if self.empty():
+            self.screen.line((EMPTY, "dim"))
         going = True
         while going:
             self._refresh()
@@ -149,11 +158,25 @@ class Chat:
             going = self.handle(line)
         self._loading.drop()
 
+    def empty(self) -> bool:
+        """Whether there is nothing to ask: no knowledge base yet, or neither a fact nor a proposal in it."""
+        if not self.memory.database.exists():
+            return True
+        try:
+            return not self.memory.snapshot.fold.facts
+        except MemllmError:
+            return False  # the next question says what is wrong
+
     # -- questions --------------------------------------------------------------------------------------------
 
     def _ask(self, question: str, interrupt: Interrupt) -> None:
         self._last, self._kept = question, False
         self.results = []
+        if not self.memory.database.exists() or (self.options.style == "grounded" and self.empty()):
+            greeting = small_talk(question)
+            self.screen.line(*([f"{greeting} "] if greeting else []), EMPTY)
+            self.screen.line()
+            return
         with Waiting(self._notes, f"loading {self._model}{self.screen.marks.more}"):
             answerer = self._ready()
         if interrupt.wanted:
@@ -236,7 +259,10 @@ class Chat:
         quotes = {'"': '"', "'": "'", "“": "”"}
         if len(rest) > 1 and quotes.get(rest[0]) == rest[-1]:
             rest = rest[1:-1]
-        change = self.memory.set(parse_statement(rest))
+        triple = parse_statement(rest)
+        if self._create is not None and not self.memory.database.exists():
+            self._create()
+        change = self.memory.set(triple)
         if change.before or change.after:
             self.screen.changes(change)
         else:
@@ -276,7 +302,8 @@ class Chat:
         evidence = self.memory.evidence(facts[:MOST_FACTS])
         for fact in facts[:MOST_FACTS]:
             places = evidence[fact.key]
-            where = "stated by you" if fact.person else places[0].place if places else "imported, without a document"
+            where = places[0].place if places else "" if fact.person else "imported, without a document"
+            where = "; ".join(w for w in ("stated by you" if fact.person else "", where) if w)
             line = f"   {self.screen.marks.dash} {one_line(where)}"
             self.screen.line(statement(snapshot.texts(fact)), (line, "dim"))
         if len(facts) > MOST_FACTS:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from memllm_cli.memory.fold import Key
 from memllm_cli.memory.store import Change, Texts
-from memllm_cli.runtime.answer import best
+from memllm_cli.runtime.answer import best, join
 from memllm_cli.runtime.events import Done, Event, ReadCall, ReadResult, Source, Text
 from memllm_cli.terminal import clean
 from memllm_cli.types import Query
@@ -151,7 +151,9 @@ class Renderer:
             self.screen.line((event.text, "bold" if event.backed else ""), end="")
         elif isinstance(event, Done):
             self._end_line()
-            if self._result is not None and (self._backed or not self.reads):
+            if event.style == "free":
+                self._compared(event)
+            if self._result is not None and (self._backed or not self.reads or event.style == "free"):
                 self._sources(best(self._result), self._result.sources)
             self._reset()
 
@@ -166,6 +168,14 @@ class Renderer:
 
     def _reset(self) -> None:
         self._result, self._backed, self._last = None, False, ""
+
+    def _compared(self, done: Done) -> None:
+        """How an answer in the model's words stands to what was read."""
+        if self._result is None or not self._result.sources:
+            self.screen.line(("  not from memory", "dim"))
+        elif not done.backed:
+            values = one_line(join([s.hit.value for s in best(self._result)]))
+            self.screen.line((f"  differs from memory: memory has {values}", "dim"))
 
     def _read(self, result: ReadResult) -> None:
         screen, marks = self.screen, self.screen.marks
@@ -208,10 +218,11 @@ class Renderer:
             self._disagree(clashes, indent=2)
 
     def _origin(self, source: Source) -> str:
-        if source.hit.fact.person or not source.evidence:
+        if not source.evidence:
             return one_line(source.origin)
         first = source.evidence[0]
-        return f"{self.screen.quote(first.sentence)} {self.screen.marks.dash} {one_line(first.place)}"
+        who = "stated by you; " if source.hit.fact.person else ""
+        return f"{who}{self.screen.quote(first.sentence)} {self.screen.marks.dash} {one_line(first.place)}"
 
     def _disagree(self, clashes: dict[Key, tuple[str, str]], indent: int) -> None:
         for name, relation in dict.fromkeys(clashes.values()):

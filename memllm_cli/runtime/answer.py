@@ -33,6 +33,7 @@ from memllm_cli.runtime.events import Done, Event, ReadCall, ReadResult, Source,
 from memllm_cli.runtime.link import ALIKE, SECOND, Candidate, Linker
 from memllm_cli.runtime.prompts import Message, read_messages, turns
 from memllm_cli.runtime.question import asked
+from memllm_cli.runtime.smalltalk import offer, small_talk
 from memllm_cli.types import Query
 
 GROUNDED_BELOW = 1_000_000_000
@@ -83,12 +84,19 @@ class Answerer:
         """Answer one question; the last event is `Done`. Adds the turn to the conversation when it is complete."""
         conversation = conversation if conversation is not None else Conversation()
         clock = _Clock()
+        grounded = self.options.style == "grounded"
+        if grounded and (reply := small_talk(question)) is not None:
+            said = f"{reply} {offer(self.finder.memory.snapshot)}".strip()
+            yield Text(said)
+            conversation.messages += [Message("user", question), Message("assistant", said)]
+            yield Done(said, 0, 0, 0, clock.total(), clock.total())
+            return
         candidates = self.linker.candidates(question, conversation.questions())
         answer = ""
         reads = 0
         context: list[int] = []
         result: ReadResult | None = None
-        if candidates or self.options.style == "free":
+        if candidates or not grounded:
             context = self._prompt(conversation, question)
         prompt = context
         while candidates and reads < MOST_READS:
@@ -102,16 +110,25 @@ class Answerer:
             context = prompt
             candidates = self._others(candidates, query)
         pieces: Iterator[Text]
-        if self.options.style == "grounded":
+        if grounded:
             pieces = self._grounded(result, question)
         else:
             pieces = self._free(context, result, clock)
+        backed = False
         for piece in pieces:
             clock.start()
             answer += piece.text
+            backed = backed or piece.backed
             yield piece
-        conversation.messages += [Message("user", question), Message("assistant", answer.strip())]
-        yield Done(answer.strip(), reads, clock.evaluated, clock.generated, clock.total(), clock.first or clock.total())
+        answer = answer.strip()
+        if not grounded and result is not None:
+            backed = any(says(answer, s.hit.value) for s in result.sources)
+        conversation.messages += [Message("user", question), Message("assistant", answer)]
+        first = clock.first or clock.total()
+        yield Done(
+            answer, reads, clock.evaluated, clock.generated, clock.total(), first,
+            style="grounded" if grounded else "free", backed=backed,
+        )  # fmt: skip
 
     def _prompt(self, conversation: Conversation, question: str) -> list[int]:
         history = conversation.messages[-12:]
@@ -189,7 +206,7 @@ class Answerer:
         values = list(dict.fromkeys(s.hit.value for s in best(result)))
         said = join(values)
         if what.yes_no:
-            stated = [v for v in values if f" {normal(v)} " in f" {normal(re.sub(r'[?!.,]', ' ', question))} "]
+            stated = [v for v in values if says(question, v)]
             said = f"Yes: {join(stated)}" if stated else f"Memory says: {said}"
         yield Text(said, backed=True)
 
@@ -234,6 +251,22 @@ def best(result: ReadResult) -> list[Source]:
     kept = [s for s in result.sources if authority(s.hit.fact) == authority(top.hit.fact)]
     near = [s for s in kept if s.hit.fact.key[1] == top.hit.fact.key[1] and s.hit.distance <= top.hit.distance]
     return list({s.hit.value: s for s in reversed(near)}.values())[::-1]
+
+
+def says(text: str, value: str) -> bool:
+    """Whether a text holds a value: its words side by side, in any order ("4,200 EUR" holds "EUR 4,200")."""
+    wanted = sorted(_words(value))
+    if not wanted:
+        return value.strip() in text
+    words = _words(text)
+    return any(sorted(words[i : i + len(wanted)]) == wanted for i in range(len(words) - len(wanted) + 1))
+
+
+def _words(text: str) -> list[str]:
+    text = re.sub(r"(?<=\d),(?=\d{3}\b)", "", normal(text))
+    for sign, code in (("€", " eur "), ("$", " usd "), ("£", " gbp ")):
+        text = text.replace(sign, code)
+    return re.findall(r"\w+", text)
 
 
 def join(values: Sequence[str]) -> str:

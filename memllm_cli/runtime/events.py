@@ -37,9 +37,10 @@ class Source:
     @property
     def origin(self) -> str:
         """Who or what states it, for people."""
+        place = self.evidence[0].place if self.evidence else ""
         if self.hit.fact.person:
-            return "stated by you"
-        return self.evidence[0].place if self.evidence else "imported, without a document"
+            return f"stated by you; {place}" if place else "stated by you"
+        return place or "imported, without a document"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,10 @@ class Done:
     first: float
     """Seconds until the first piece of the answer."""
     interrupted: bool = False
+    style: str = "grounded"
+    """`free` when the model wrote the answer in its own words; it may then say what the memory does not."""
+    backed: bool = False
+    """Whether the answer states, or in the model's words holds, a value that the last read returned."""
 
 
 Event = Text | ReadCall | ReadResult | Done

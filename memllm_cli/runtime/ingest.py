@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
 from memllm_cli import documents
+from memllm_cli.documents.clean import one_line
 from memllm_cli.errors import DocumentError, NotFound
 from memllm_cli.memory.literals import ENTITY, fits
 from memllm_cli.memory.store import Memory, Written
@@ -28,6 +30,8 @@ class Planned:
     unchanged: tuple[str, ...]
     failed: tuple[tuple[str, str], ...]
     skipped: tuple[tuple[str, str], ...]
+    moved: tuple[tuple[str, str], ...] = ()
+    """Documents to read whose very bytes are in memory under a path that is gone: path now, path then."""
 
     @property
     def sentences(self) -> int:
@@ -56,6 +60,8 @@ class Read:
     sentences: int
     operation: int
     notes: tuple[str, ...]
+    held: int = 0
+    """Facts kept out because a person removed or replaced them."""
 
 
 Event = Progress | Read
@@ -75,18 +81,41 @@ def plan(paths: Sequence[Path], memory: Memory | None, again: bool = False) -> I
     read: list[Document] = []
     unchanged: list[str] = []
     failed: list[tuple[str, str]] = []
+    moved: list[tuple[str, str]] = []
     for path in found.files:
         yield str(path)
         try:
             document = documents.read(path)
         except DocumentError as error:
-            failed.append((str(path), f"{error.message} {error.hint}".strip()))
+            failed.append((str(path), _reason(path, error)))
             continue
         if not again and memory is not None and memory.holds(document):
             unchanged.append(str(path))
         else:
             read.append(document)
-    yield Planned(tuple(read), tuple(unchanged), tuple(failed), tuple((str(s.path), s.reason) for s in found.skipped))
+            if memory is not None and (old := _gone(document, memory)):
+                moved.append((str(path), old))
+    skipped = tuple((str(s.path), s.reason) for s in found.skipped)
+    yield Planned(tuple(read), tuple(unchanged), tuple(failed), skipped, tuple(moved))
+
+
+def _reason(path: Path, error: DocumentError) -> str:
+    """What is wrong, without the path in front: it is shown beside it."""
+    said = error.message
+    for shown in (str(path), one_line(str(path))):
+        said = said.removeprefix(shown)
+    said = said.removeprefix(":").strip().removeprefix("is ")
+    return f"{said}; {error.hint}" if error.hint else said
+
+
+def _gone(document: Document, memory: Memory) -> str:
+    """A path that is no longer there, from which the same bytes were read and still count; "" if there is none."""
+    for row in memory.snapshot.documents.values():
+        if row.sha256 != document.sha256 or row.uri == document.uri or row.uri.startswith("stdin:"):
+            continue
+        if not os.path.lexists(row.uri) and memory.holds(replace(document, uri=row.uri)):
+            return row.uri
+    return ""
 
 
 def ingest(
@@ -117,6 +146,7 @@ def ingest(
             len(tasks),
             change.operation,
             document.notes,
+            change.held,
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -116,7 +117,7 @@ class Linker:
         if not found and (only := self._held_by_one(question, snapshot)):
             return only[:most]
         inherited = not found
-        for earlier in before:
+        for earlier in () if _names_another(question) else before:
             if found:
                 break
             found = mentions(snapshot, earlier, names)
@@ -242,6 +243,22 @@ class Linker:
             key = (relation.id, "object" if flipped else "subject")
             out[key] = max(out.get(key, 0.0), float(similar[i]))
         return out
+
+
+_CALENDAR = frozenset(
+    "january february march april may june july august september october november december "
+    "monday tuesday wednesday thursday friday saturday sunday".split()
+)
+
+
+def _names_another(question: str) -> bool:
+    """Whether a question in which no known name stands has one in capitals: then it is not about the last one's."""
+    tokens = question.split()
+    inside = (t for before, t in pairwise(tokens) if not before.endswith((".", "?", "!", ":")))
+    words = (_bare(t) for t in inside)
+    return any(
+        w[:1].isupper() and not (w.isupper() and len(w) <= 3) and w.casefold() not in STOP | _CALENDAR for w in words
+    )
 
 
 def _other(side: str) -> str:

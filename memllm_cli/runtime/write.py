@@ -7,6 +7,7 @@ nothing of documents' files or of the store.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -73,10 +74,20 @@ _VERBS = frozenset(
     "there this that these those which who it he she they we you i".split()
 )
 _EDGES = STOP | _VERBS
+_SHORTENED = re.compile(
+    r"(?<!\w)((inc|ltd|llc|co|corp|plc|cie|bros|jr|sr|st|ave|rd|dr|mr|mrs|prof|no|vol|dept|ca|etc)|([^\W\d]{1,2}\.)+[^\W\d]{1,2})\.",
+    re.IGNORECASE,
+)
 
 
 def namelike(surface: str) -> bool:
-    """Whether a span may be a name or a value: no verb or pronoun inside, no small word at either end."""
+    """Whether a span may be a name or a value: no verb or pronoun inside, no small word at either end.
+
+    A full stop at its end belongs to it only after what is written with one (`Inc.`, `U.S.`): else it ends the
+    sentence, and the span without it is a name of its own.
+    """
+    if surface.endswith(".") and not _SHORTENED.fullmatch(surface.split()[-1].lstrip("\"'“”‘’([")):
+        return False
     words = [w.strip("\"'“”‘’()[],.").casefold() for w in surface.split()]
     return words[0] not in _EDGES and words[-1] not in _EDGES and not _VERBS.intersection(words)
 

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from memllm_cli.memory.store import Memory, Written
 from memllm_cli.types import Document, Sentence, Triple
@@ -116,6 +119,22 @@ def test_a_proposal_is_listed_accepted_and_removed(run: Run, memory: Memory) -> 
     assert gone.code == 0
     assert "- Sylvania >> official language >> Sylvanian" in gone.out
     assert run("--json", "fact", "list", "--proposed").data == []
+
+
+def test_a_stated_fact_shows_its_sentence_too(run: Run, memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("fact", "set", FIRST)
+    propose(memory, "Freedonia", "Freedonian")
+    run("fact", "accept", "Freedonia >> official language >>")
+    assert "; Freedonia.txt, line 1" in run("fact", "list", "Freedonia >> official language >>").out
+    why = run("fact", "why", "Freedonia >> official language >>").out
+    assert "Freedonia.txt, line 1: Freedonia speaks Freedonian." in why
+    assert "accept by you" in why
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    shown = re.sub(r"\x1b\[\d*m", "", run("fact", "get", "Freedonia >> official language >>").out)
+    first, second = shown.splitlines()
+    assert first.startswith("Freedonian  you, ")
+    assert first.endswith("; Freedonia.txt, line 1")
+    assert second == '  "Freedonia speaks Freedonian."'
 
 
 def test_listing_finds_parts_and_sources(run: Run, memory: Memory) -> None:

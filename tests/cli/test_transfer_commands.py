@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from memllm_cli.memory.store import Memory
 
 Run = Callable[..., Any]
@@ -68,6 +70,41 @@ def test_bad_rows_stop_the_import_unless_skipped(run: Run, memory: Memory) -> No
     assert skipped.code == 3
     assert [b["line"] for b in skipped.data["skipped"]] == [3, 4]
     assert len(list(memory.snapshot.facts())) == 2
+
+
+def test_what_was_taken_out_before_is_told(run: Run) -> None:
+    run("import", "-", stdin=TABLE)
+    run("fact", "rm", "Freedonia >> capital >>")
+    ran = run("import", "-", stdin=TABLE + "Freedonia,continent,Europe\n")
+    assert "2 facts imported, 1 of them new to reads" in ran.out
+    assert "1 fact held back: you removed or replaced it before; see: memllm log" in ran.err
+    assert run("--json", "import", "-", stdin=TABLE).data["held"] == 1
+
+
+def test_a_table_that_was_exported_has_no_history(run: Run) -> None:
+    fill(run)
+    note = "a CSV has no history"
+    assert run("--kb", "second", "import", "-", stdin=run("export", "--csv").out).err.count(note) == 1
+    assert note not in run("--kb", "second", "import", "-", stdin=TABLE).err
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (TABLE.replace(",", ";"), "separated by semicolons (;)"),
+        (TABLE.replace(",", "\t"), "separated by tabs"),
+        ("a,b,c\n1,2,3\n", "no column 'subject'; it has: a, b, c"),
+        ("Freedonia,capital,Sylvania City\n", "Put a line before it: subject,relation,object"),
+        ('{"subject": "Freedonia"}\n', "This is JSON"),
+        ("subject,object,note\n1,2,3\n", "no column 'relation'"),
+    ],
+)
+def test_what_is_wrong_with_a_table_is_said(run: Run, memory: Memory, text: str, said: str) -> None:
+    ran = run("import", "-", "--format", "csv", stdin=text)
+    assert ran.code == 1
+    assert said in ran.err
+    assert len(ran.err.splitlines()) == 2
+    assert not memory.database.exists()
 
 
 def test_contradictions_are_told(run: Run) -> None:

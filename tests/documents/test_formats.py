@@ -244,14 +244,22 @@ def test_call_markers_are_text() -> None:
 
 
 def test_invisible_characters_are_dropped_and_noted() -> None:
-    document = read_text("x.txt", "Pay\u202e10\u202c eu\u200bros\x1b[31m now\U000e0041.")
-    assert document.text == "Pay10 euros[31m now."
+    document = read_text("x.txt", "Pay\u202e10\u202c eu\u200bros\x1b[31m now\x1b[0m\U000e0041.")
+    assert document.text == "Pay10 euros now."
     assert document.notes == (
-        "dropped 2 control characters",
+        "dropped 2 escape sequences",
+        "dropped 1 control character",
         "dropped 2 bidirectional controls",
-        "dropped 1 zero-width characters",
+        "dropped 1 zero-width character",
     )
     assert sentences(read_text("x.html", "<p>a&#x202e;b&#x200b;</p>")) == ["ab"]
+
+
+def test_offsets_hold_where_escape_sequences_were() -> None:
+    text = "One \x1b[1mbold\x1b[0m word. \x1b]0;owned\x07Two words."
+    document = read_text("x.txt", text + "\n\nThree.")
+    assert sentences(document) == ["One bold word.", "Two words.", "Three."]
+    assert [s.line for s in document.sentences] == [1, 1, 3]
 
 
 def test_persian_joiner_is_kept() -> None:

@@ -205,7 +205,7 @@ def test_truncated_model_is_refused(tmp_path: Path) -> None:
     broken = tmp_path / "broken.gguf"
     with default_model().open("rb") as file:
         broken.write_bytes(file.read(4_000_000))
-    with pytest.raises(ModelMissing, match="damaged"):
+    with pytest.raises(ModelMissing, match="is damaged or incomplete"):
         LlamaEngine(broken)
 
 

@@ -108,6 +108,15 @@ def test_another_encoder_is_refused_until_encoded_again(filled: Memory) -> None:
     assert values(other, "Fredonia", "capital", None) == ["Sylvania City"]
 
 
+def test_the_encoder_recorded_at_first_use_is_seen_at_once(filled: Memory) -> None:
+    assert filled.snapshot.encoder is None
+    finder = Finder(filled, Letters)
+    assert values(finder, "Fredonia", "capital", None) == ["Sylvania City"]
+    assert filled.snapshot.encoder == "letters"
+    Finder(filled, lambda: Letters("other")).reindex(encode=True)
+    assert filled.snapshot.encoder == "other"
+
+
 def test_a_threshold_search_returns_everything_within(tmp_path: object, memory: Memory) -> None:
     rng = np.random.default_rng(1)
     vectors = rng.normal(size=(500, 16)).astype(np.float32)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 
 import pytest
@@ -94,6 +96,44 @@ def test_removed_by_a_person_means_gone_also_when_read_again(memory: Memory) -> 
     assert facts(memory) == {("France", "capital", "Paris")}
 
 
+def test_what_a_person_took_out_is_counted_when_a_document_or_a_table_states_it(memory: Memory) -> None:
+    page = document("Paris is the capital of France. Lyon too.")
+    said = [Written(PARIS, (0,), 0.9), Written(LYON, (1,), 0.9)]
+    assert memory.ingest(page, said, "m", "f").held == 0
+    memory.remove([f.key for f in memory.snapshot.facts() if memory.snapshot.texts(f)[2] == "Paris"])
+    change = memory.ingest(document("Both.", "/docs/b.md", "2"), [Written(PARIS, (0,), 0.9), said[0]], "m", "f")
+    assert (change.after, change.held) == ((), 1)
+    assert memory.import_facts([ImportRow(PARIS), ImportRow(LYON)], "t", person=False).held == 1
+    assert memory.import_facts([ImportRow(PARIS)], "t", person=True).held == 0  # the person states it again
+
+
+def test_a_name_is_spelled_as_a_person_did_last_else_a_table(memory: Memory) -> None:
+    def shown() -> set[tuple[str, str, str]]:
+        return {t for t in facts(memory) if t[1] == "tenant"}
+
+    lower = Triple("harbour lease", "tenant", "acorn ltd.")
+    memory.ingest(document("Acorn Ltd rents it."), [Written(lower, (0,), 0.9)], "m", "f")
+    assert shown() == {("harbour lease", "tenant", "acorn ltd.")}
+    memory.import_facts([ImportRow(Triple("HARBOUR LEASE", "landlord", "Acorn Ltd"))], "table", person=False)
+    assert shown() == {("HARBOUR LEASE", "tenant", "Acorn Ltd")}
+    memory.set(Triple("Harbour Lease", "deposit", "EUR 500"))
+    memory.import_facts([ImportRow(Triple("HARBOUR LEASE", "landlord", "ACORN LTD"))], "table", person=False)
+    assert shown() == {("Harbour Lease", "tenant", "ACORN LTD")}
+    memory.remove([f.key for f in memory.snapshot.facts() if memory.snapshot.texts(f)[1] == "tenant"])
+    assert memory.snapshot.surfaces[memory.snapshot.named("harbour lease")[0]] == ["Harbour Lease"]
+    memory.undo()
+    memory.undo(4)  # the person's
+    assert shown() == {("HARBOUR LEASE", "tenant", "ACORN LTD")}
+
+
+def test_what_another_process_wrote_before_evidence_was_read_is_seen(memory: Memory) -> None:
+    memory.set(PARIS)
+    held = list(memory.snapshot.facts())
+    Memory(memory.database.folder).set(LYON)
+    memory.evidence(held)
+    assert facts(memory) == {("France", "capital", "Lyon")}
+
+
 def test_documents_coexist_and_a_person_comes_first(memory: Memory) -> None:
     memory.set(PARIS)
     memory.ingest(document("Lyon is the capital."), [Written(LYON, (0,), 0.9)], "m", "f")
@@ -182,6 +222,8 @@ def test_a_relation_of_ones_own(memory: Memory) -> None:
 def test_a_second_process_is_told_who_holds_the_file(memory: Memory) -> None:
     from filelock import FileLock
 
+    owner = {"pid": os.getpid(), "command": "memllm ingest"}
+    (memory.database.folder / "lock.owner").write_text(json.dumps(owner))
     waiting = Memory(memory.database.folder, timeout=0.05)
     with FileLock(memory.database.folder / "lock"), pytest.raises(BusyError, match="in use by process"):
         waiting.set(PARIS)

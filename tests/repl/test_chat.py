@@ -17,7 +17,7 @@ from memllm_cli.engine.scripted import ScriptedEngine
 from memllm_cli.errors import ModelMissing
 from memllm_cli.memory.find import Finder
 from memllm_cli.memory.store import Memory, Written
-from memllm_cli.repl.chat import Chat
+from memllm_cli.repl.chat import EMPTY, Chat
 from memllm_cli.runtime.answer import Options
 from memllm_cli.types import Document, Sentence, Triple
 
@@ -133,9 +133,40 @@ def test_why_without_a_read(talk: Talk) -> None:
     assert "Nothing was read" in talk("/why")
 
 
+def test_small_talk_is_answered_without_a_read(talk: Talk) -> None:
+    for line in ("Hello there!", "thanks", "Who are you?", "what can you do?"):
+        shown = talk(line)
+        assert shown.endswith("Ask about what is in memory: one fact about Freedonia.\n\n")
+        assert "⟳" not in shown
+        assert "nothing" not in shown
+    assert "Sylvania City" in talk(ASKED)
+
+
+def test_an_empty_memory_says_how_to_fill_it(memory: Memory, keys: PipeInput) -> None:
+    def make() -> Engine:
+        raise AssertionError("no model is needed to say that there is nothing")
+
+    talk = Talk(memory, make)
+    assert talk(ASKED) == f"{EMPTY}\n\n"
+    shown = typed(talk, keys, "hi\r/set Marovia >> capital >> Tarn\r\x04")
+    assert shown.startswith(f"{EMPTY}\n\n{EMPTY}\nHello. {EMPTY}\n\n+ Marovia >> capital >> Tarn")
+    assert not talk.chat.empty()
+
+
+def test_what_a_person_accepted_keeps_its_sentence(talk: Talk, filled: Memory) -> None:
+    filled.set(Triple("Freedonia", "capital", "Sylvania City"))
+    shown = talk(ASKED)
+    assert "    = Sylvania City   — stated by you; page.md, line 1" in shown
+    assert f'  stated by you; "{PAGE}" — page.md, line 1' in shown
+    why = talk("/why")
+    assert "stated by you" in why
+    assert f'"{PAGE}" — A page (page.md, line 1)' in why
+    assert talk("/facts Freedonia").endswith("— stated by you; page.md, line 1\n")
+
+
 def test_hostile_names_are_inert(talk: Talk) -> None:
     shown = talk("/set \x1b[2J[bold]Evil[/bold] >> capital >> [red]Lair\x07")
-    assert "+ [2J[bold]Evil[/bold] >> capital >> [red]Lair" in shown
+    assert "+ [bold]Evil[/bold] >> capital >> [red]Lair" in shown
     shown += talk("/facts [red]Lair") + talk("/[bold]x\x1b[1m")
     assert "\x1b" not in shown
     assert "\x07" not in shown

@@ -20,6 +20,7 @@ from memllm_cli.errors import NotFound, UsageError
 from memllm_cli.memory.find import Finder
 from memllm_cli.memory.store import Memory
 from memllm_cli.paths import lay_out
+from memllm_cli.repl.chat import EMPTY
 from memllm_cli.terminal import Output
 from memllm_cli.types import Triple
 
@@ -97,7 +98,19 @@ def test_mistakes(home: Path, arguments: tuple[str, ...], error: type[Exception]
 
 def test_without_a_knowledge_base(tmp_path: Path) -> None:
     assert isinstance(invoke(tmp_path, "ask", ASKED).exception, NotFound)
-    assert isinstance(invoke(tmp_path, "chat").exception, NotFound)
+
+
+def test_chat_fills_an_empty_home(tmp_path: Path) -> None:
+    idle = invoke(tmp_path, "chat", input=f"hello\n{ASKED}\n")
+    assert idle.exit_code == 0
+    assert idle.stdout.splitlines() == [f"Hello. {EMPTY}", "", EMPTY, ""]
+    assert EMPTY in idle.stderr
+    assert list((tmp_path / "kb").glob("*")) == []
+    told = invoke(tmp_path, "chat", input=f'/undo\n/set "Sylvania City >> capital of >> Freedonia"\n{ASKED}\n')
+    assert told.exit_code == 1  # of the first line, that had nothing to undo
+    assert "+ Freedonia >> capital >> Sylvania City" in told.stdout
+    assert told.stdout.splitlines()[-3:] == ["Sylvania City", "  stated by you", ""]
+    assert EMPTY not in invoke(tmp_path, "chat", input=f"{ASKED}\n").stderr
 
 
 def test_settings_count_and_options_outrank_them(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

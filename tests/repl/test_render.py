@@ -25,9 +25,15 @@ def rendered(
 ) -> str:
     raw = io.BytesIO()
     file = io.TextIOWrapper(raw, encoding=encoding)
-    engine = ScriptedEngine(lambda context: " Sylvania City, surely." if not context.endswith(".") else "")
+    script = "Sylvania City, surely." if style == "free" else ""
+
+    def play(context: str) -> str:
+        done = next(n for n in range(len(script), -1, -1) if context.endswith(script[:n]))
+        return script[done:]
+
+    engine = ScriptedEngine(play, context=4096)
     renderer = Renderer(Console(file=file, highlight=False, soft_wrap=True, width=60), reads)
-    for event in Answerer(engine, Finder(memory), Options(style=style, temperature=0, most_tokens=12)).ask(question):
+    for event in Answerer(engine, Finder(memory), Options(style=style, temperature=0)).ask(question):
         renderer.show(event)
     file.flush()
     return raw.getvalue().decode(encoding)
@@ -50,6 +56,23 @@ def test_reads_off_keeps_the_source_line(memory: Memory) -> None:
     free = rendered(memory, "What is the capital of Freedonia?", reads=False, style="free").splitlines()
     assert free[-1] == '  "Its capital is Sylvania City." — page.md, line 1'
     assert "⟳" not in "".join(free)
+
+
+@pytest.mark.parametrize(
+    ("capital", "last"),
+    [
+        ("Sylvania City", ['  "They say so." — page.md, line 1']),
+        ("Rufus Town", ["  differs from memory: memory has Rufus Town", '  "They say so." — page.md, line 1']),
+        (None, ["  not from memory"]),
+    ],
+)
+@pytest.mark.parametrize("reads", [True, False])
+def test_a_free_answer_says_what_is_backed(memory: Memory, capital: str | None, last: list[str], reads: bool) -> None:
+    if capital:
+        state(memory, ("Freedonia", "capital", capital), "They say so.")
+    lines = rendered(memory, "What is the capital of Freedonia?", reads, style="free").splitlines()
+    answer = next(i for i, line in enumerate(lines) if line.startswith("Sylvania City, surely."))
+    assert lines[answer + 1 :] == last
 
 
 def test_a_read_from_the_other_side(memory: Memory) -> None:
@@ -94,9 +117,9 @@ def test_hostile_text_is_inert(memory: Memory) -> None:
     shown = rendered(memory, "What is the capital of Freedonia?")
     assert "\x1b" not in shown
     assert "\u202e" not in shown
-    assert "[bold red]Evil[2J :smile: City[/]" in shown
+    assert "[bold red]Evil :smile: City[/]" in shown
     assert "[link=http://x]here[/link]" in shown
-    assert "— [red][31mpage.md, line 1" in shown
+    assert "— [red]page.md, line 1" in shown
 
 
 def test_a_terminal_without_utf8_gets_ascii(memory: Memory) -> None:
@@ -117,7 +140,7 @@ def test_pieces_of_markup_do_not_join(tmp_path: Path) -> None:
     renderer = Renderer(Console(file=file, force_terminal=True, color_system="standard"), True)
     for event in (Text("["), Text("bold]x[/"), Text("bold]\x1b[2J"), Done("", 0, 0, 0, 0.0, 0.0)):
         renderer.show(event)
-    assert file.getvalue() == "[bold]x[/bold][2J\n"
+    assert file.getvalue() == "[bold]x[/bold]\n"
 
 
 def test_an_answer_broken_off_ends_its_line_and_is_forgotten() -> None:

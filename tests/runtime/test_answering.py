@@ -5,8 +5,9 @@ import pytest
 from memllm_cli.engine.scripted import ScriptedEngine
 from memllm_cli.memory.find import Finder
 from memllm_cli.memory.store import Memory, Written
-from memllm_cli.runtime.answer import NOTHING, Answerer, Conversation, Options
+from memllm_cli.runtime.answer import NOTHING, Answerer, Conversation, Options, says
 from memllm_cli.runtime.events import Done, ReadCall, ReadResult, Text
+from memllm_cli.runtime.smalltalk import small_talk
 from memllm_cli.types import Document, Query, Sentence, Triple
 
 PAGE = "The capital of Freedonia is Sylvania City."
@@ -37,11 +38,49 @@ def answer(answerer: Answerer, question: str, conversation: Conversation | None 
         ("Who is the tenant of the Harbour Lease?", "Tallowick Design GmbH"),
         ("What is the capital of Atlantis?", NOTHING),
         ("What is the national anthem of Freedonia?", NOTHING),
-        ("Hello there!", NOTHING),
     ],
 )
 def test_grounded_answers(answerer: Answerer, question: str, expected: str) -> None:
     assert answer(answerer, question) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "begins"),
+    [
+        ("hello", "Hello."),
+        ("Hi there!", "Hello."),
+        ("Thank you very much.", "You are welcome."),
+        ("Hi, who are you?", "Hello. This is memllm"),
+        ("What can you do?", "Ask about what is in memory"),
+    ],
+)
+def test_small_talk(answerer: Answerer, text: str, begins: str) -> None:
+    (said, done) = answerer.ask(text)
+    assert isinstance(said, Text)
+    assert said.text.startswith(begins)
+    assert said.text.endswith("Ask about what is in memory: 3 facts about Freedonia and Harbour Lease.")
+    assert isinstance(done, Done)
+    assert (done.reads, done.backed) == (0, False)
+
+
+@pytest.mark.parametrize("text", ["Hello, what is the capital of Freedonia?", "who", "Hello World", "help Freedonia"])
+def test_questions_are_no_small_talk(text: str) -> None:
+    assert small_talk(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "there"),
+    [
+        ("The rent is 4,200 EUR.", "EUR 4,200", True),
+        ("It is €4,200 a month", "EUR 4,200", True),
+        ("On January 12, 2026, they signed.", "12 January 2026", True),
+        ("It is EUR 14,200.", "EUR 4,200", False),
+        ("Sylvania is a city.", "Sylvania City", False),
+        ("Parisian", "Paris", False),
+    ],
+)
+def test_a_text_says_a_value(text: str, value: str, there: bool) -> None:
+    assert says(text, value) == there
 
 
 def test_the_events_show_the_read_and_its_source(answerer: Answerer) -> None:
@@ -69,6 +108,24 @@ def test_a_follow_up_inherits_the_name(answerer: Answerer) -> None:
     assert answer(answerer, "And its population?", conversation) == "2,340,000"
     assert conversation.drop_last() == "And its population?"
     assert len(conversation.messages) == 2
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("What is the capital of Atlantis?", NOTHING),
+        ("And the capital of New Atlantis?", NOTHING),
+        ("What is the capital?", "Sylvania City"),
+        ("Its population in March?", "2,340,000"),
+        ("Thanks. Population?", "2,340,000"),
+    ],
+)
+def test_a_name_that_is_not_known_is_not_the_one_asked_about_before(
+    answerer: Answerer, question: str, expected: str
+) -> None:
+    conversation = Conversation()
+    answer(answerer, "What is the capital of Freedonia?", conversation)
+    assert answer(answerer, question, conversation) == expected
 
 
 def test_markers_in_a_question_are_text(answerer: Answerer) -> None:
@@ -105,4 +162,7 @@ def test_free_answers_are_generated_with_the_values_in_the_context(answerer: Ans
     text = answer(free, "What is the capital of Freedonia?")
     assert text.startswith("It is Sylvania City.")
     assert "MEM_READ" not in text  # a call the model makes up is not shown
+    *_, done = free.ask("What is the capital of Freedonia?")
+    assert isinstance(done, Done)
+    assert (done.style, done.backed) == ("free", True)
     assert any("({MEM_READ(Freedonia>>capital>>)-->Sylvania City})" in context for context in seen)

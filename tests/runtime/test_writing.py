@@ -120,6 +120,17 @@ def test_namelike() -> None:
     assert not namelike("Lease is")
 
 
+@pytest.mark.parametrize("name", ["Acorn Inc.", "Acorn Ltd.", "U.S.", "Sammy Jr.", "Main St.", "Ph.D.", "Freedonia"])
+def test_a_full_stop_that_belongs_to_the_name(name: str) -> None:
+    assert namelike(name)
+
+
+@pytest.mark.parametrize("name", ["Freedonia.", "Sylvania City.", "Node.js.", "12.5."])
+def test_a_full_stop_that_ends_the_sentence(name: str) -> None:
+    assert not namelike(name)
+    assert namelike(name[:-1])
+
+
 def test_phrases_point_to_relations(relations_table: Path) -> None:
     relations = Relations(read_table(relations_table))
     phrases = Phrases(relations)

@@ -1,0 +1,90 @@
+"""The demo's story: read, ask from both sides, correct, ask again, undo; sources that contradict each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Home
+
+pytestmark = pytest.mark.e2e
+CAPITAL = "What is the capital of Freedonia?"
+COUNTRY = "Which country is Sylvania City the capital of?"
+
+
+def asked(home: Home, question: str) -> tuple[str, list[dict[str, Any]]]:
+    answer = home.run("--json", "ask", question).data
+    assert answer["question"] == question
+    assert answer["reads"], "an answer shows what was read"
+    return answer["answer"], answer["reads"]
+
+
+def found(reads: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [result for read in reads for result in read["results"]]
+
+
+def the_story(home: Home) -> None:
+    answer, reads = asked(home, CAPITAL)
+    assert answer == "Sylvania City"
+    assert reads[0]["query"] == {"subject": "Freedonia", "relation": "capital", "object": None}
+    assert [r["value"] for r in found(reads)] == ["Sylvania City"]
+    (evidence,) = found(reads)[0]["evidence"]
+    assert evidence["uri"].endswith("/freedonia.pdf")
+    assert evidence["page"] == 1
+    assert evidence["sentence"] == "Its capital is Sylvania City."
+
+    answer, reads = asked(home, COUNTRY)
+    assert answer == "Freedonia"
+    assert reads[0]["query"] == {"subject": None, "relation": "capital", "object": "Sylvania City"}
+    assert found(reads)[0]["evidence"][0]["sentence"] == "Its capital is Sylvania City."
+
+    change = home.run("--json", "fact", "set", "Rufus Town >> capital of >> Freedonia").data["changes"][0]
+    assert change["before"] == [["Freedonia", "capital", "Sylvania City"]]
+    assert change["after"] == [["Freedonia", "capital", "Rufus Town"]]
+
+    answer, reads = asked(home, CAPITAL)
+    assert answer == "Rufus Town"
+    assert [(r["value"], r["person"]) for r in found(reads)] == [("Rufus Town", True)]
+    answer, reads = asked(home, COUNTRY)
+    assert found(reads) == []
+    assert "Freedonia" not in answer
+
+    undone = home.run("--json", "undo").data
+    assert (undone["kind"], undone["undone"]) == ("set", change["operation"])
+    assert asked(home, CAPITAL)[0] == "Sylvania City"
+    assert asked(home, COUNTRY)[0] == "Freedonia"
+
+
+def the_contradiction(home: Home) -> None:
+    _, reads = asked(home, "What is the monthly rent under the Harbour Lease?")
+    assert reads[0]["query"] == {"subject": "Harbour Lease", "relation": "monthly rent", "object": None}
+    sources = {r["value"]: {e["uri"].rsplit("/", 1)[-1] for e in r["evidence"]} for r in found(reads)}
+    assert sources == {"EUR 4,200": {"lease.md"}, "EUR 3,900": {"side-letter.txt"}}
+    shown = home.run("ask", "What is the monthly rent under the Harbour Lease?")
+    assert shown.code == 0
+    for part in ("EUR 4,200", "EUR 3,900", "lease.md", "side-letter.txt", "disagree"):
+        assert part in shown.out
+
+
+def test_ask_correct_ask_undo_ask(told: Home) -> None:
+    the_story(told)
+
+
+def test_both_sources_of_a_contradiction_are_listed(told: Home) -> None:
+    the_contradiction(told)
+
+
+@pytest.mark.slow
+def test_the_whole_demo_folder(home: Home) -> None:
+    from tests.e2e.conftest import DEMO
+
+    read = home.run("--json", "ingest", str(DEMO)).data
+    assert len(read["documents"]) == 5
+    assert read["failed"] == []
+    assert home.run("--json", "import", str(DEMO / "facts.csv")).data["skipped"] == []
+    the_story(home)
+    the_contradiction(home)
+    again = home.run("--json", "ingest", str(DEMO)).data
+    assert (len(again["documents"]), len(again["unchanged"])) == (0, 5)
