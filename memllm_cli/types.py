@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+KINDS = ("PER", "ORG", "LOC", "TIME", "NUM", "MISC")
+"""Types of names in a text, as DocRED (Yao et al. 2019) has them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Triple:

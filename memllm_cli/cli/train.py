@@ -1,0 +1,89 @@
+"""`memllm train`: the drafter and the adapters, from annotated data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from memllm_cli.cli.context import Context
+from memllm_cli.errors import MemllmError, NotFound
+
+if TYPE_CHECKING:
+    from memllm_cli.corpora.annotated import Annotated as Text
+
+DATA = "KIND:PATH, more than once if you like: redocred, docred, knowledgenet, fewrel or tekgen."
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    group = typer.Typer(help="Train what the program writes and reads with.", no_args_is_help=True)
+    group.command("draft")(draft)
+    app.add_typer(group, name="train")
+
+
+def draft(
+    context: typer.Context,
+    data: Annotated[list[str], typer.Argument(metavar="DATA...", help=DATA)],
+    out: Annotated[Path, typer.Option(help="Folder of checkpoint, log and weights; go on with what is there.")],
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the data.")] = 20,
+    max_minutes: Annotated[float, typer.Option(min=0, help="Stop after so long; 0 does not.")] = 0,
+    limit: Annotated[int, typer.Option(min=0, help="Texts of each corpus at most; 0 takes all.")] = 0,
+    every: Annotated[int, typer.Option(min=1, help="Epochs between evaluations.")] = 3,
+    everything: Annotated[bool, typer.Option("--all", help="Train on the documents kept for reports too.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = 0,
+) -> None:
+    """Train the drafter; stop with Ctrl-C and run the same command again to go on.
+
+    Of Re-DocRED's development split a fixed part is trained on and a fixed part is tuned on.
+
+    Example: memllm train draft redocred:dev.json docred:train_annotated.json --out drafter --max-minutes 60
+    """
+    state: Context = context.obj
+    texts, tuning = _texts(data, limit, everything)
+    try:
+        from memllm_cli.training import draft_run
+        from memllm_cli.training.draft_train import Settings
+    except ImportError as error:
+        raise MemllmError(f"Training needs an extra: {error}.", 'Install it: pip install "memllm[train]"') from error
+    from memllm_cli.corpora.load import split
+    from memllm_cli.memory.relations import read_table
+
+    catalog = state.catalog()
+    encoder = catalog.source(catalog.entry(catalog.encoder)).parent
+    wanted = sorted({label.relation for text in texts for label in text.labels})
+    relations = draft_run.known(read_table(state.home.shipped("kb/relations.csv")), wanted)
+    complete = draft_run.run(
+        encoder, texts, tuning, relations, out, Settings(epochs=epochs, seed=seed, every=every), _report(state),
+        max_minutes * 60 or math.inf, [split(d)[1] for d in data if split(d)[1].is_file()],
+    )  # fmt: skip
+    state.output.data({"complete": complete, "folder": str(out)})
+    state.output.line(f"weights in {out}" if complete else f"stopped; the same command goes on from {out}")
+
+
+def _texts(data: list[str], limit: int, everything: bool) -> tuple[list[Text], list[Text]]:
+    from memllm_cli.corpora.load import load, split
+    from memllm_cli.corpora.splits import part
+
+    texts: list[Text] = []
+    tuning: list[Text] = []
+    for argument in data:
+        found = load(argument)
+        if split(argument)[0] == "redocred":
+            tuning += part(found, "tune")[: limit or None]
+            if not everything and (chosen := part(found, "train")):
+                found = chosen
+        texts += found[: limit or None]
+    if not any(text.labels for text in texts):
+        raise NotFound("There is nothing to learn in the data.", "Give at least one text with relations.")
+    return texts, tuning
+
+
+def _report(state: Context) -> Any:
+    def report(line: Mapping[str, Any]) -> None:
+        state.output.note("  ".join(f"{k} {v}" for k, v in line.items()))
+
+    return report

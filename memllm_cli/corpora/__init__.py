@@ -1,0 +1,1 @@
+"""Annotated texts, for training and evaluation: one form, and a reader for each published format."""

@@ -1,0 +1,42 @@
+"""A corpus by its kind and path, as commands take it: `docred:PATH`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from memllm_cli.corpora import docred, sentences
+from memllm_cli.corpora.annotated import Annotated
+from memllm_cli.errors import UsageError
+
+
+def _folder(path: Path) -> list[Annotated]:
+    files = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
+    return [text for file in files for text in sentences.tekgen(file)]
+
+
+READERS: Mapping[str, Callable[[Path], list[Annotated]]] = {
+    "redocred": docred.read,
+    "docred": lambda path: docred.read(path, exhaustive=False),
+    "knowledgenet": sentences.knowledgenet,
+    "fewrel": sentences.fewrel,
+    "tekgen": _folder,
+}
+"""`redocred` stands for DocRED's format with complete labels, `docred` for the same with incomplete ones."""
+
+
+def split(argument: str) -> tuple[str, Path]:
+    """Kind and path of `KIND:PATH`. Raises UsageError."""
+    kind, colon, path = argument.partition(":")
+    if not colon or kind not in READERS:
+        raise UsageError(
+            f"'{argument}' does not say what kind of data it is.",
+            f"Write KIND:PATH with KIND one of {', '.join(READERS)}; for instance redocred:dev.json",
+        )
+    return kind, Path(path).expanduser()
+
+
+def load(argument: str) -> list[Annotated]:
+    """The texts of `KIND:PATH`. Raises UsageError, NotFound, DamagedError."""
+    kind, path = split(argument)
+    return READERS[kind](path)

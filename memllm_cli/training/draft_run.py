@@ -1,0 +1,125 @@
+"""`memllm train draft`: data in, a folder with checkpoint, log, weights and configuration out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+from transformers import AutoTokenizer, BertModel
+
+from memllm_cli.corpora.annotated import Annotated
+from memllm_cli.drafting.pieces import Vocabulary
+from memllm_cli.memory.relations import Relation
+from memllm_cli.training.draft_data import examples
+from memllm_cli.training.draft_model import DraftModel, Sizes
+from memllm_cli.training.draft_train import Report, Settings, Trainer, drafter, figures
+
+WEIGHTS, CONFIGURATION = "drafter.safetensors", "drafter.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A relation the drafter learns: its external id, how it is written, and what it means."""
+
+    external: str
+    name: str
+    description: str
+
+    @property
+    def text(self) -> str:
+        """What is embedded to stand for it."""
+        return f"{self.name}: {self.description}"
+
+
+def known(table: Sequence[Relation], wanted: Sequence[str]) -> list[Known]:
+    """The relations with one of the external ids, in their order. A second id of a row is its other direction."""
+    found: dict[str, Known] = {}
+    for relation in table:
+        ids = relation.external.split("|")
+        found[ids[0]] = Known(ids[0], relation.name, relation.description)
+        for other in ids[1:]:
+            found[other] = Known(
+                other, relation.inverse, f"the other direction of {relation.name}, {relation.description}"
+            )
+    return [found[i] for i in wanted if i in found]
+
+
+def run(
+    encoder: Path,
+    texts: Sequence[Annotated],
+    tuning: Sequence[Annotated],
+    relations: Sequence[Known],
+    folder: Path,
+    settings: Settings,
+    report: Report,
+    seconds: float = math.inf,
+    sources: Sequence[Path] = (),
+) -> bool:
+    """Train, or go on with what the folder holds; True when complete, and then the weights are there too."""
+    torch.manual_seed(settings.seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    vocabulary = vocabulary_of(encoder)
+    index = {r.external: i for i, r in enumerate(relations)}
+    pool = [e for text in texts for e in examples(text, vocabulary, index)]
+    sizes = Sizes()
+    model = DraftModel(encoder, described(encoder, [r.text for r in relations]), sizes).to(device)
+    trainer = Trainer(model, settings, pool, folder)
+    resumed = trainer.resume()
+    report({"examples": len(pool), "steps": trainer.steps, "resumed_at": trainer.step if resumed else 0})
+    ids = [r.external for r in relations]
+
+    def evaluate() -> dict[str, float]:
+        return figures(drafter(model, vocabulary), tuning, ids)
+
+    complete = trainer.run(evaluate, report, seconds)
+    trainer.swap()
+    save(model, relations, folder, {"settings": asdict(settings), "sizes": asdict(sizes), "steps": trainer.step,
+         "complete": complete, "data": {p.name: digest(p) for p in sources}, "last": trainer.history[-1:]})  # fmt: skip
+    trainer.swap()
+    return complete
+
+
+def save(model: DraftModel, relations: Sequence[Known], folder: Path, about: dict[str, Any]) -> None:
+    """Write the weights in half precision (encoder without the vectors of the pieces, which stay) and what they are."""
+    encoder = {
+        f"encoder.{k}": v
+        for k, v in model.encoder.state_dict().items()
+        if not k.startswith("embeddings.word_embeddings") and v.dtype.is_floating_point
+    }
+    heads = {f"heads.{k}": v for k, v in model.head_weights().items()}
+    tensors = {k: v.detach().cpu().half().contiguous() for k, v in {**encoder, **heads}.items()}
+    save_file(tensors, folder / WEIGHTS)
+    about = {"relations": [asdict(r) for r in relations], **about, "weights_sha256": digest(folder / WEIGHTS)}
+    (folder / CONFIGURATION).write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def vocabulary_of(encoder: Path) -> Vocabulary:
+    """The word pieces of an encoder's folder."""
+    pieces = AutoTokenizer.from_pretrained(str(encoder)).get_vocab()
+    return Vocabulary(sorted(pieces, key=lambda p: pieces[p]))
+
+
+@torch.no_grad()
+def described(encoder: Path, texts: Sequence[str]) -> Tensor:
+    """Unit vectors of descriptions by the encoder as it came: the mean of its token vectors."""
+    tokenizer = AutoTokenizer.from_pretrained(str(encoder))
+    model = BertModel.from_pretrained(str(encoder), add_pooling_layer=False).eval()
+    tokens = tokenizer(list(texts), padding=True, truncation=True, max_length=128, return_tensors="pt")
+    vectors = model(**tokens).last_hidden_state
+    mask = tokens["attention_mask"][..., None]
+    return torch.nn.functional.normalize((vectors * mask).sum(1) / mask.sum(1), dim=-1)
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

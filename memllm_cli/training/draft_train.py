@@ -1,0 +1,303 @@
+"""Training the drafter: loss, loop, checkpoints that can be taken up again, evaluation on the way."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from memllm_cli.corpora.annotated import Annotated
+from memllm_cli.corpora.score import Score, score
+from memllm_cli.drafting.draft import Drafter
+from memllm_cli.drafting.heads import TAGS, Array, Heads, Place
+from memllm_cli.drafting.names import by_surface, mentions
+from memllm_cli.drafting.pieces import Vocabulary
+from memllm_cli.training.draft_data import UNKNOWN, Batch, Example, batch, batches, normal
+from memllm_cli.training.draft_model import DraftModel, pair_loss
+
+Report = Callable[[Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to train. Rates are AdamW's at the top of a linear schedule; `average` is the decay of the mean weights."""
+
+    epochs: int = 24
+    size: int = 4
+    encoder_rate: float = 1.5e-4
+    heads_rate: float = 7e-4
+    warmup: float = 0.06
+    average: float = 0.995
+    evidence: float = 0.1
+    same: float = 0.3
+    wrong_names: int = 8
+    split_names: float = 0.7
+    alone: float = 0.15
+    """Share of steps' relations that only their description speaks for."""
+    every: int = 3
+    """Epochs between evaluations."""
+    seed: int = 0
+
+
+class Trainer:
+    """One run. Everything it needs to go on is in its checkpoint."""
+
+    def __init__(self, model: DraftModel, settings: Settings, pool: Sequence[Example], folder: Path) -> None:
+        self.model, self.settings, self.pool, self.folder = model, settings, list(pool), folder
+        self.device = next(model.parameters()).device
+        encoder = [p for p in model.encoder.parameters() if p.requires_grad]
+        rest = [p for n, p in model.named_parameters() if not n.startswith("encoder.")]
+        self.optimizer = torch.optim.AdamW(
+            [{"params": encoder, "lr": settings.encoder_rate}, {"params": rest, "lr": settings.heads_rate}],
+            weight_decay=0.01,
+        )
+        self.per_epoch = math.ceil(len(self.pool) / settings.size)
+        steps = settings.epochs * self.per_epoch
+        warm = max(1, int(settings.warmup * steps))
+
+        def rate(step: int) -> float:
+            return min(1.0, (step + 1) / warm) * max(0.02, 1 - step / steps)
+
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, rate)
+        self.mean = {k: v.detach().clone() for k, v in model.state_dict().items()}
+        self.step = 0
+        self.seconds = 0.0
+        self.history: list[dict[str, Any]] = []
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole run."""
+        return self.settings.epochs * self.per_epoch
+
+    def run(self, evaluate: Callable[[], Mapping[str, float]], report: Report, seconds: float = math.inf) -> bool:
+        """Train to the end, or for some seconds; True when the run is complete. Saves a checkpoint in any case."""
+        until, saved = self.seconds + seconds, time.monotonic()
+        losses: dict[str, list[float]] = {}
+        try:
+            while self.step < self.steps and self.seconds < until:
+                epoch, at = divmod(self.step, self.per_epoch)
+                for chosen in batches(self.pool, self.settings.size, self.settings.seed, epoch)[at:]:
+                    began = time.monotonic()
+                    for name, value in self._step(chosen, epoch).items():
+                        losses.setdefault(name, []).append(value)
+                    self.seconds += time.monotonic() - began
+                    if time.monotonic() - saved > 300:
+                        self.save()
+                        saved = time.monotonic()
+                    if self.seconds >= until:
+                        break
+                line: dict[str, Any] = {"step": self.step, "epoch": round(self.step / self.per_epoch, 2)}
+                line |= {"seconds": round(self.seconds), **{k: round(float(np.mean(v)), 4) for k, v in losses.items()}}
+                whole = self.step % self.per_epoch == 0 and (epoch + 1) % self.settings.every == 0
+                if self.step >= self.steps or whole:
+                    self.swap()
+                    line |= evaluate()
+                    self.swap()
+                self.history.append(line)
+                report(line)
+                losses = {}
+        finally:
+            self.save()
+        return self.step >= self.steps
+
+    def _step(self, chosen: Sequence[Example], epoch: int) -> dict[str, float]:
+        """One update. Its random draws depend on seed and step alone, so that a resumed run is the same run."""
+        torch.manual_seed(self.settings.seed * 1_000_003 + self.step)
+        rng = random.Random(f"{self.settings.seed}:{self.step}")
+        self.model.train()
+        total, parts = self._loss(batch(chosen, self.device), epoch, rng)
+        total.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        self.schedule.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.step += 1
+        decay = min(self.settings.average, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for name, value in self.model.state_dict().items():
+                if value.dtype.is_floating_point:
+                    self.mean[name].lerp_(value, 1 - decay)
+        return parts
+
+    def _loss(self, b: Batch, epoch: int, rng: random.Random) -> tuple[Tensor, dict[str, float]]:
+        model, settings = self.model, self.settings
+        vectors = model.encode(b.ids, b.shapes, b.first, b.mask)
+        logits = model.tagger(vectors)
+        parts: dict[str, list[Tensor]] = {"relation": [], "evidence": [], "same": []}
+        if (b.tags != UNKNOWN).any():
+            parts["tags"] = [F.cross_entropy(logits.reshape(-1, TAGS), b.tags.reshape(-1), ignore_index=UNKNOWN)]
+        own = (torch.rand(len(model.bias), device=self.device) >= settings.alone).float()
+        rows, bias = model.relation_rows(own)
+        for i, example in enumerate(b.examples):
+            length = len(example.window.ids)
+            tags = torch.log_softmax(logits[i, :length].detach(), -1)
+            names, things = self._names(example, tags.cpu().numpy() if epoch else None, rng)
+            if len(names) < 2:
+                continue
+            kinds = tags[:, 1::2].exp() + tags[:, 2::2].exp()
+            scored = model.pairs(vectors[i, :length], kinds, names, rows, bias)
+            for name, value in self._pair_losses(example, things, scored).items():
+                parts[name].append(value)
+        weights = {"tags": 1.0, "relation": 1.0, "evidence": settings.evidence, "same": settings.same}
+        means = {name: torch.stack(values).mean() for name, values in parts.items() if values}
+        loss = torch.stack([weights[name] * value for name, value in means.items()]).sum()
+        return loss, {name: float(value.detach()) for name, value in means.items()}
+
+    def _names(
+        self, example: Example, tags: Array | None, rng: random.Random
+    ) -> tuple[list[Sequence[Place]], list[int]]:
+        """Names to relate, each with its thing (negative: a name the tagger finds where there is none).
+
+        Things are split by surface most of the time, as they are when names are found and not given.
+        """
+        names: list[Sequence[Place]] = []
+        things: list[int] = []
+        split = rng.random() < self.settings.split_names
+        for thing, surfaces in enumerate(example.names):
+            groups = list(surfaces.values()) if split else [tuple(p for g in surfaces.values() for p in g)]
+            for group in groups:
+                if group:
+                    names.append(group)
+                    things.append(thing)
+        if tags is not None and example.known:
+            right = {s for surfaces in example.names for s in surfaces}
+            groups_ = by_surface(example.text, mentions(example.window, tags))
+            wrong = [g for g in groups_ if normal(example.text[g[0].start : g[0].end]) not in right]
+            rng.shuffle(wrong)
+            for group_ in wrong[: self.settings.wrong_names]:
+                names.append([m.place for m in group_])
+                things.append(-len(names))
+        return names, things
+
+    def _pair_losses(
+        self, example: Example, things: Sequence[int], scored: tuple[Tensor, Tensor, Tensor, Tensor]
+    ) -> dict[str, Tensor]:
+        threshold, scores, same, attention = scored
+        n, device = len(things), self.device
+        labels = torch.zeros(scores.shape, dtype=torch.bool)
+        where: dict[int, list[int]] = {}
+        for i, thing in enumerate(things):
+            where.setdefault(thing, []).append(i)
+        supported = []
+        for head, relation, tail, evidence in example.labels:
+            for i in where.get(head, ()):
+                for j in where.get(tail, ()):
+                    if i != j:
+                        labels[i, j, relation] = True
+                        if evidence:
+                            supported.append((i, j, evidence))
+        labels = labels.to(device)
+        known = torch.zeros(scores.shape[-1], dtype=torch.bool, device=device)
+        known[list(example.known)] = True
+        others = ~torch.eye(n, dtype=torch.bool, device=device)
+        out: dict[str, Tensor] = {}
+        if example.known:
+            out["relation"] = pair_loss(threshold[others], scores[others], labels[others], known).mean()
+            thing = torch.tensor(things, device=device)
+            alike = (thing[:, None] == thing[None])[others].float()
+            out["same"] = F.binary_cross_entropy_with_logits(same[others], alike)
+        elif bool((some := labels.any(-1)).any()):  # only what is marked is taught
+            out["relation"] = 0.3 * pair_loss(threshold[some], scores[some], labels[some], known).mean()
+        if supported:
+            sentence = torch.tensor(example.window.sentence, device=device)
+            target = torch.zeros(len(supported), int(sentence.max()) + 1, device=device)
+            for row, (_, _, evidence) in enumerate(supported):
+                inside = [s for s in evidence if s < target.shape[1]]
+                target[row, inside] = 1 / max(1, len(inside))
+            member = F.one_hot(sentence.clamp(min=0), target.shape[1]).float() * (sentence >= 0)[:, None]
+            i_, j_ = torch.tensor([s[:2] for s in supported], device=device).T
+            shares = attention[i_, j_] @ member
+            out["evidence"] = -(target * torch.log(shares + 1e-6)).sum(1).mean()
+        return out
+
+    def swap(self) -> None:
+        """Exchange the weights with their running mean, which is what is evaluated and kept."""
+        now = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+        self.model.load_state_dict(self.mean)
+        self.mean = now
+
+    def save(self) -> None:
+        """Write the checkpoint; the one before stays until this one is complete."""
+        target = self.folder / "checkpoint.pt"
+        state = {
+            "model": self.model.state_dict(), "mean": self.mean, "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(), "step": self.step, "seconds": self.seconds,
+            "history": self.history, "settings": asdict(self.settings), "examples": len(self.pool),
+        }  # fmt: skip
+        temporary = target.with_suffix(".part")
+        torch.save(state, temporary)
+        os.replace(temporary, target)
+        (self.folder / "log.json").write_text(json.dumps(self.history, indent=1) + "\n", encoding="utf-8")
+
+    def resume(self) -> bool:
+        """Take up the checkpoint in the folder if it is of this very run; True when there was one."""
+        path = self.folder / "checkpoint.pt"
+        if not path.is_file():
+            return False
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        if state["settings"] != asdict(self.settings) or state["examples"] != len(self.pool):
+            return False
+        self.model.load_state_dict(state["model"])
+        self.mean = state["mean"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.step, self.seconds, self.history = state["step"], state["seconds"], state["history"]
+        return True
+
+
+class TorchVectors:
+    """The encoder being trained, as the drafter asks for it."""
+
+    def __init__(self, model: DraftModel) -> None:
+        self.model = model
+
+    @torch.no_grad()
+    def __call__(self, ids: Sequence[int], added: Array, /) -> Array:
+        """Vectors (tokens, width) of one window."""
+        encoder = self.model.encoder
+        device = next(encoder.parameters()).device
+        x = encoder.embeddings.word_embeddings(torch.tensor([ids], device=device))
+        x = x + torch.from_numpy(added).to(device)
+        out: Array = encoder(inputs_embeds=x).last_hidden_state[0].float().cpu().numpy()
+        return out
+
+
+def drafter(model: DraftModel, vocabulary: Vocabulary) -> Drafter:
+    """The drafter as it would be used with the model's present weights."""
+    model.eval()
+    weights = {k: v.detach().float().cpu().numpy() for k, v in model.head_weights().items()}
+    heads = Heads(weights)
+    return Drafter(TorchVectors(model), vocabulary, heads, weights["rows"], weights["bias"])
+
+
+def figures(drafts: Drafter, texts: Sequence[Annotated], relations: Sequence[str]) -> dict[str, float]:
+    """Triples at margin 0 and at the best of several margins, in percent."""
+    found = [drafts.draft(t.text, t.sentences) for t in texts]
+
+    def at(margin: float) -> Score:
+        return score(
+            texts, [{(d.subject, relations[d.relation], d.object) for d in f if d.margin > margin} for f in found]
+        )
+
+    best = max((x / 4 for x in range(-8, 9)), key=lambda m: at(m).micro.f1)
+    now, top = at(0.0), at(best)
+    return {
+        "precision": round(100 * now.micro.precision, 1),
+        "recall": round(100 * now.micro.recall, 1),
+        "f1": round(100 * now.micro.f1, 1),
+        "macro_f1": round(100 * now.macro_f1, 1),
+        "best_margin": best,
+        "best_f1": round(100 * top.micro.f1, 1),
+        "best_macro_f1": round(100 * top.macro_f1, 1),
+    }
