@@ -21,17 +21,6 @@ try:
 except KeyboardInterrupt:  # loading takes long enough for somebody to change their mind
     sys.exit(130)
 
-app = typer.Typer(
-    name="memllm",
-    help="A local language model with a memory of facts you can see, correct and undo.",
-    epilog='Start with:  memllm ingest docs/   then   memllm ask "What is the notice period of the lease?"',
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
 
 def _version(value: bool) -> None:
     if value:
@@ -39,7 +28,6 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _options(
     context: typer.Context,
     home: Annotated[Path | None, typer.Option(help="Folder with kb/ and models/.")] = None,
@@ -59,14 +47,52 @@ COMMANDS = ("home", "model", "ingest", "ask", "chat", "fact", "relation", "sourc
 """Modules of this package; each has `register(app)`, which adds its commands."""
 
 
-def build() -> typer.Typer:
-    """The application with all its commands."""
+def build(only: str | None = None) -> typer.Typer:
+    """The application with all its commands; with `only`, the others have a name and a help text and nothing else.
+
+    Reading the options of every command takes longer than most commands do.
+    """
+    app = typer.Typer(
+        name="memllm",
+        help="A local language model with a memory of facts you can see, correct and undo.",
+        epilog='Start with:  memllm ingest docs/   then   memllm ask "What is the notice period of the lease?"',
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_options)
     for name in COMMANDS:
         import_module(f"memllm_cli.cli.{name}").register(app)
+    if only is not None:
+        for command in app.registered_commands:
+            if command.name != only:
+                command.callback = _bare(command.callback)
+        for group in app.registered_groups:
+            if group.name != only and group.typer_instance is not None:
+                group.typer_instance.registered_commands = []
     return app
 
 
+def _bare(callback: Any) -> Any:
+    def bare() -> None:
+        raise AssertionError("only for its name and help")
+
+    bare.__doc__ = getattr(callback, "__doc__", None)
+    return bare
+
+
+def chosen(arguments: list[str]) -> str:
+    """The command among hoisted arguments; empty when there is none."""
+    i = 0
+    while i < len(arguments) and arguments[i].startswith("-"):
+        i += 2 if arguments[i] in GLOBAL_VALUES else 1
+    return arguments[i] if i < len(arguments) else ""
+
+
 GLOBAL_FLAGS = ("--json", "--quiet", "-q", "--no-input")
+GLOBAL_VALUES = ("--kb", "--home", "--model", "--encoder")
 
 
 def hoisted(arguments: list[str]) -> list[str]:
@@ -78,10 +104,10 @@ def hoisted(arguments: list[str]) -> list[str]:
     i = 0
     while i < end:
         a = arguments[i]
-        if a in ("--kb", "--home", "--model", "--encoder") and i + 1 < end:
+        if a in GLOBAL_VALUES and i + 1 < end:
             values += [a, arguments[i + 1]]
             i += 1
-        elif a.startswith(("--kb=", "--home=", "--model=", "--encoder=")):
+        elif a.startswith(tuple(f"{v}=" for v in GLOBAL_VALUES)):
             values.append(a)
         elif a not in GLOBAL_FLAGS:
             rest.append(a)
@@ -99,7 +125,7 @@ def run(arguments: list[str] | None = None) -> None:
     try:
         arguments = hoisted(list(sys.argv[1:] if arguments is None else arguments)) or ["--help"]
         output.json = "--json" in arguments
-        command: Any = typer.main.get_command(build())
+        command: Any = typer.main.get_command(build(chosen(arguments)))
         code = command.main(args=arguments, prog_name="memllm", standalone_mode=False)
         if own:
             sys.stdout.flush()  # a reader that has gone shows here, not when the interpreter ends

@@ -20,9 +20,9 @@ DATA = "KIND:PATH, more than once if you like: redocred, docred, knowledgenet, f
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group = typer.Typer(help="Train what the program writes and reads with.", no_args_is_help=True)
+    group = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
     group.command("draft")(draft)
-    app.add_typer(group, name="train")
+    app.add_typer(group, name="train", help="Train what the program writes with.")
 
 
 def draft(

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Texts = tuple[str, str, str]
 Filler = Callable[[Writer], None]
+_TYPED = frozenset({"set", "add", "remove", "accept"})
+"""Operations whose statements point to no document: nothing needs to be opened to know it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +283,8 @@ class Memory:
 
     def evidence(self, facts: Sequence[Fact]) -> dict[Key, list[Evidence]]:
         """Where documents state these facts, newest document first."""
-        by_assertion = {a.id: f.key for f in facts for a in f.supports}
+        operations = self.snapshot.operations
+        by_assertion = {a.id: f.key for f in facts for a in f.supports if operations[a.operation].kind not in _TYPED}
         out: dict[Key, list[Evidence]] = {f.key: [] for f in facts}
         if by_assertion:
             with self.open() as connection:

@@ -60,8 +60,6 @@ Run = Callable[..., Ran]
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
     """Runs a command in this process on a home of its own, with an encoder that needs no file."""
-    import typer
-
     monkeypatch.setenv("MEMLLM_HOME", str(tmp_path / "home"))
     for name in ("MEMLLM_KB", "MEMLLM_MODEL", "MEMLLM_ENCODER"):
         monkeypatch.delenv(name, raising=False)
@@ -69,8 +67,6 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
     monkeypatch.setattr(Context, "encoder", lambda self: Letters())
 
     def call(*arguments: str, stdin: str = "") -> Ran:
-        monkeypatch.setattr(main, "app", typer.Typer(**_options()))
-        main.app.callback()(main._options)
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()), encoding="utf-8"))
         capfd.readouterr()
         with pytest.raises(SystemExit) as raised:
@@ -79,16 +75,6 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
         return Ran(int(raised.value.code or 0), out, err)
 
     return call
-
-
-def _options() -> dict[str, Any]:
-    return {
-        "name": "memllm",
-        "no_args_is_help": True,
-        "add_completion": False,
-        "pretty_exceptions_enable": False,
-        "rich_markup_mode": None,
-    }
 
 
 @pytest.fixture

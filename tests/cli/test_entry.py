@@ -143,3 +143,18 @@ def test_the_entry_point_is_left_as_it_was_for_those_who_call_it(run: Run) -> No
     run("paths")
     assert (signal.getsignal(signal.SIGINT), sys.unraisablehook) == before
     assert callable(main.run)
+
+
+def test_commands_not_chosen_still_show_their_help() -> None:
+    import typer
+
+    from memllm_cli.cli.main import build, chosen
+
+    def text(only: str | None) -> str:
+        command = typer.main.get_command(build(only))
+        with typer.Context(command, info_name="memllm") as context:
+            return command.get_help(context)
+
+    assert text("") == text(None) == text("fact")
+    assert chosen(["--quiet", "--kb", "fact", "ask", "x"]) == "ask"
+    assert chosen(["--version"]) == ""
