@@ -14,6 +14,7 @@ import numpy as np
 
 from memllm_cli.memory.find import Finder
 from memllm_cli.memory.names import normal
+from memllm_cli.memory.relations import Relation
 from memllm_cli.memory.snapshot import Snapshot
 from memllm_cli.protocol import is_field
 from memllm_cli.runtime.phrases import STOP, Phrases, stems
@@ -129,7 +130,7 @@ class Linker:
             for mention in found:
                 asked = self._masked(question, [] if inherited else [mention])
                 scores = self._relation_scores(snapshot, asked, semantic)
-                for candidate in self._queries(snapshot, mention, scores, what):
+                for candidate in self._queries(snapshot, mention, scores, what, asked):
                     old = scored.get(candidate.query)
                     if old is None or old.score < candidate.score:
                         scored[candidate.query] = candidate
@@ -190,7 +191,7 @@ class Linker:
         return " ".join(tokens)
 
     def _queries(
-        self, snapshot: Snapshot, mention: Mention, scores: Mapping[tuple[int, str], float], what: Asked
+        self, snapshot: Snapshot, mention: Mention, scores: Mapping[tuple[int, str], float], what: Asked, asked: str
     ) -> list[Candidate]:
         out: list[Candidate] = []
         if not is_field(mention.surface):
@@ -201,7 +202,8 @@ class Linker:
                 "object": any(snapshot.values(relation.id, object=e) for e in mention.entities),
             }
             # The side the memory can answer; if there is none, the one the question's words suggest.
-            likelier = max(("subject", "object"), key=lambda s: scores[(relation.id, s)])
+            sides = ("object", "subject") if _read_from_object(relation, asked) else ("subject", "object")
+            likelier = max(sides, key=lambda s: scores[(relation.id, s)])
             for side in ("subject", "object"):
                 if not known[side] and (known[_other(side)] or side != likelier):
                     continue
@@ -263,3 +265,9 @@ def _names_another(question: str) -> bool:
 
 def _other(side: str) -> str:
     return "object" if side == "subject" else "subject"
+
+
+def _read_from_object(relation: Relation, asked: str) -> bool:
+    """Whether the name stands before the inverse phrase ("is X the capital of") and not after it ("capital of X")."""
+    text, inverse = asked.casefold(), relation.inverse.casefold()
+    return inverse in text and f"{inverse} \x00" not in text

@@ -98,6 +98,8 @@ def test_an_edit_changes_the_next_answer_and_undo_brings_the_old_one(answerer: A
     memory.set(Triple("Rufus Town", "capital of", "Freedonia"))
     assert answer(answerer, "What is the capital of Freedonia?") == "Rufus Town"
     assert answer(answerer, "Which country is Sylvania City the capital of?") == NOTHING
+    (call, *_) = answerer.ask("Which country is Sylvania City the capital of?")
+    assert call == ReadCall(Query(None, "capital", "Sylvania City"))
     memory.undo()
     assert answer(answerer, "What is the capital of Freedonia?") == "Sylvania City"
 
