@@ -98,10 +98,24 @@ def test_an_edit_changes_the_next_answer_and_undo_brings_the_old_one(answerer: A
     memory.set(Triple("Rufus Town", "capital of", "Freedonia"))
     assert answer(answerer, "What is the capital of Freedonia?") == "Rufus Town"
     assert answer(answerer, "Which country is Sylvania City the capital of?") == NOTHING
-    (call, *_) = answerer.ask("Which country is Sylvania City the capital of?")
-    assert call == ReadCall(Query(None, "capital", "Sylvania City"))
     memory.undo()
     assert answer(answerer, "What is the capital of Freedonia?") == "Sylvania City"
+
+
+@pytest.mark.parametrize(
+    ("question", "query"),
+    [
+        ("Which country is Sylvania City the capital of?", Query(None, "capital", "Sylvania City")),
+        ("What is the capital of Sylvania City?", Query("Sylvania City", "capital", None)),
+    ],
+)
+def test_the_side_that_is_asked_shows_when_memory_has_nothing(answerer: Answerer, question: str, query: Query) -> None:
+    answerer.finder.memory.set(Triple("Rufus Town", "capital of", "Freedonia"))
+    answerer.finder.memory.set(Triple("Sylvania City", "sister city", "Rufus Town"))
+    call, result, *_ = answerer.ask(question)
+    assert call == ReadCall(query)
+    assert isinstance(result, ReadResult)
+    assert not result.sources
 
 
 def test_a_follow_up_inherits_the_name(answerer: Answerer) -> None:
