@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 from memllm_cli.memory.names import normal
@@ -65,7 +66,7 @@ class Phrases:
         """For a question without its names: how well a relation fits (0 to 1), by the side whose name is known."""
         present = stems(question)
         total = self.weight(present) or 1.0
-        plain = f" {normal(question)} "
+        plain = f" {normal(re.sub('[?!.,;:]', ' ', question))} "
         out: dict[tuple[int, str], float] = {}
         for phrase in self.all:
             common = self.weight(present & phrase.stems)
