@@ -17,6 +17,7 @@ def run() -> list[Row]:
     from memllm_cli.runtime.ingest import Planned, ingest, plan
     from memllm_cli.runtime.models import Catalog
     from memllm_cli.runtime.write import CONTEXT, Named, SentenceWriter
+    from memllm_cli.runtime.writers import Freely
 
     calls: list[tuple[str, tuple[object, ...]]] = []
 
@@ -46,7 +47,8 @@ def run() -> list[Row]:
         memory.create(ROOT / "kb" / "relations.csv")
         engine, _ = Catalog(Home(ROOT, "checkout")).open_engine("", context=CONTEXT, sequences=9)
         engine.feed({0: engine.tokenize("warm up")})
-        writer = SentenceWriter(Recorder(engine), Named(memory.snapshot.relations))  # type: ignore[arg-type]
+        relations = memory.snapshot.relations
+        writer = Freely(SentenceWriter(Recorder(engine), Named(relations)), relations)  # type: ignore[arg-type]
         began = time.perf_counter()
         *_, planned = plan([Path(ROOT / "kb" / "demo")], memory)
         assert isinstance(planned, Planned)

@@ -16,7 +16,8 @@ from memllm_cli.terminal import clean, count, interrupts_held, safe
 if TYPE_CHECKING:
     from memllm_cli.memory.store import Memory
     from memllm_cli.runtime.ingest import Planned
-    from memllm_cli.runtime.write import SentenceWriter
+    from memllm_cli.runtime.writers import DocumentWriter
+    from memllm_cli.types import Document
 
 AGAIN = "run the same command again to go on"
 SEQUENCES = 9
@@ -33,6 +34,7 @@ def ingest(
     paths: Annotated[list[Path], typer.Argument(help="Files and folders: md, txt, rst, html, pdf.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count and estimate; store nothing.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Read unchanged documents too.")] = False,
+    no_draft: Annotated[bool, typer.Option("--no-draft", help="The language model writes without a drafter.")] = False,
 ) -> None:
     """Read documents and write the facts they state into memory, each with its sentence.
 
@@ -44,12 +46,12 @@ def ingest(
     state: Context = context.obj
     state.check_models()
     try:
-        _ingest(state, paths, dry_run, again)
+        _ingest(state, paths, dry_run, again, no_draft)
     except KeyboardInterrupt:
         raise Interrupted(AGAIN) from None
 
 
-def _ingest(state: Context, paths: list[Path], dry_run: bool, again: bool) -> None:
+def _ingest(state: Context, paths: list[Path], dry_run: bool, again: bool, no_draft: bool) -> None:
     output = state.output
     began = time.perf_counter()
     memory = state.memory(create=not dry_run) if not dry_run or _exists(state) else None
@@ -68,10 +70,10 @@ def _ingest(state: Context, paths: list[Path], dry_run: bool, again: bool) -> No
     try:
         _tell(state, planned)
         if dry_run:
-            _estimate(state, planned, result)
+            _estimate(state, planned, no_draft, result)
         elif planned.documents:
             assert memory is not None
-            _write(state, memory, planned, result)
+            _write(state, memory, planned, no_draft, result)
     except KeyboardInterrupt:
         if memory is not None and not dry_run:
             with suppress(MemllmError):  # somebody else may hold the memory now
@@ -132,51 +134,68 @@ def _plan(state: Context, memory: Memory | None, paths: list[Path], again: bool)
     raise AssertionError("a plan ends with what is planned")
 
 
-def _writer(state: Context, memory: Memory | None) -> SentenceWriter:
+def _writer(state: Context, memory: Memory | None, free: bool) -> DocumentWriter:
+    """The drafter if it is there; with `free`, or without it, the language model."""
     from memllm_cli.memory.relations import Relations, read_table
+
+    table = memory.snapshot.relations if memory else Relations(read_table(state.home.shipped("kb/relations.csv")))
+    catalog = state.catalog()
+    if not free and catalog.drafter in catalog.entries:
+        from memllm_cli.runtime.drafters import open_drafter
+
+        with interrupts_held():
+            return open_drafter(catalog, table, lambda text: state.output.note(safe(text)), state.encoder)
     from memllm_cli.runtime.write import CONTEXT, Named, SentenceWriter
+    from memllm_cli.runtime.writers import Freely
 
     engine, _ = state.engine(sequences=SEQUENCES, context=CONTEXT)
-    if memory is not None:
-        relations = memory.snapshot.relations
-    else:
-        relations = Relations(read_table(state.home.shipped("kb/relations.csv")))
-    return SentenceWriter(engine, Named(relations))
+    return Freely(SentenceWriter(engine, Named(table)), table)
 
 
-def _estimate(state: Context, planned: Planned, result: dict[str, Any]) -> None:
+SAMPLE = 48  # sentences that an estimate rests on
+
+
+def _estimate(state: Context, planned: Planned, free: bool, result: dict[str, Any]) -> None:
     """Write from a few sentences without keeping anything, to know the speed on this machine."""
-    from memllm_cli.runtime.write import Task
-
     if not planned.documents:
         state.output.line("0 documents to read")
         result.update(count=0, sentences=0, tokens=0, expected_seconds=0.0)
         return
-    writer = _writer(state, None)
-    texts = [(d.sentence(i), d.title) for d in planned.documents for i in range(len(d.sentences))]
-    tokens = sum(len(writer.engine.tokenize(text)) for text, _ in texts)
-    step = max(1, len(texts) // 48)
-    sample = [Task(i, " ".join(text.split()), title) for i, (text, title) in enumerate(texts[::step])]
+    writer = _writer(state, None, free)
+    texts = [d.sentence(i) for d in planned.documents for i in range(len(d.sentences))]
+    step = max(1, len(texts) // SAMPLE)
+    sample = texts[::step]
     began = time.perf_counter()
-    for _ in writer.write(sample):
+    for _ in writer.read(_as_document(sample)):
         pass
-    seconds = (time.perf_counter() - began) / len(sample) * len(texts)
-    writer.engine.close()
+    seconds = (time.perf_counter() - began) * sum(map(len, texts)) / max(1, sum(map(len, sample)))
+    writer.close()
+    tokens = round(sum(map(len, texts)) / 4.2)  # characters a token, English prose
     result.update(count=len(planned.documents), sentences=len(texts), tokens=tokens, expected_seconds=round(seconds, 1))
     state.output.line(
-        f"{count(len(planned.documents), 'document')}, {count(len(texts), 'sentence')}, {count(tokens, 'token')}, "
-        f"about {_time(seconds)}"
+        f"{count(len(planned.documents), 'document')}, {count(len(texts), 'sentence')}, "
+        f"about {count(tokens, 'token')}, about {_time(seconds)}"
     )
 
 
-def _write(state: Context, memory: Memory, planned: Planned, result: dict[str, Any]) -> None:
+def _as_document(sentences: list[str]) -> Document:
+    from memllm_cli.types import Document, Sentence
+
+    places, at = [], 0
+    for sentence in sentences:
+        places.append(Sentence(at, at + len(sentence), 1))
+        at += len(sentence) + 1
+    return Document("stdin:sample", "", "text/plain", "", " ".join(sentences), tuple(places))
+
+
+def _write(state: Context, memory: Memory, planned: Planned, free: bool, result: dict[str, Any]) -> None:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from memllm_cli.runtime.ingest import Read
     from memllm_cli.runtime.ingest import ingest as run
 
     output = state.output
-    writer = _writer(state, memory)
+    writer = _writer(state, memory, free)
     facts = proposals = 0
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(bar_width=24),
@@ -211,7 +230,7 @@ def _write(state: Context, memory: Memory, planned: Planned, result: dict[str, A
                         task, description=safe(name), completed=event.done, facts=count(facts, "fact"), rate=event.rate
                     )
     finally:
-        writer.engine.close()
+        writer.close()
     seconds = time.perf_counter() - began
     result.update(facts=facts, proposals=proposals, tokens=writer.meter.tokens)
     output.line(

@@ -27,6 +27,9 @@ class TokenVectors(Protocol):
     def __call__(self, ids: Sequence[int], added: Array, /) -> Array:
         """Vectors (tokens, width) of one window; `added` (tokens, width) joins the vectors of the pieces."""
 
+    def close(self) -> None:
+        """Give the memory back."""
+
 
 @dataclass(frozen=True, slots=True)
 class Drafted:
@@ -65,6 +68,8 @@ class Drafter:
         self.vocabulary = vocabulary
         self.heads = heads
         self.rows, self.bias = rows, bias
+        self.tokens = 0
+        """Tokens of the last text."""
 
     def draft(
         self,
@@ -78,12 +83,18 @@ class Drafter:
         `gold` gives the names of a window instead of the tagger, to know what finding them costs.
         """
         best: dict[tuple[str, int, str], Drafted] = {}
+        self.tokens = 0
         for window in windows(text, sentences, self.vocabulary, LONGEST):
+            self.tokens += len(window.ids)
             for drafted in self._window(text, window, floor, gold):
                 key = (drafted.subject.lower(), drafted.relation, drafted.object.lower())
                 if key not in best or best[key].margin < drafted.margin:
                     best[key] = drafted
         return sorted(best.values(), key=lambda d: -d.margin)
+
+    def close(self) -> None:
+        """Give the encoder's memory back."""
+        self.encoder.close()
 
     def _window(
         self, text: str, window: Window, floor: float, gold: Callable[[Window], list[list[Mention]]] | None

@@ -11,7 +11,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -81,30 +81,37 @@ class _Shape:
                 yield f"{name}.bias", f"blk.{block}.{ours}.bias", (rows,)
 
 
-def write_minilm_gguf(folder: Path, target: Path, kind: Literal["q8_0", "f16"] = "q8_0") -> None:
+def write_minilm_gguf(
+    folder: Path,
+    target: Path,
+    kind: Literal["q8_0", "f16"] = "q8_0",
+    tuned: Mapping[str, NDArray[Any]] | None = None,
+) -> None:
     """Write the BERT encoder in `folder` (safetensors, config, vocabulary) to `target` as a GGUF.
 
-    Matrices are stored as `kind`; norms, biases, positions and token types as float32. `target` appears complete or
-    not at all. Raises DamagedError when the folder does not hold what it should, StorageError when the disk refuses.
+    Matrices are stored as `kind`; norms, biases, positions and token types as float32. Tensors of `tuned` take the
+    place of the folder's. `target` appears complete or not at all.
+
+    Raises DamagedError when the folder does not hold what it should, StorageError when the disk refuses.
     """
     shape = _read_shape(folder)
     vocabulary, special = _read_vocabulary(folder)
     if len(vocabulary) != shape.vocabulary:
         raise DamagedError(f"{folder}: {len(vocabulary)} words, {shape.vocabulary} promised", _HINT)
-    tensors = read_safetensors(folder / "model.safetensors")
     # the tensors may be named from the encoder's own root or from a model around it
-    prefix = "bert." if "bert.embeddings.word_embeddings.weight" in tensors else ""
+    read = read_safetensors(folder / "model.safetensors")
+    tensors = {k.removeprefix("bert."): v for k, v in read.items()} | dict(tuned or {})
     for theirs, _, size in shape.tensors():
-        if prefix + theirs not in tensors:
-            raise DamagedError(f"{folder}: the tensor {prefix + theirs} is missing", _HINT)
-        if tensors[prefix + theirs].shape != size:
-            raise DamagedError(f"{folder}: the tensor {prefix + theirs} has the wrong shape", _HINT)
+        if theirs not in tensors:
+            raise DamagedError(f"{folder}: the tensor {theirs} is missing", _HINT)
+        if tensors[theirs].shape != size:
+            raise DamagedError(f"{folder}: the tensor {theirs} has the wrong shape", _HINT)
     temporary: Path | None = None
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
         os.close(handle)
         temporary = Path(name)
-        _write(temporary, shape, vocabulary, special, {k.removeprefix(prefix): v for k, v in tensors.items()}, kind)
+        _write(temporary, shape, vocabulary, special, tensors, kind)
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(target)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,14 +11,9 @@ from uuid import uuid4
 from memllm_cli import documents
 from memllm_cli.documents.clean import one_line
 from memllm_cli.errors import DocumentError, NotFound
-from memllm_cli.memory.literals import ENTITY, fits
 from memllm_cli.memory.store import Memory, Written
-from memllm_cli.runtime.prompts import FORMAT
-from memllm_cli.runtime.write import Scored, SentenceWriter, Task
-from memllm_cli.types import Document, Triple
-
-THRESHOLD = 0.35
-"""Facts a model without a write adapter is less sure of are kept as proposals. The scale is the model's own."""
+from memllm_cli.runtime.writers import DocumentWriter, Found
+from memllm_cli.types import Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,83 +112,32 @@ def _gone(document: Document, memory: Memory) -> str:
     return ""
 
 
-def ingest(
-    planned: Planned, memory: Memory, writer: SentenceWriter, threshold: float = THRESHOLD
-) -> Generator[Event, None, None]:
+def ingest(planned: Planned, memory: Memory, writer: DocumentWriter) -> Generator[Event, None, None]:
     """Write each document's facts and commit it with its evidence; what is committed stays if this is stopped."""
-    total, done = planned.sentences, 0
+    total, before = planned.sentences, 0
     run = uuid4().hex
     for document in planned.documents:
-        tasks = [
-            Task(i, " ".join(document.sentence(i).split()), document.title) for i in range(len(document.sentences))
-        ]
-        found: list[tuple[int, Scored]] = []
-        for task, scored, _ in writer.write(tasks):
-            found += [(task.index, s) for s in scored]
-            done += 1
+        reading = writer.read(document)
+        while True:
+            try:
+                done = next(reading)
+            except StopIteration as end:
+                found: tuple[Found, ...] = end.value
+                break
             if done % 8 == 0:
-                yield Progress(document.uri, done, total, writer.meter.rate)
-        facts = _gathered(found, memory, threshold)
-        change = memory.ingest(document, facts, writer.engine.sha256, FORMAT, run)
+                yield Progress(document.uri, before + done, total, writer.meter.rate)
+        facts = [Written(f.triple, f.sentences, f.probability, proposed=not f.sure) for f in found]
+        change = memory.ingest(document, facts, writer.model, writer.format, run)
         proposals = sum(f.proposed for f in facts)
-        yield Progress(document.uri, done, total, writer.meter.rate)
+        before += len(document.sentences)
+        yield Progress(document.uri, before, total, writer.meter.rate)
         yield Read(
             document.uri,
             document.title,
             len(facts) - proposals,
             proposals,
-            len(tasks),
+            len(document.sentences),
             change.operation,
             document.notes,
             change.held,
         )
-
-
-def _gathered(found: Sequence[tuple[int, Scored]], memory: Memory, threshold: float) -> list[Written]:
-    """One entry for each triple of a document, with all the sentences that state it."""
-    relations = memory.snapshot.relations
-    sentences: dict[tuple[str, str, str], list[int]] = {}
-    first: dict[tuple[str, str, str], Triple] = {}
-    probability: dict[tuple[str, str, str], float] = {}
-    for index, scored in found:
-        triple = scored.written.triple
-        key = (triple.subject.casefold(), triple.relation, triple.object.casefold())
-        first.setdefault(key, triple)
-        sentences.setdefault(key, []).append(index)
-        probability[key] = max(probability.get(key, 0.0), scored.probability)
-    out = []
-    for key, triple in first.items():
-        relation, flipped = relations.get(triple.relation)
-        value = triple.subject if flipped else triple.object
-        sure = probability[key] >= threshold and _credible(triple, value, relation.object_type)
-        places = tuple(sorted(set(sentences[key])))
-        out.append(Written(triple, places, round(probability[key], 4), proposed=not sure))
-    return out
-
-
-_LONGEST_NAME = 6  # words
-_NAME = re.compile(r"[^\W_][\w'’.&/,-]*( [\w'’.&/,-]+)*")
-
-
-def _credible(triple: Triple, value: str, kind: str) -> bool:
-    """Whether a triple looks like a fact: names that look like names, a value of its relation's type.
-
-    One name being a part of the other is hardly ever a fact.
-    """
-    other = triple.object if value == triple.subject else triple.subject
-    a, b = f" {other.casefold()} ", f" {value.casefold()} "
-    if a in b or b in a or not _proper(other):
-        return False
-    return _proper(value) if kind == ENTITY else fits(value, kind)
-
-
-def _proper(name: str) -> bool:
-    """Plain words, not too many, the first and the last with a capital, and no bare number."""
-    words = name.split()
-    ends = (words[0][0], words[-1][0])
-    return (
-        len(words) <= _LONGEST_NAME
-        and _NAME.fullmatch(name) is not None
-        and all(c.isupper() or c.isdigit() for c in ends)
-        and any(c.isalpha() for c in name)
-    )

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from memllm_cli.embed.base import Embedder
 from memllm_cli.engine.base import Engine
@@ -27,7 +27,7 @@ class Entry:
 
     name: str
     task: str
-    """`generate` or `encode`."""
+    """`generate`, `encode` or `draft`."""
     architecture: str
     parameters: int
     licence: str
@@ -44,6 +44,8 @@ class Entry:
     sha256: str
     build: str
     """Quantisation the program builds from the file (`q4_0`), or empty to use it as it is."""
+    base: str = ""
+    """For a drafter: the encoder it was tuned from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Catalog:
             self.entries = {name: _entry(name, row) for name, row in raw["model"].items()}
             self.default = str(raw["default"]["model"])
             self.encoder = str(raw["default"]["encoder"])
+            self.drafter = str(raw["default"]["drafter"])
         except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
             raise DamagedError(f"{path} cannot be read: {error}", "Restore it: memllm init") from error
 
@@ -106,6 +109,8 @@ class Catalog:
     def source(self, entry: Entry) -> Path:
         """The file the entry is built from, verified. Raises ModelMissing when it is not here or wrong."""
         path = self._packaged(entry) or self.folder(entry) / Path(entry.file).name
+        if not path.is_file() and entry.task == "draft":
+            path = self.home.shipped(f"models/{entry.file}")
         if not path.is_file():
             how = f"memllm model pull {entry.name}"
             if entry.package:
@@ -183,14 +188,8 @@ class Catalog:
         target = folder / f"{entry.name}.{entry.build}.gguf" if entry.build else source
         if entry.build:
             report(f"building {target.name} from {source.name}")
-            if entry.task == "encode":
-                from memllm_cli.embed.convert import write_minilm_gguf
-
-                if entry.build not in ("q8_0", "f16"):
-                    raise DamagedError(
-                        f"An encoder cannot be built as '{entry.build}'.", "Correct models/catalog.toml."
-                    )
-                write_minilm_gguf(source.parent, target, "f16" if entry.build == "f16" else "q8_0")
+            if entry.task in ("encode", "draft"):
+                self._build_encoder(entry, source, target)
             else:
                 from memllm_cli.engine.llama import quantise
 
@@ -212,6 +211,18 @@ class Catalog:
         fresh.write_text(text, encoding="utf-8")
         fresh.replace(manifest)
         return Built(entry, target, digest)
+
+    def _build_encoder(self, entry: Entry, source: Path, target: Path) -> None:
+        from memllm_cli.embed.convert import read_safetensors, write_minilm_gguf
+
+        if entry.build not in ("q8_0", "f16"):
+            raise DamagedError(f"An encoder cannot be built as '{entry.build}'.", "Correct models/catalog.toml.")
+        kind: Literal["q8_0", "f16"] = "f16" if entry.build == "f16" else "q8_0"
+        if entry.task == "encode":
+            write_minilm_gguf(source.parent, target, kind)
+            return
+        tuned = {k.removeprefix("encoder."): v for k, v in read_safetensors(source).items() if k.startswith("encoder.")}
+        write_minilm_gguf(self.source(self.entry(entry.base)).parent, target, kind, tuned)
 
     # -- opening ----------------------------------------------------------------------------------------------
 
@@ -284,4 +295,5 @@ def _entry(name: str, row: dict[str, Any]) -> Entry:
         size=int(source["size"]),
         sha256=str(source["sha256"]),
         build=str(row.get("build", "")),
+        base=str(row.get("base", "")),
     )

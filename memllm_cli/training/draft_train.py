@@ -272,6 +272,9 @@ class TorchVectors:
         out: Array = encoder(inputs_embeds=x).last_hidden_state[0].float().cpu().numpy()
         return out
 
+    def close(self) -> None:
+        """Nothing to give back: the model is not ours."""
+
 
 def drafter(model: DraftModel, vocabulary: Vocabulary) -> Drafter:
     """The drafter as it would be used with the model's present weights."""

@@ -11,6 +11,7 @@ from memllm_cli.protocol import WriteCall, parse
 from memllm_cli.runtime.ingest import Planned, Read, ingest, plan
 from memllm_cli.runtime.phrases import Phrases, stems
 from memllm_cli.runtime.write import Named, SentenceWriter, Task, namelike
+from memllm_cli.runtime.writers import Freely
 from memllm_cli.types import Triple
 
 LEASE = "The tenant under the Mill Lease is Acorn Ltd. It rained. The deposit of the Mill Lease is EUR 500."
@@ -81,7 +82,7 @@ def test_ingest_commits_each_document_with_its_evidence(tmp_path: Path, memory: 
     (tmp_path / "bad.txt").write_bytes(b"\0\1\2\0" * 100)
     first = planned([tmp_path], memory)
     assert [Path(p).name for p, _ in first.failed] == ["bad.txt"]
-    (read,) = [e for e in ingest(first, memory, writer, threshold=0.0) if isinstance(e, Read)]
+    (read,) = [e for e in ingest(first, memory, Freely(writer, memory.snapshot.relations, 0.0)) if isinstance(e, Read)]
     assert (read.facts, read.proposals) == (2, 0)
     snapshot = memory.snapshot
     by_texts = {snapshot.texts(f): f for f in snapshot.facts()}
@@ -96,7 +97,7 @@ def test_ingest_commits_each_document_with_its_evidence(tmp_path: Path, memory: 
 def test_an_interrupted_ingest_keeps_what_was_committed(tmp_path: Path, memory: Memory, writer: SentenceWriter) -> None:
     for name in ("a.txt", "b.txt"):
         (tmp_path / name).write_text(LEASE + f" This is {name}.")
-    events = ingest(planned([tmp_path], memory), memory, writer, threshold=0.0)
+    events = ingest(planned([tmp_path], memory), memory, Freely(writer, memory.snapshot.relations, 0.0))
     for event in events:
         if isinstance(event, Read):
             break
@@ -108,7 +109,7 @@ def test_an_interrupted_ingest_keeps_what_was_committed(tmp_path: Path, memory: 
 
 def test_unsure_facts_are_proposals(tmp_path: Path, memory: Memory, writer: SentenceWriter) -> None:
     (tmp_path / "a.txt").write_text(LEASE)
-    list(ingest(planned([tmp_path], memory), memory, writer, threshold=1.1))
+    list(ingest(planned([tmp_path], memory), memory, Freely(writer, memory.snapshot.relations, 1.1)))
     assert not list(memory.snapshot.facts())
     assert len(list(memory.snapshot.facts(proposed=True))) == 2
 

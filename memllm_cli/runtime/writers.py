@@ -1,0 +1,180 @@
+"""What turns a document into facts: the drafter, or a language model that writes freely.
+
+Both yield how many sentences they have done, and end with what they found.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from memllm_cli.drafting.draft import Drafted, Drafter
+from memllm_cli.drafting.probability import Calibration
+from memllm_cli.memory.literals import ENTITY, fits
+from memllm_cli.memory.relations import Relations
+from memllm_cli.protocol import is_field
+from memllm_cli.runtime.prompts import FORMAT
+from memllm_cli.runtime.write import Meter, Scored, SentenceWriter, Task
+from memllm_cli.types import Document, Triple
+
+FREE_THRESHOLD = 0.35
+"""What a model without a write adapter is less sure of is a proposal. The scale is the model's own."""
+_LONGEST_NAME = 6  # words
+_NAME = re.compile(r"[^\W_][\w'’.&/,-]*( [\w'’.&/,-]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A triple of a document, the sentences (by index) that state it, and whether it is sure enough to be a fact.
+
+    `said` holds the ways it was found, each with its probability: a relation can be told from either side.
+    """
+
+    triple: Triple
+    sentences: tuple[int, ...]
+    probability: float
+    sure: bool
+    said: tuple[tuple[Triple, float], ...] = ()
+
+
+class DocumentWriter(Protocol):
+    """Writes facts from documents."""
+
+    model: str
+    """SHA-256 of what decides."""
+    format: str
+    meter: Meter
+
+    def read(self, document: Document) -> Generator[int, None, tuple[Found, ...]]:
+        """Yield how many sentences are done, return what was found."""
+
+    def close(self) -> None:
+        """Give the memory back."""
+
+
+class Freely:
+    """A language model writes about each sentence, under the constraint that names stand in it."""
+
+    format = FORMAT
+
+    def __init__(self, writer: SentenceWriter, relations: Relations, threshold: float = FREE_THRESHOLD) -> None:
+        self.writer, self.relations, self.threshold = writer, relations, threshold
+        self.model = writer.engine.sha256
+        self.meter = writer.meter
+
+    def read(self, document: Document) -> Generator[int, None, tuple[Found, ...]]:
+        """One triple a sentence at most; sentences that state the same are put together."""
+        tasks = [
+            Task(i, " ".join(document.sentence(i).split()), document.title) for i in range(len(document.sentences))
+        ]
+        found: list[tuple[int, Scored]] = []
+        for done, (task, scored, _) in enumerate(self.writer.write(tasks), 1):
+            found += [(task.index, s) for s in scored]
+            yield done
+        return self._gathered(found)
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self.writer.engine.close()
+
+    def _gathered(self, found: Sequence[tuple[int, Scored]]) -> tuple[Found, ...]:
+        """One entry for each triple of a document, with all the sentences that state it."""
+        sentences: dict[tuple[str, str, str], list[int]] = {}
+        first: dict[tuple[str, str, str], Triple] = {}
+        probability: dict[tuple[str, str, str], float] = {}
+        for index, scored in found:
+            triple = scored.written.triple
+            key = (triple.subject.casefold(), triple.relation, triple.object.casefold())
+            first.setdefault(key, triple)
+            sentences.setdefault(key, []).append(index)
+            probability[key] = max(probability.get(key, 0.0), scored.probability)
+        out = []
+        for key, triple in first.items():
+            relation, flipped = self.relations.get(triple.relation)
+            value = triple.subject if flipped else triple.object
+            sure = probability[key] >= self.threshold and _credible(triple, value, relation.object_type)
+            out.append(Found(triple, tuple(sorted(set(sentences[key]))), round(probability[key], 4), sure))
+        return tuple(out)
+
+
+def _credible(triple: Triple, value: str, kind: str) -> bool:
+    """Whether a triple looks like a fact: names that look like names, a value of its relation's type.
+
+    One name being a part of the other is hardly ever a fact.
+    """
+    other = triple.object if value == triple.subject else triple.subject
+    a, b = f" {other.casefold()} ", f" {value.casefold()} "
+    if a in b or b in a or not _proper(other):
+        return False
+    return _proper(value) if kind == ENTITY else fits(value, kind)
+
+
+def _proper(name: str) -> bool:
+    """Plain words, not too many, the first and the last with a capital, and no bare number."""
+    words = name.split()
+    ends = (words[0][0], words[-1][0])
+    return (
+        len(words) <= _LONGEST_NAME
+        and _NAME.fullmatch(name) is not None
+        and all(c.isupper() or c.isdigit() for c in ends)
+        and any(c.isalpha() for c in name)
+    )
+
+
+class Drafts:
+    """The drafter alone. `names` are its relations as they are written."""
+
+    format = "draft-1"
+
+    def __init__(
+        self,
+        drafter: Drafter,
+        names: Sequence[str],
+        calibration: Calibration,
+        relations: Relations,
+        model: str,
+        threshold: float,
+        floor: float,
+    ) -> None:
+        self.drafter, self.names, self.calibration, self.relations = drafter, names, calibration, relations
+        self.model, self.threshold, self.floor = model, threshold, floor
+        self.meter = Meter()
+
+    def read(self, document: Document) -> Generator[int, None, tuple[Found, ...]]:
+        """Names and relations of the whole document; below `floor` a triple is not even a proposal."""
+        began = time.perf_counter()
+        ranges = [(s.start, s.end) for s in document.sentences]
+        drafted = self.drafter.draft(document.text, ranges)
+        self.meter.sentences += len(ranges)
+        self.meter.tokens += self.drafter.tokens
+        self.meter.seconds += time.perf_counter() - began
+        yield len(ranges)
+        return self._found(drafted)
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self.drafter.close()
+
+    def _found(self, drafted: Sequence[Drafted]) -> tuple[Found, ...]:
+        best: dict[tuple[str, str, str], Found] = {}
+        for d in drafted:
+            probability = round(self.calibration.probability(d), 4)
+            subject, object = d.subject.strip(" ,;:"), d.object.strip(" ,;:")
+            if probability < self.floor or not (is_field(subject) and is_field(object)):
+                continue
+            said = Triple(subject, self.names[d.relation], object)
+            relation, flipped = self.relations.get(said.relation)
+            head, tail = (object, subject) if flipped else (subject, object)
+            if relation.object_type != ENTITY and not fits(tail, relation.object_type):
+                continue
+            key = (head.casefold(), relation.name, tail.casefold())
+            ways = (*(best[key].said if key in best else ()), (said, probability))
+            if key not in best or best[key].probability < probability:
+                triple = Triple(head, relation.name, tail)
+                best[key] = Found(triple, d.sentences, probability, probability >= self.threshold, ways)
+            else:
+                best[key] = replace(best[key], said=ways)
+        return tuple(sorted(best.values(), key=lambda f: -f.probability))
