@@ -43,7 +43,10 @@ def _options(
     context.obj = Context(output, home, kb, model, encoder)
 
 
-COMMANDS = ("home", "model", "ingest", "ask", "chat", "fact", "relation", "source", "history", "transfer", "demo")
+COMMANDS = (
+    "home", "model", "ingest", "ask", "chat", "fact", "relation", "source", "history", "transfer", "demo", "train",
+    "evaluate",
+)  # fmt: skip
 """Modules of this package; each has `register(app)`, which adds its commands."""
 
 

@@ -77,6 +77,8 @@ def _texts(data: list[str], limit: int, everything: bool) -> tuple[list[Text], l
             if not everything and (chosen := part(found, "train")):
                 found = chosen
         texts += found[: limit or None]
+    if not tuning:  # every tenth text is kept to tune on
+        texts, tuning = [t for i, t in enumerate(texts) if i % 10], texts[::10]
     if not any(text.labels for text in texts):
         raise NotFound("There is nothing to learn in the data.", "Give at least one text with relations.")
     return texts, tuning

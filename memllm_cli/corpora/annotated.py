@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Annotated:
     """A text with its names and relations.
 
     `exhaustive` holds the relations of which all instances are marked; of others, what is not marked is unknown.
-    `all_names` says whether every name is marked.
+    `all_names` says whether every name is marked. Whether those of `unsure` hold is unknown.
     """
 
     title: str
@@ -48,10 +49,39 @@ class Annotated:
     labels: tuple[Label, ...]
     exhaustive: frozenset[str]
     all_names: bool = True
+    unsure: tuple[Label, ...] = ()
 
     def surfaces(self, name: int) -> tuple[str, ...]:
         """How a thing is named, each way once, in order."""
         return tuple(dict.fromkeys(self.text[m.start : m.end] for m in self.names[name].mentions))
+
+
+def as_data(text: Annotated) -> dict[str, Any]:
+    """A text for JSON; `from_data` reads it."""
+    return {
+        "title": text.title,
+        "text": text.text,
+        "sentences": text.sentences,
+        "names": [{"kind": n.kind, "mentions": [(m.start, m.end, m.sentence) for m in n.mentions]} for n in text.names],
+        "labels": [(x.head, x.relation, x.tail, x.evidence) for x in text.labels],
+        "unsure": [(x.head, x.relation, x.tail) for x in text.unsure],
+        "exhaustive": sorted(text.exhaustive),
+        "all_names": text.all_names,
+    }
+
+
+def from_data(row: Mapping[str, Any]) -> Annotated:
+    """What `as_data` wrote. Raises KeyError, TypeError or ValueError when it is something else."""
+    return Annotated(
+        str(row["title"]),
+        str(row["text"]),
+        tuple((int(a), int(b)) for a, b in row["sentences"]),
+        tuple(Name(str(n["kind"]), tuple(Mention(*map(int, m)) for m in n["mentions"])) for n in row["names"]),
+        tuple(Label(int(h), str(r), int(t), tuple(e)) for h, r, t, e in row["labels"]),
+        frozenset(map(str, row["exhaustive"])),
+        bool(row["all_names"]),
+        tuple(Label(int(h), str(r), int(t)) for h, r, t in row["unsure"]),
+    )
 
 
 def joined(sentences: Sequence[Sequence[str]]) -> tuple[str, list[list[tuple[int, int]]]]:

@@ -21,8 +21,10 @@ READERS: Mapping[str, Callable[[Path], list[Annotated]]] = {
     "knowledgenet": sentences.knowledgenet,
     "fewrel": sentences.fewrel,
     "tekgen": _folder,
+    "own": sentences.own,
 }
-"""`redocred` stands for DocRED's format with complete labels, `docred` for the same with incomplete ones."""
+"""`redocred` stands for DocRED's format with complete labels, `docred` for the same with incomplete ones,
+`own` for what `memllm train label` writes."""
 
 
 def split(argument: str) -> tuple[str, Path]:

@@ -117,6 +117,49 @@ def mapped(triple: Found, things: Mapping[str, int]) -> _Mapped:
     return things.get(head, head), triple[1], things.get(tail, tail)
 
 
+def judged(texts: Sequence[Annotated], found: Iterable[Iterable[tuple[Found, float]]]) -> list[tuple[float, bool]]:
+    """Every triple's probability and whether it is annotated, the likeliest first; equal ones count once."""
+    out = []
+    for text, triples in zip(texts, found, strict=True):
+        things = named(text)
+        gold = {(x.head, x.relation, x.tail) for x in text.labels}
+        best: dict[_Mapped, float] = {}
+        for triple, probability in triples:
+            key = mapped(triple, things)
+            best[key] = max(best.get(key, 0.0), probability)
+        out += [(p, key in gold) for key, p in best.items()]
+    return sorted(out, key=lambda x: -x[0])
+
+
+def annotated(texts: Iterable[Annotated]) -> int:
+    """How many different triples are annotated."""
+    return sum(len({(x.head, x.relation, x.tail) for x in text.labels}) for text in texts)
+
+
+def surest(ranked: Sequence[tuple[float, bool]], total: int, wanted: float = 0.8) -> tuple[float, float]:
+    """The lowest probability from which on a share `wanted` is right, and the recall of `total` there.
+
+    `ranked` as from `judged`. (1.0, 0.0) when there is none; fewer than 20 triples say nothing.
+    """
+    best, hits = (1.0, 0.0), 0
+    for i, (p, ok) in enumerate(ranked, 1):
+        hits += ok
+        last = i == len(ranked) or ranked[i][0] < p
+        if last and i >= 20 and hits / i >= wanted:
+            best = (p, hits / max(1, total))
+    return best
+
+
+def fullest(ranked: Sequence[tuple[float, bool]], total: int) -> float:
+    """The probability from which on triples give the highest F1."""
+    best, at, hits = -1.0, 0.0, 0
+    for i, (p, ok) in enumerate(ranked, 1):
+        hits += ok
+        if (f1 := 2 * hits / max(1, i + total)) > best:
+            best, at = f1, p
+    return at
+
+
 def _error(triple: _Mapped, gold: Collection[_Mapped], pairs: Collection[tuple[int | str, int | str]]) -> str:
     head, relation, tail = triple
     if isinstance(head, str) or isinstance(tail, str):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from memllm_cli.corpora.annotated import Annotated, Label, Mention, Name, joined, locate
+from memllm_cli.corpora.annotated import Annotated, Label, Mention, Name, from_data, joined, locate
 from memllm_cli.errors import DamagedError, NotFound
 
 # KnowledgeNet's properties as Wikidata's; of those left out the direction or the meaning is not one relation's.
@@ -75,6 +75,11 @@ def tekgen(path: Path) -> list[Annotated]:
         yield from _marked(str(row["id"]), row["sent"], [(row["sub_label"], row["rel"], row["obj_label"])], ())
 
     return [text for row in _lines(path) for text in _guarded(path, of, row)]
+
+
+def own(path: Path) -> list[Annotated]:
+    """JSON lines as `annotated.as_data` makes them. Raises as `docred.read`."""
+    return [text for row in _lines(path) for text in _guarded(path, lambda r: [from_data(r)], row)]
 
 
 def _marked(

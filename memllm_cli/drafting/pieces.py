@@ -94,6 +94,7 @@ class Vocabulary:
         self._ids = {piece: i for i, piece in enumerate(pieces)}
         self.opening, self.closing = self._ids["[CLS]"], self._ids["[SEP]"]
         self.unknown = self._ids["[UNK]"]
+        self.mask = self._ids.get("[MASK]", self.unknown)
         self._known: dict[str, tuple[int, ...]] = {}
 
     def pieces(self, word: str) -> tuple[int, ...]:

@@ -31,6 +31,7 @@ class _Configuration:
     calibration: Calibration
     threshold: float
     floor: float
+    fullest: float
 
 
 def open_drafter(
@@ -70,7 +71,7 @@ def open_drafter(
     kinds = [known.calibration.kinds[i] if i >= 0 else {} for i in kept]
     drafter = Drafter(vectors, Vocabulary(vectors.vocabulary), heads, rows, bias)
     calibration = Calibration(known.calibration.weights, kinds)
-    return Drafts(drafter, names, calibration, relations, built.sha256, known.threshold, known.floor)
+    return Drafts(drafter, names, calibration, relations, built.sha256, known.threshold, known.floor, known.fullest)
 
 
 def _configuration(path: Path) -> _Configuration:
@@ -82,6 +83,7 @@ def _configuration(path: Path) -> _Configuration:
             Calibration(tuple(float(w) for w in calibration["weights"]), calibration["kinds"]),
             float(calibration["threshold"]),
             float(calibration["floor"]),
+            float(calibration["best_f1_from"]),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedError(f"{path} cannot be read: {error}", "Restore it from the package.") from error

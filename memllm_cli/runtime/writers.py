@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 from memllm_cli.drafting.draft import Drafted, Drafter
+from memllm_cli.drafting.layout import Window
+from memllm_cli.drafting.names import Mention
 from memllm_cli.drafting.probability import Calibration
 from memllm_cli.memory.literals import ENTITY, fits
 from memllm_cli.memory.relations import Relations
@@ -124,8 +127,14 @@ def _proper(name: str) -> bool:
     )
 
 
+GoldNames = Callable[[Document, Window], list[list[Mention]]]
+
+
 class Drafts:
-    """The drafter alone. `names` are its relations as they are written."""
+    """The drafter alone. `names` are its relations as they are written.
+
+    What reaches `threshold` is a fact, what stays below `floor` is dropped; from `fullest` on F1 is best.
+    """
 
     format = "draft-1"
 
@@ -138,16 +147,21 @@ class Drafts:
         model: str,
         threshold: float,
         floor: float,
+        fullest: float = 0.5,
     ) -> None:
         self.drafter, self.names, self.calibration, self.relations = drafter, names, calibration, relations
         self.model, self.threshold, self.floor = model, threshold, floor
+        self.fullest = fullest
+        self.gold: GoldNames | None = None
+        """Gives the names of a window of a document instead of the tagger, for evaluation."""
         self.meter = Meter()
 
     def read(self, document: Document) -> Generator[int, None, tuple[Found, ...]]:
         """Names and relations of the whole document; below `floor` a triple is not even a proposal."""
         began = time.perf_counter()
         ranges = [(s.start, s.end) for s in document.sentences]
-        drafted = self.drafter.draft(document.text, ranges)
+        gold = partial(self.gold, document) if self.gold else None
+        drafted = self.drafter.draft(document.text, ranges, gold=gold)
         self.meter.sentences += len(ranges)
         self.meter.tokens += self.drafter.tokens
         self.meter.seconds += time.perf_counter() - began

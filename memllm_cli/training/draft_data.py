@@ -33,6 +33,8 @@ class Example:
     names: tuple[Mapping[str, tuple[Place, ...]], ...]
     labels: tuple[tuple[int, int, int, tuple[int, ...]], ...]
     known: frozenset[int]
+    unsure: tuple[tuple[int, int, int], ...] = ()
+    """(head, relation, tail) of which no loss is taken."""
 
 
 def examples(text: Annotated, vocabulary: Vocabulary, relations: Mapping[str, int]) -> Iterator[Example]:
@@ -58,7 +60,8 @@ def examples(text: Annotated, vocabulary: Vocabulary, relations: Mapping[str, in
             if label.relation in relations and names[label.head] and names[label.tail]
         ]
         known = frozenset(relations[r] for r in text.exhaustive if r in relations)
-        yield Example(text.text, window, tuple(tags), tuple(names), tuple(labels), known)
+        unsure = tuple((x.head, relations[x.relation], x.tail) for x in text.unsure if x.relation in relations)
+        yield Example(text.text, window, tuple(tags), tuple(names), tuple(labels), known, unsure)
 
 
 def normal(surface: str) -> str:

@@ -25,6 +25,7 @@ class Sizes:
     small: int = 32
     triangle: int = 64
     layers: int = 2
+    dropout: float = 0.2
 
 
 class Triangle(nn.Module):
@@ -84,7 +85,7 @@ class DraftModel(nn.Module):
         self.bias = nn.Parameter(torch.zeros(len(descriptions)))
         self.register_buffer("descriptions", descriptions)
         self.block = sizes.block
-        self.drop = nn.Dropout(0.1)
+        self.drop, self.drop_names = nn.Dropout(sizes.dropout), nn.Dropout(sizes.dropout / 2)
 
     def encode(self, ids: Tensor, shapes: Tensor, first: Tensor, mask: Tensor) -> Tensor:
         """Token vectors (texts, tokens, width) of padded ids; `mask` is 1 where there is a token."""
@@ -120,6 +121,7 @@ class DraftModel(nn.Module):
         top = mentions.detach().max(0).values
         pooled = torch.log(summed(torch.exp(mentions - top)) + 1e-9) + top
         f = torch.cat([pooled, summed(mentions) / counts, self.kind(summed(kinds[first]) / counts)], 1)
+        f = self.drop_names(f)
 
         q = self.query(pooled).view(n, HEADS, -1).transpose(0, 1)
         k = self.key(x).view(length, HEADS, -1).transpose(0, 1)
@@ -160,7 +162,7 @@ _NAMES = {
 def pair_loss(threshold: Tensor, scores: Tensor, labels: Tensor, known: Tensor) -> Tensor:
     """Adaptive threshold loss (Zhou et al. 2021) of each pair: what holds above the threshold, the rest below.
 
-    `threshold` (pairs, 1), `scores` and `labels` (pairs, relations); `known` (relations,) is True where a missing
+    `threshold` (pairs, 1), `scores` and `labels` (pairs, relations); `known` (likewise) is True where a missing
     label means that the relation does not hold. Unknown ones are left out of the loss.
     """
     nothing = torch.finfo(scores.dtype).min

@@ -18,6 +18,7 @@ from transformers import AutoTokenizer, BertModel
 from memllm_cli.corpora.annotated import Annotated
 from memllm_cli.drafting.pieces import Vocabulary
 from memllm_cli.memory.relations import Relation
+from memllm_cli.training.draft_calibrate import calibrate
 from memllm_cli.training.draft_data import examples
 from memllm_cli.training.draft_model import DraftModel, Sizes
 from memllm_cli.training.draft_train import Report, Settings, Trainer, drafter, figures
@@ -62,6 +63,7 @@ def run(
     report: Report,
     seconds: float = math.inf,
     sources: Sequence[Path] = (),
+    sizes: Sizes | None = None,
 ) -> bool:
     """Train, or go on with what the folder holds; True when complete, and then the weights are there too."""
     torch.manual_seed(settings.seed)
@@ -70,9 +72,9 @@ def run(
     vocabulary = vocabulary_of(encoder)
     index = {r.external: i for i, r in enumerate(relations)}
     pool = [e for text in texts for e in examples(text, vocabulary, index)]
-    sizes = Sizes()
+    sizes = sizes or Sizes()
     model = DraftModel(encoder, described(encoder, [r.text for r in relations]), sizes).to(device)
-    trainer = Trainer(model, settings, pool, folder)
+    trainer = Trainer(model, settings, pool, folder, vocabulary.mask)
     resumed = trainer.resume()
     report({"examples": len(pool), "steps": trainer.steps, "resumed_at": trainer.step if resumed else 0})
     ids = [r.external for r in relations]
@@ -82,8 +84,17 @@ def run(
 
     complete = trainer.run(evaluate, report, seconds)
     trainer.swap()
-    save(model, relations, folder, {"settings": asdict(settings), "sizes": asdict(sizes), "steps": trainer.step,
-         "complete": complete, "data": {p.name: digest(p) for p in sources}, "last": trainer.history[-1:]})  # fmt: skip
+    fitted = calibrate(drafter(model, vocabulary), texts, tuning, ids)
+    about = {
+        "calibration": fitted,
+        "settings": asdict(settings),
+        "sizes": asdict(sizes),
+        "steps": trainer.step,
+        "complete": complete,
+        "data": {p.name: digest(p) for p in sources},
+        "last": trainer.history[-1:],
+    }
+    save(model, relations, folder, about)
     trainer.swap()
     return complete
 

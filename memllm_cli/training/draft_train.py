@@ -43,6 +43,11 @@ class Settings:
     same: float = 0.3
     wrong_names: int = 8
     split_names: float = 0.7
+    masked: float = 0.1
+    """Share of things whose names are hidden from the encoder, so that it learns from what is said of them."""
+    partial: float = 0.0
+    """Weight of the relations of texts with incomplete labels: only what is marked can be taught, which makes the
+    drafter find too much."""
     alone: float = 0.15
     """Share of steps' relations that only their description speaks for."""
     every: int = 3
@@ -53,7 +58,9 @@ class Settings:
 class Trainer:
     """One run. Everything it needs to go on is in its checkpoint."""
 
-    def __init__(self, model: DraftModel, settings: Settings, pool: Sequence[Example], folder: Path) -> None:
+    def __init__(self, model: DraftModel, settings: Settings, pool: Sequence[Example], folder: Path, mask: int) -> None:
+        self.mask = mask
+        """Id of the piece that stands for a hidden name."""
         self.model, self.settings, self.pool, self.folder = model, settings, list(pool), folder
         self.device = next(model.parameters()).device
         encoder = [p for p in model.encoder.parameters() if p.requires_grad]
@@ -132,16 +139,19 @@ class Trainer:
 
     def _loss(self, b: Batch, epoch: int, rng: random.Random) -> tuple[Tensor, dict[str, float]]:
         model, settings = self.model, self.settings
-        vectors = model.encode(b.ids, b.shapes, b.first, b.mask)
+        ids, tags_ = self._hidden(b, rng)
+        vectors = model.encode(ids, b.shapes, b.first, b.mask)
         logits = model.tagger(vectors)
         parts: dict[str, list[Tensor]] = {"relation": [], "evidence": [], "same": []}
-        if (b.tags != UNKNOWN).any():
-            parts["tags"] = [F.cross_entropy(logits.reshape(-1, TAGS), b.tags.reshape(-1), ignore_index=UNKNOWN)]
+        if (tags_ != UNKNOWN).any():
+            parts["tags"] = [F.cross_entropy(logits.reshape(-1, TAGS), tags_.reshape(-1), ignore_index=UNKNOWN)]
         own = (torch.rand(len(model.bias), device=self.device) >= settings.alone).float()
         rows, bias = model.relation_rows(own)
         for i, example in enumerate(b.examples):
             length = len(example.window.ids)
             tags = torch.log_softmax(logits[i, :length].detach(), -1)
+            if not (example.known or self.settings.partial):
+                continue
             names, things = self._names(example, tags.cpu().numpy() if epoch else None, rng)
             if len(names) < 2:
                 continue
@@ -153,6 +163,17 @@ class Trainer:
         means = {name: torch.stack(values).mean() for name, values in parts.items() if values}
         loss = torch.stack([weights[name] * value for name, value in means.items()]).sum()
         return loss, {name: float(value.detach()) for name, value in means.items()}
+
+    def _hidden(self, b: Batch, rng: random.Random) -> tuple[Tensor, Tensor]:
+        """Ids with some names masked, and tags without those."""
+        ids, tags = b.ids.clone(), b.tags.clone()
+        for i, example in enumerate(b.examples):
+            for surfaces in example.names:
+                if rng.random() < self.settings.masked:
+                    for place in (p for places in surfaces.values() for p in places):
+                        ids[i, place.start : place.end] = self.mask
+                        tags[i, place.start : place.end] = UNKNOWN
+        return ids, tags
 
     def _names(
         self, example: Example, tags: Array | None, rng: random.Random
@@ -198,17 +219,23 @@ class Trainer:
                         if evidence:
                             supported.append((i, j, evidence))
         labels = labels.to(device)
-        known = torch.zeros(scores.shape[-1], dtype=torch.bool, device=device)
-        known[list(example.known)] = True
+        known = torch.zeros(scores.shape, dtype=torch.bool)
+        known[:, :, list(example.known)] = True
+        for head, relation, tail in example.unsure:
+            for i in where.get(head, ()):
+                known[i, where.get(tail, ()), relation] = False
+        known = known.to(device)
         others = ~torch.eye(n, dtype=torch.bool, device=device)
         out: dict[str, Tensor] = {}
         if example.known:
-            out["relation"] = pair_loss(threshold[others], scores[others], labels[others], known).mean()
+            out["relation"] = pair_loss(threshold[others], scores[others], labels[others], known[others]).mean()
             thing = torch.tensor(things, device=device)
             alike = (thing[:, None] == thing[None])[others].float()
             out["same"] = F.binary_cross_entropy_with_logits(same[others], alike)
-        elif bool((some := labels.any(-1)).any()):  # only what is marked is taught
-            out["relation"] = 0.3 * pair_loss(threshold[some], scores[some], labels[some], known).mean()
+        elif self.settings.partial and bool((some := labels.any(-1)).any()):
+            out["relation"] = (
+                self.settings.partial * pair_loss(threshold[some], scores[some], labels[some], known[some]).mean()
+            )
         if supported:
             sentence = torch.tensor(example.window.sentence, device=device)
             target = torch.zeros(len(supported), int(sentence.max()) + 1, device=device)

@@ -1,0 +1,55 @@
+"""What a drafted triple's probability is, fitted on documents that were not trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from memllm_cli.corpora.annotated import Annotated
+from memllm_cli.corpora.score import annotated, fullest, judged, mapped, named, surest
+from memllm_cli.drafting.draft import Drafter
+from memllm_cli.drafting.probability import FEATURES, Calibration, fit, kind_table
+
+FLOOR = 0.1
+"""Probability below which a triple is not kept, not even as a proposal."""
+
+
+def calibrate(
+    drafts: Drafter, texts: Sequence[Annotated], tuning: Sequence[Annotated], relations: Sequence[str]
+) -> dict[str, Any]:
+    """Weights of the features, types of names for each relation, and thresholds, ready for the configuration.
+
+    `relations` are external ids in the drafter's order; types come from `texts`, the rest from `tuning`.
+    """
+    index = {r: i for i, r in enumerate(relations)}
+    pairs = [
+        (index[x.relation], t.names[x.head].kind, t.names[x.tail].kind)
+        for t in texts
+        for x in t.labels
+        if x.relation in index
+    ]
+    kinds = kind_table(pairs, len(relations))
+    plain = Calibration((0.0,) * len(FEATURES), kinds)
+    found = [drafts.draft(t.text, t.sentences) for t in tuning]
+    features, right = [], []
+    for text, drafted in zip(tuning, found, strict=True):
+        things = named(text)
+        gold = {(x.head, x.relation, x.tail) for x in text.labels}
+        for d in drafted:
+            features.append(plain.features(d))
+            right.append(mapped((d.subject, relations[d.relation], d.object), things) in gold)
+    if not features:
+        return {"features": FEATURES, "weights": plain.weights, "kinds": kinds, "threshold": 1.0, "floor": 1.0}
+    fitted = Calibration(fit(features, right), kinds)
+    with_p = [[((d.subject, relations[d.relation], d.object), fitted.probability(d)) for d in f] for f in found]
+    ranked, total = judged(tuning, with_p), annotated(tuning)
+    threshold, recall = surest(ranked, total)
+    return {
+        "features": FEATURES,
+        "weights": fitted.weights,
+        "threshold": round(threshold, 4),
+        "recall_at_threshold": round(recall, 4),
+        "best_f1_from": round(fullest(ranked, total), 4),
+        "floor": FLOOR,
+        "kinds": kinds,
+    }
