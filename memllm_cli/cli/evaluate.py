@@ -15,8 +15,17 @@ from memllm_cli.terminal import interrupts_held, safe
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+    group.callback()(_named)
     group.command("write")(write)
-    app.add_typer(group, name="eval", help="Measure on annotated data.")
+    app.add_typer(group, name="eval")
+
+
+def _named(context: typer.Context) -> None:
+    """Measure on annotated data.
+
+    Example: memllm eval write dev.json --limit 20
+    """
+    context.obj.output.command = f"eval {context.invoked_subcommand}"
 
 
 def write(

@@ -21,8 +21,17 @@ DATA = "KIND:PATH, more than once if you like: redocred, docred, knowledgenet, f
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+    group.callback()(_named)
     group.command("draft")(draft)
-    app.add_typer(group, name="train", help="Train what the program writes with.")
+    app.add_typer(group, name="train")
+
+
+def _named(context: typer.Context) -> None:
+    """Train what the program writes with.
+
+    Example: memllm train draft redocred:dev.json --out drafter --max-minutes 60
+    """
+    context.obj.output.command = f"train {context.invoked_subcommand}"
 
 
 def draft(
