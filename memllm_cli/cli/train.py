@@ -11,6 +11,8 @@ import typer
 
 from memllm_cli.cli.context import Context
 from memllm_cli.errors import MemllmError, NotFound
+from memllm_cli.paths import storage_error
+from memllm_cli.terminal import count, safe
 
 if TYPE_CHECKING:
     from memllm_cli.corpora.annotated import Annotated as Text
@@ -23,6 +25,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
     group.callback()(_named)
     group.command("draft")(draft)
+    group.command("label")(label)
     app.add_typer(group, name="train")
 
 
@@ -98,3 +101,63 @@ def _report(state: Context) -> Any:
         state.output.note("  ".join(f"{k} {v}" for k, v in line.items()))
 
     return report
+
+
+def label(
+    context: typer.Context,
+    data: Annotated[str, typer.Argument(metavar="DATA", help="KIND:PATH, or a JSON list of passages {title, text}.")],
+    out: Annotated[Path, typer.Option(help="File of JSON lines; read it as own:FILE.")],
+    limit: Annotated[int, typer.Option(min=0, help="Texts at most; 0 takes all.")] = 0,
+) -> None:
+    """Label texts with the drafter in use, to train the next one on.
+
+    Labels that are there stay; what the drafter is neither sure of nor against is left out of the loss.
+
+    Example: memllm train label passages.json --out labelled.jsonl --limit 2000
+    """
+    import json
+
+    from memllm_cli.corpora.annotated import as_data
+    from memllm_cli.memory.relations import Relations, read_table
+    from memllm_cli.runtime.drafters import external_ids, open_drafter
+    from memllm_cli.training.draft_label import labelled
+
+    state: Context = context.obj
+    texts = _passages(data, limit)
+    catalog = state.catalog()
+    relations = Relations(read_table(state.home.shipped("kb/relations.csv")))
+    drafts = open_drafter(catalog, relations, lambda text: state.output.note(safe(text)))
+    kept = labels = 0
+    try:
+        with out.open("w", encoding="utf-8") as file:
+            for text in labelled(drafts.drafter, texts, external_ids(catalog)):
+                file.write(json.dumps(as_data(text), ensure_ascii=False) + "\n")
+                kept, labels = kept + 1, labels + len(text.labels)
+    except OSError as error:
+        raise storage_error(out, error) from error
+    finally:
+        drafts.close()
+    state.output.line(f"{count(kept, 'text')} of {len(texts)} labelled, {count(labels, 'relation')}")
+    state.output.data({"texts": kept, "relations": labels})
+
+
+def _passages(data: str, limit: int) -> list[Text]:
+    """Annotated texts, or passages without names."""
+    import json
+
+    from memllm_cli.corpora.annotated import Annotated as Text
+    from memllm_cli.corpora.load import READERS, load
+    from memllm_cli.documents.sentences import split as sentences
+    from memllm_cli.errors import DamagedError
+
+    if data.partition(":")[0] in READERS:
+        return load(data)[: limit or None]
+    path = Path(data)
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))[: limit or None]
+        plain = [(str(row["title"]), " ".join(str(row["text"]).split())) for row in rows]
+    except FileNotFoundError:
+        raise NotFound(f"There is no file {path}.", "Check the path.") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DamagedError(f"{path} is not a JSON list of title and text: {error}", "See docs/training.md.") from error
+    return [Text(title, text, tuple(sentences(text)), (), (), frozenset()) for title, text in plain]

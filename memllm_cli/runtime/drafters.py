@@ -74,6 +74,12 @@ def open_drafter(
     return Drafts(drafter, names, calibration, relations, built.sha256, known.threshold, known.floor, known.fullest)
 
 
+def external_ids(catalog: Catalog) -> list[str]:
+    """The relations of the catalog's drafter by external id, in its order, all of them."""
+    path = catalog.source(catalog.entry(catalog.drafter)).with_name(CONFIGURATION)
+    return [str(r["external"]) for r in json.loads(path.read_text(encoding="utf-8"))["relations"]]
+
+
 def _configuration(path: Path) -> _Configuration:
     try:
         raw: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
