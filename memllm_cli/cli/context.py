@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from memllm_cli.embed.base import Embedder
     from memllm_cli.engine.base import Engine
     from memllm_cli.memory.find import Finder
+    from memllm_cli.memory.relations import Relations
     from memllm_cli.memory.store import Memory
     from memllm_cli.runtime.models import Catalog, Entry
+    from memllm_cli.runtime.writers import Drafts
 
 
 class Interrupted(BaseException):
@@ -93,6 +95,17 @@ class Context:
             return self.catalog().open_engine(
                 name, lambda text: self.output.note(safe(text)), context=context, sequences=sequences
             )
+
+    def drafter(self, relations: Relations) -> Drafts | None:
+        """The drafter in use, for the relations of a memory; None when there is none."""
+        from memllm_cli.runtime.drafters import open_drafter
+
+        catalog = self.catalog()
+        entry = catalog.drafting(self.setting("drafter").value)
+        if entry is None:
+            return None
+        with interrupts_held():
+            return open_drafter(catalog, entry, relations, lambda text: self.output.note(safe(text)), self.encoder)
 
     def check_models(self) -> None:
         """Raise NotFound or ModelMissing for a model that cannot be meant, before anything else is done.

@@ -8,8 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from memllm_cli.cli.context import Context
-from memllm_cli.errors import UsageError
-from memllm_cli.terminal import interrupts_held, safe
+from memllm_cli.errors import NotFound, UsageError
 
 
 def register(app: typer.Typer) -> None:
@@ -59,8 +58,7 @@ def write(
         texts = part_of(texts, part) or texts
     texts = texts[: limit or None]
     relations = Relations(read_table(state.home.shipped("kb/relations.csv")))
-    with interrupts_held():
-        reader, start = _writer(state, relations, writer)
+    reader, start = _writer(state, relations, writer)
     if gold_names:
         if writer != "draft":
             raise UsageError("--gold-names is for --writer draft.", "Leave one of the two out.")
@@ -88,15 +86,9 @@ def write(
 
 def _writer(state: Context, relations: Any, kind: str) -> tuple[Any, float]:
     """The writer, and the probability from which on its triples count."""
-    catalog = state.catalog()
-
-    def note(text: str) -> None:
-        state.output.note(safe(text))
-
     if kind == "draft":
-        from memllm_cli.runtime.drafters import open_drafter
-
-        drafts = open_drafter(catalog, relations, note)
+        if (drafts := state.drafter(relations)) is None:
+            raise NotFound("There is no drafter.", "Train one: memllm train draft --help")
         return drafts, drafts.fullest
     if kind == "free":
         from memllm_cli.runtime.write import CONTEXT, Named, SentenceWriter

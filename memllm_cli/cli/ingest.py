@@ -139,12 +139,8 @@ def _writer(state: Context, memory: Memory | None, free: bool) -> DocumentWriter
     from memllm_cli.memory.relations import Relations, read_table
 
     table = memory.snapshot.relations if memory else Relations(read_table(state.home.shipped("kb/relations.csv")))
-    catalog = state.catalog()
-    if not free and catalog.drafter in catalog.entries:
-        from memllm_cli.runtime.drafters import open_drafter
-
-        with interrupts_held():
-            return open_drafter(catalog, table, lambda text: state.output.note(safe(text)), state.encoder)
+    if not free and (drafts := state.drafter(table)):
+        return drafts
     from memllm_cli.runtime.write import CONTEXT, Named, SentenceWriter
     from memllm_cli.runtime.writers import Freely
 

@@ -130,7 +130,7 @@ def build(
 
 def use(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="A name of the catalog, a path to a GGUF, or st:NAME for an encoder.")],
+    name: Annotated[str, typer.Argument(help="A catalog name, a GGUF, a drafter's folder, or st:NAME for an encoder.")],
 ) -> None:
     """Choose the model, or the encoder, for every later command.
 
@@ -147,7 +147,10 @@ def use(
     if name.startswith("st:"):
         setting = "encoder"
     elif name in catalog.entries:
-        setting = "encoder" if catalog.entries[name].task == "encode" else "model"
+        setting = {"generate": "model", "encode": "encoder", "draft": "drafter"}[catalog.entries[name].task]
+    elif Path(name).expanduser().is_dir():
+        setting, name = "drafter", str(Path(name).expanduser().resolve())
+        catalog.drafting(name)
     elif name.endswith(".gguf") or "/" in name:
         path = Path(name).expanduser().resolve()
         if not path.is_file():

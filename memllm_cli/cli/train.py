@@ -12,7 +12,7 @@ import typer
 from memllm_cli.cli.context import Context
 from memllm_cli.errors import MemllmError, NotFound
 from memllm_cli.paths import storage_error
-from memllm_cli.terminal import count, safe
+from memllm_cli.terminal import count
 
 if TYPE_CHECKING:
     from memllm_cli.corpora.annotated import Annotated as Text
@@ -119,18 +119,20 @@ def label(
 
     from memllm_cli.corpora.annotated import as_data
     from memllm_cli.memory.relations import Relations, read_table
-    from memllm_cli.runtime.drafters import external_ids, open_drafter
+    from memllm_cli.runtime.drafters import external_ids
     from memllm_cli.training.draft_label import labelled
 
     state: Context = context.obj
     texts = _passages(data, limit)
     catalog = state.catalog()
-    relations = Relations(read_table(state.home.shipped("kb/relations.csv")))
-    drafts = open_drafter(catalog, relations, lambda text: state.output.note(safe(text)))
+    entry = catalog.drafting(state.setting("drafter").value)
+    drafts = state.drafter(Relations(read_table(state.home.shipped("kb/relations.csv"))))
+    if entry is None or drafts is None:
+        raise NotFound("There is no drafter.", "Train one: memllm train draft --help")
     kept = labels = 0
     try:
         with out.open("w", encoding="utf-8") as file:
-            for text in labelled(drafts.drafter, texts, external_ids(catalog)):
+            for text in labelled(drafts.drafter, texts, external_ids(catalog, entry)):
                 file.write(json.dumps(as_data(text), ensure_ascii=False) + "\n")
                 kept, labels = kept + 1, labels + len(text.labels)
     except OSError as error:

@@ -19,7 +19,7 @@ from memllm_cli.embed.convert import read_safetensors
 from memllm_cli.embed.tokens import LlamaTokens
 from memllm_cli.errors import DamagedError, NotFound
 from memllm_cli.memory.relations import Relations
-from memllm_cli.runtime.models import Catalog, Report
+from memllm_cli.runtime.models import Catalog, Entry, Report
 from memllm_cli.runtime.writers import Drafts
 
 CONFIGURATION = "drafter.json"
@@ -36,16 +36,16 @@ class _Configuration:
 
 def open_drafter(
     catalog: Catalog,
+    entry: Entry,
     relations: Relations,
     report: Report = lambda _: None,
     encoder: Callable[[], Embedder] | None = None,
 ) -> Drafts:
-    """Load the drafter of the catalog for the relations of a memory.
+    """Load a drafter for the relations of a memory.
 
     Relations it was trained on have their rows; those a person added (without an external id) get one from their
     description when `encoder` gives the encoder of descriptions. Raises ModelMissing, DamagedError.
     """
-    entry = catalog.entry(catalog.drafter)
     built = catalog.built(entry) or catalog.build(entry, report)
     source = catalog.source(entry)
     known = _configuration(source.with_name(CONFIGURATION))
@@ -74,9 +74,9 @@ def open_drafter(
     return Drafts(drafter, names, calibration, relations, built.sha256, known.threshold, known.floor, known.fullest)
 
 
-def external_ids(catalog: Catalog) -> list[str]:
-    """The relations of the catalog's drafter by external id, in its order, all of them."""
-    path = catalog.source(catalog.entry(catalog.drafter)).with_name(CONFIGURATION)
+def external_ids(catalog: Catalog, entry: Entry) -> list[str]:
+    """The relations of a drafter by external id, in its order, all of them."""
+    path = catalog.source(entry).with_name(CONFIGURATION)
     return [str(r["external"]) for r in json.loads(path.read_text(encoding="utf-8"))["relations"]]
 
 

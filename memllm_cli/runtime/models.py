@@ -19,6 +19,8 @@ from memllm_cli.errors import DamagedError, ModelMissing, NotFound
 from memllm_cli.paths import Home, private_folder
 
 Report = Callable[[str], None]
+DRAFTER = "drafter.safetensors"
+"""File of a drafter's weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,21 @@ class Catalog:
             raise NotFound(f"No model is called '{name}'.", f"There are: {', '.join(sorted(self.entries))}")
         return self.entries[name]
 
+    def drafting(self, name: str = "") -> Entry | None:
+        """The drafter of that name, or in that folder; without a name the default, None when there is none."""
+        if not name:
+            return self.entries.get(self.drafter)
+        if name in self.entries:
+            return self.entries[name]
+        weights = Path(name).expanduser().resolve() / DRAFTER
+        if not weights.is_file():
+            raise ModelMissing(f"There is no drafter in {weights.parent}.", "Train one: memllm train draft --help")
+        digest = sha256(weights)
+        return Entry(
+            f"drafter-{digest[:12]}", "draft", "bert", 0, "", 512, "", f"trained, in {weights.parent}", "", "",
+            str(weights), weights.stat().st_size, digest, "f16", self.encoder,
+        )  # fmt: skip
+
     def folder(self, entry: Entry) -> Path:
         """Where an entry's files lie."""
         return self.home.models / entry.name
@@ -109,8 +126,9 @@ class Catalog:
     def source(self, entry: Entry) -> Path:
         """The file the entry is built from, verified. Raises ModelMissing when it is not here or wrong."""
         path = self._packaged(entry) or self.folder(entry) / Path(entry.file).name
-        if not path.is_file() and entry.task == "draft":
-            path = self.home.shipped(f"models/{entry.file}")
+        if entry.task == "draft":
+            path = Path(entry.file)
+            path = path if path.is_absolute() else self.home.shipped(f"models/{entry.file}")
         if not path.is_file():
             how = f"memllm model pull {entry.name}"
             if entry.package:
