@@ -97,6 +97,20 @@ def interrupts_held() -> Iterator[None]:
             signal.raise_signal(signal.SIGINT)
 
 
+CALIBRATED = ("draft-",)
+"""Beginnings of the formats whose probabilities mean what they say."""
+
+
+def sureness(probability: float, format: str | None) -> str:
+    """How sure a writer was, in words: of ten facts like this, how many are right."""
+    if not (format or "").startswith(CALIBRATED):
+        return f"the model's score {probability:.2f}"
+    tenths = round(10 * probability)
+    if tenths >= 10:
+        return "nearly all like this are right"
+    return f"about {tenths} in 10 like this are right" if tenths else "hardly any like this are right"
+
+
 @dataclass(slots=True)
 class Output:
     """How one command prints. `json` wins over everything; `quiet` drops notes; without `input` nothing is asked."""

@@ -77,3 +77,12 @@ def test_ctrl_c_waits_for_the_end_of_a_block() -> None:
     finally:
         signal.signal(signal.SIGINT, before)
     assert done == [0, 1]
+
+
+def test_only_calibrated_probabilities_are_told_as_shares() -> None:
+    from memllm_cli.terminal import sureness
+
+    assert sureness(0.84, "draft-1") == "about 8 in 10 like this are right"
+    assert sureness(0.99, "draft-1") == "nearly all like this are right"
+    assert sureness(0.02, "draft-1") == "hardly any like this are right"
+    assert sureness(0.84, "write-1") == sureness(0.84, None) == "the model's score 0.84"

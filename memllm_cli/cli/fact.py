@@ -11,7 +11,7 @@ import typer
 from memllm_cli.cli.context import Context
 from memllm_cli.cli.shown import change_data, day, fact_data, local, matching, opened, origin, show_change
 from memllm_cli.errors import NotFound, UsageError
-from memllm_cli.terminal import clean, safe
+from memllm_cli.terminal import clean, safe, sureness
 
 if TYPE_CHECKING:
     from memllm_cli.memory.fold import Fact
@@ -200,7 +200,7 @@ def why(context: typer.Context, statement: Pattern) -> None:
         supports = []
         for a in sorted(fact.supports, key=lambda a: -a.id):
             operation = snapshot.operations[a.operation]
-            sure = "" if a.probability is None else f", probability {a.probability:.2f}"
+            sure = "" if a.probability is None else f", {sureness(a.probability, operation.format)}"
             span = f", from {a.valid_from or '…'} to {a.valid_to or '…'}" if a.valid_from or a.valid_to else ""
             who = "you" if a.person else operation.actor
             note = f": {operation.note}" if operation.note else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,8 +16,9 @@ from memllm_cli.terminal import count
 
 if TYPE_CHECKING:
     from memllm_cli.corpora.annotated import Annotated as Text
+    from memllm_cli.memory.relations import Relation
 
-DATA = "KIND:PATH, more than once if you like: redocred, docred, knowledgenet, fewrel or tekgen."
+DATA = "KIND:PATH (redocred, docred, knowledgenet, fewrel, tekgen, own), or made:COUNT; as many as you like."
 
 
 def register(app: typer.Typer) -> None:
@@ -47,6 +48,9 @@ def draft(
     every: Annotated[int, typer.Option(min=1, help="Epochs between evaluations.")] = 3,
     everything: Annotated[bool, typer.Option("--all", help="Train on the documents kept for reports too.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = 0,
+    start: Annotated[
+        Path | None, typer.Option("--from", help="Folder of an earlier run whose weights to start from.")
+    ] = None,
 ) -> None:
     """Train the drafter; stop with Ctrl-C and run the same command again to go on.
 
@@ -54,35 +58,48 @@ def draft(
 
     Example: memllm train draft redocred:dev.json docred:train_annotated.json --out drafter --max-minutes 60
     """
+    from memllm_cli.memory.relations import read_table
+
     state: Context = context.obj
-    texts, tuning = _texts(data, limit, everything)
+    table = read_table(state.home.shipped("kb/relations.csv"))
+    texts, tuning = _texts(data, limit, everything, table, seed)
     try:
         from memllm_cli.training import draft_run
         from memllm_cli.training.draft_train import Settings
     except ImportError as error:
         raise MemllmError(f"Training needs an extra: {error}.", 'Install it: pip install "memllm[train]"') from error
     from memllm_cli.corpora.load import split
-    from memllm_cli.memory.relations import read_table
 
     catalog = state.catalog()
     encoder = catalog.source(catalog.entry(catalog.encoder)).parent
     wanted = sorted({label.relation for text in texts for label in text.labels})
-    relations = draft_run.known(read_table(state.home.shipped("kb/relations.csv")), wanted)
+    relations = draft_run.known(table, wanted)
     complete = draft_run.run(
         encoder, texts, tuning, relations, out, Settings(epochs=epochs, seed=seed, every=every), _report(state),
-        max_minutes * 60 or math.inf, [split(d)[1] for d in data if split(d)[1].is_file()],
+        max_minutes * 60 or math.inf, [split(d)[1] for d in data if not d.startswith(MADE) and split(d)[1].is_file()],
+        start=start,
     )  # fmt: skip
     state.output.data({"complete": complete, "folder": str(out)})
     state.output.line(f"weights in {out}" if complete else f"stopped; the same command goes on from {out}")
 
 
-def _texts(data: list[str], limit: int, everything: bool) -> tuple[list[Text], list[Text]]:
+MADE = "made:"
+
+
+def _texts(
+    data: list[str], limit: int, everything: bool, table: Sequence[Relation], seed: int
+) -> tuple[list[Text], list[Text]]:
     from memllm_cli.corpora.load import load, split
     from memllm_cli.corpora.splits import part
 
     texts: list[Text] = []
     tuning: list[Text] = []
     for argument in data:
+        if argument.startswith(MADE) and (count_ := argument.removeprefix(MADE)).isdigit():
+            from memllm_cli.training import synthetic
+
+            texts += synthetic.Documents(table, synthetic.load(), seed).make(int(count_))
+            continue
         found = load(argument)
         if split(argument)[0] == "redocred":
             tuning += part(found, "tune")[: limit or None]

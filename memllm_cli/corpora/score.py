@@ -1,7 +1,8 @@
 """Triples found against triples annotated, document by document.
 
 A found name stands for the annotated thing that has a mention of equal text, letter case and white space aside;
-a triple with a name that stands for nothing is wrong. Triples that become equal by this count once.
+a triple with a name that stands for nothing is wrong. Triples that become equal by this count once. Relations that
+are not annotated in a text are left out: nothing is known of them.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ def score(texts: Sequence[Annotated], found: Iterable[Collection[Found]], withou
     for text, triples in zip(texts, found, strict=True):
         things = named(text)
         gold = {(x.head, x.relation, x.tail) for x in text.labels if x.relation not in without}
-        got = {mapped(t, things) for t in triples if t[1] not in without}
+        got = {mapped(t, things) for t in triples if t[1] not in without and known(text, t[1])}
         counts = Counts(len(got & gold), len(got - gold), len(gold - got))
         out.documents.append(counts)
         for relation in {r for _, r, _ in got | gold}:
@@ -104,6 +105,11 @@ def score(texts: Sequence[Annotated], found: Iterable[Collection[Found]], withou
         pairs = {(h, t) for h, _, t in gold}
         out.errors.update(_error(t, gold, pairs) for t in got - gold)
     return out
+
+
+def known(text: Annotated, relation: str) -> bool:
+    """Whether a relation that is not marked in a text is known not to hold."""
+    return not text.exhaustive or relation in text.exhaustive
 
 
 def named(text: Annotated) -> dict[str, int]:
@@ -125,6 +131,8 @@ def judged(texts: Sequence[Annotated], found: Iterable[Iterable[tuple[Found, flo
         gold = {(x.head, x.relation, x.tail) for x in text.labels}
         best: dict[_Mapped, float] = {}
         for triple, probability in triples:
+            if not known(text, triple[1]):
+                continue
             key = mapped(triple, things)
             best[key] = max(best.get(key, 0.0), probability)
         out += [(p, key in gold) for key, p in best.items()]

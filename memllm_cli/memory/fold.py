@@ -20,7 +20,10 @@ Key = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One entry of the history. `target` is what an undo switches off, `source` the uri an ingest read."""
+    """One entry of the history. `target` is what an undo switches off, `source` the uri an ingest read.
+
+    `model` (a hash) and `format` say what wrote its facts.
+    """
 
     id: int
     kind: str
@@ -32,6 +35,7 @@ class Operation:
     source: str | None = None
     model: str | None = None
     run: str | None = None
+    format: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,7 +167,8 @@ def load(connection: duckdb.DuckDBPyConnection) -> Snapshot:
     operations = [
         Operation(*r)  # type: ignore[arg-type]
         for r in rows(
-            "SELECT id, kind, time, actor, note, target, document, source, model, run FROM operations ORDER BY id"
+            "SELECT id, kind, time, actor, note, target, document, source, model, run, format "
+            "FROM operations ORDER BY id"
         )
     ]
     assertions = [

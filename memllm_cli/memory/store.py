@@ -339,9 +339,19 @@ class Memory:
             connection.execute("BEGIN")
             fill(writer)
             operation = Operation(
-                writer.operation, kind, _now(), actor, note, target, writer.document_id, source, model, run or None
+                writer.operation,
+                kind,
+                _now(),
+                actor,
+                note,
+                target,
+                writer.document_id,
+                source,
+                model,
+                run or None,
+                format,
             )
-            _insert_operation(connection, operation, format)
+            _insert_operation(connection, operation)
             writer.flush()
             after = load(connection)
             held = _held(connection, operation.id, after) if kind in ("ingest", "import") else 0
@@ -390,11 +400,11 @@ def _fields(relation: Relation) -> tuple[str, str, tuple[str, ...], str, bool, b
     return (r.name, r.inverse, r.aliases, r.description, *sides, r.object_type, r.domain, r.external)
 
 
-def _insert_operation(connection: duckdb.DuckDBPyConnection, o: Operation, format: str | None = None) -> None:
+def _insert_operation(connection: duckdb.DuckDBPyConnection, o: Operation) -> None:
     insert(
         connection,
         "operations",
-        [(o.id, o.kind, o.at, o.actor, o.note, o.target, o.document, o.source, o.model, format, o.run)],
+        [(o.id, o.kind, o.at, o.actor, o.note, o.target, o.document, o.source, o.model, o.format, o.run)],
     )
 
 

@@ -9,6 +9,7 @@ from memllm_cli.memory.snapshot import Snapshot
 from memllm_cli.memory.store import Evidence
 from memllm_cli.repl.render import Screen, one_line, question, statement
 from memllm_cli.runtime.events import ReadResult, Source
+from memllm_cli.terminal import sureness
 
 
 def show_why(screen: Screen, results: Sequence[ReadResult], snapshot: Snapshot) -> None:
@@ -46,7 +47,7 @@ def _support(screen: Screen, support: Assertion, snapshot: Snapshot) -> str:
     if operation is not None:
         parts.append(operation.at[:16].replace("T", " ") + " UTC")
     if support.probability is not None:
-        parts.append(f"probability {support.probability:.2f}")
+        parts.append(sureness(support.probability, operation.format if operation else None))
     if operation is not None and operation.model:
         parts.append(f"model {one_line(operation.model)}")
     if support.valid_from or support.valid_to:

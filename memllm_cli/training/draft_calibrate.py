@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from memllm_cli.corpora.annotated import Annotated
-from memllm_cli.corpora.score import annotated, fullest, judged, mapped, named, surest
+from memllm_cli.corpora.score import annotated, fullest, judged, known, mapped, named, surest
 from memllm_cli.drafting.draft import Drafter
 from memllm_cli.drafting.probability import FEATURES, Calibration, fit, kind_table
 
@@ -36,6 +36,8 @@ def calibrate(
         things = named(text)
         gold = {(x.head, x.relation, x.tail) for x in text.labels}
         for d in drafted:
+            if not known(text, relations[d.relation]):
+                continue
             features.append(plain.features(d))
             right.append(mapped((d.subject, relations[d.relation], d.object), things) in gold)
     if not features:

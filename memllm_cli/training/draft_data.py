@@ -17,6 +17,8 @@ from memllm_cli.types import KINDS
 
 UNKNOWN = -100
 """Tag of a token that no loss is taken of."""
+_PERHAPS = {i: UNKNOWN for i, name in enumerate(SHAPES) if name not in ("lower", "mark", "special")}
+"""Where not all names are marked, what is written in lower case is none, and of the rest nothing is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Example:
 def examples(text: Annotated, vocabulary: Vocabulary, relations: Mapping[str, int]) -> Iterator[Example]:
     """The windows of a text. `relations` gives indices by external id; labels of others are left out."""
     for window in windows(text.text, text.sentences, vocabulary):
-        tags = [0 if text.all_names else UNKNOWN] * len(window.ids)
+        tags = [0 if text.all_names else _PERHAPS.get(shape, 0) for shape in window.shapes]
         names: list[Mapping[str, tuple[Place, ...]]] = []
         for name in text.names:
             by_surface: dict[str, list[Place]] = {}

@@ -17,6 +17,7 @@ from transformers import AutoTokenizer, BertModel
 
 from memllm_cli.corpora.annotated import Annotated
 from memllm_cli.drafting.pieces import Vocabulary
+from memllm_cli.errors import NotFound
 from memllm_cli.memory.relations import Relation
 from memllm_cli.training.draft_calibrate import calibrate
 from memllm_cli.training.draft_data import examples
@@ -64,6 +65,7 @@ def run(
     seconds: float = math.inf,
     sources: Sequence[Path] = (),
     sizes: Sizes | None = None,
+    start: Path | None = None,
 ) -> bool:
     """Train, or go on with what the folder holds; True when complete, and then the weights are there too."""
     torch.manual_seed(settings.seed)
@@ -74,6 +76,8 @@ def run(
     pool = [e for text in texts for e in examples(text, vocabulary, index)]
     sizes = sizes or Sizes()
     model = DraftModel(encoder, described(encoder, [r.text for r in relations]), sizes).to(device)
+    if start is not None:
+        begin_from(model, start, relations)
     trainer = Trainer(model, settings, pool, folder, vocabulary.mask)
     resumed = trainer.resume()
     report({"examples": len(pool), "steps": trainer.steps, "resumed_at": trainer.step if resumed else 0})
@@ -97,6 +101,27 @@ def run(
     save(model, relations, folder, about)
     trainer.swap()
     return complete
+
+
+def begin_from(model: DraftModel, folder: Path, relations: Sequence[Known]) -> None:
+    """Take the mean weights of an earlier run's checkpoint; relations it did not know begin with their description.
+
+    Raises NotFound when the folder holds no run.
+    """
+    try:
+        state = torch.load(folder / "checkpoint.pt", map_location="cpu", weights_only=True)["mean"]
+        known_ = json.loads((folder / CONFIGURATION).read_text(encoding="utf-8"))["relations"]
+    except (OSError, KeyError, ValueError) as error:
+        raise NotFound(
+            f"There is no run to start from in {folder}: {error}", "Give a folder of `train draft`."
+        ) from error
+    rows, bias = torch.zeros_like(model.rows), torch.zeros_like(model.bias)
+    before = {r["external"]: i for i, r in enumerate(known_)}
+    for i, relation in enumerate(relations):
+        if relation.external in before:
+            rows[i], bias[i] = state["rows"][before[relation.external]], state["bias"][before[relation.external]]
+    own = {k: v for k, v in model.state_dict().items() if k == "descriptions"}
+    model.load_state_dict({**state, **own, "rows": rows.detach(), "bias": bias.detach()})
 
 
 def save(model: DraftModel, relations: Sequence[Known], folder: Path, about: dict[str, Any]) -> None:

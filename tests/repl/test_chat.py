@@ -62,7 +62,7 @@ def test_ask_why_set_retry_undo(talk: Talk) -> None:
     why = talk("/why")
     assert f'"{PAGE}" — A page (page.md, line 1)' in why
     assert "operation 2 (ingest)" in why
-    assert "probability 0.90" in why
+    assert "the model's score 0.90" in why
     assert "model tiny" in why
     changed = talk('/set "Rufus Town >> capital of >> Freedonia"')
     assert changed.splitlines()[:2] == [

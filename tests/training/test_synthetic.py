@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from memllm_cli.memory.relations import read_table
+from memllm_cli.training.synthetic import KEPT_OUT, Documents, load
+
+PHRASINGS = load()
+
+
+@pytest.fixture
+def documents(relations_table: Path) -> Documents:
+    return Documents(read_table(relations_table), PHRASINGS, seed=3)
+
+
+def test_every_relation_of_the_table_can_be_told(documents: Documents, relations_table: Path) -> None:
+    table = {r.name for r in read_table(relations_table)}
+    assert set(PHRASINGS.statements) == table == set(PHRASINGS.slots)
+    assert all(len(s) >= 5 for s in PHRASINGS.statements.values())
+    assert len(documents.relations) == len(table)
+
+
+def test_every_kind_has_fillers_and_every_phrasing_both_sides() -> None:
+    kinds = {k for sides in PHRASINGS.slots.values() for side in sides for k in side} - {"TEXT"}
+    assert kinds <= set(PHRASINGS.fillers)
+    texts = [s for statements in PHRASINGS.statements.values() for s in statements]
+    assert all(t.count("{s}") == 1 == t.count("{o}") for t in texts)
+    loose = {r for r, (_, o) in PHRASINGS.slots.items() if "TEXT" in o} - {r for r, side in PHRASINGS.values}
+    assert not loose
+    values = [*(t for f in PHRASINGS.fillers.values() for t in f), *(t for f in PHRASINGS.values.values() for t in f)]
+    assert not any(mark in v for v in values for mark in (">>", ";", "({", "})"))
+
+
+def test_statements_kept_out_are_not_trained_on() -> None:
+    kept = load(kept_out=True)
+    for relation, statements in PHRASINGS.statements.items():
+        assert len(kept.statements[relation]) == KEPT_OUT
+        assert not set(kept.statements[relation]) & set(statements)
+
+
+def test_documents_say_what_their_labels_say(documents: Documents) -> None:
+    for text in documents.make(300):
+        assert text.labels
+        assert [text.text[a:b].strip() for a, b in text.sentences] == [text.text[a:b] for a, b in text.sentences]
+        for name in text.names:
+            assert len({text.text[m.start : m.end].casefold() for m in name.mentions}) == 1
+            for m in name.mentions:
+                start, end = text.sentences[m.sentence]
+                assert start <= m.start < m.end <= end
+        for label in text.labels:
+            (sentence,) = label.evidence
+            for thing in (label.head, label.tail):
+                assert any(m.sentence == sentence for m in text.names[thing].mentions)
+
+
+def test_a_seed_makes_the_same_documents(documents: Documents, relations_table: Path) -> None:
+    again = Documents(read_table(relations_table), PHRASINGS, seed=3)
+    assert list(documents.make(20)) == list(again.make(20))
+    other = Documents(read_table(relations_table), PHRASINGS, seed=4)
+    assert list(documents.make(20)) != list(other.make(20))
