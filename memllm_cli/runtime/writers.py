@@ -182,13 +182,12 @@ class Drafts:
             said = Triple(subject, self.names[d.relation], object)
             relation, flipped = self.relations.get(said.relation)
             head, tail = (object, subject) if flipped else (subject, object)
-            if relation.object_type != ENTITY and not fits(tail, relation.object_type):
-                continue
+            readable = relation.object_type == ENTITY or fits(tail, relation.object_type)
             key = (head.casefold(), relation.name, tail.casefold())
             ways = (*(best[key].said if key in best else ()), (said, probability))
             if key not in best or best[key].probability < probability:
                 triple = Triple(head, relation.name, tail)
-                best[key] = Found(triple, d.sentences, probability, probability >= self.threshold, ways)
+                best[key] = Found(triple, d.sentences, probability, readable and probability >= self.threshold, ways)
             else:
                 best[key] = replace(best[key], said=ways)
         return tuple(sorted(best.values(), key=lambda f: -f.probability))

@@ -147,6 +147,8 @@ class _Maker:
             where.append((sum(map(len, parts)), shown, name, kind))
             parts.append(shown)
             at = i + len(side)
+            if shown.endswith(".") and pattern[at : at + 1] == ".":  # "Acorn Inc." ends its sentence too
+                at += 1
         parts.append(pattern[at:])
         number = self._append("".join(parts))
         for offset, shown, name, kind in where:

@@ -63,11 +63,11 @@ def test_what_is_unlikely_is_a_proposal_or_dropped(read) -> None:  # type: ignor
     assert [(f.triple.subject, f.sure) for f in found] == [("A", True), ("C", False)]
 
 
-def test_a_date_must_be_a_date_and_a_name_must_fit_a_call(read) -> None:  # type: ignore[no-untyped-def]
+def test_what_is_no_date_is_unsure_and_a_name_must_fit_a_call(read) -> None:  # type: ignore[no-untyped-def]
     found = read(
         drafted("Ada", 2, "10 December 1815", 3.0), drafted("Ada", 2, "London", 3.0), drafted("A >> B", 0, "C", 3.0)
     )
-    assert [f.triple.object for f in found] == ["10 December 1815"]
+    assert [(f.triple.object, f.sure) for f in found] == [("10 December 1815", True), ("London", False)]
 
 
 def test_a_fit_gives_back_the_shares_it_has_seen() -> None:
