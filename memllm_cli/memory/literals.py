@@ -29,12 +29,17 @@ _MONTHS = [
 _SIGNS = {"€": "EUR", "$": "USD", "£": "GBP", "¥": "JPY"}
 _SCALES = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "k": 10**3, "m": 10**6, "bn": 10**9}
 _UNITS = {"day": "D", "week": "W", "month": "M", "year": "Y", "hour": "H", "minute": "min"}
-_WORDS = {
-    w: i + 1
-    for i, w in enumerate(
-        ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
-    )
-}
+_ONES = (
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen"
+).split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_WORDS = {"a": 1, "an": 1, **{w: i + 1 for i, w in enumerate(_ONES)}}
+for _i, _ten in enumerate(_TENS):
+    _WORDS[_ten] = 10 * (_i + 2)
+    _WORDS.update({f"{_ten}-{w}": 10 * (_i + 2) + i + 1 for i, w in enumerate(_ONES[:9])})
+_COUNT = "|".join(sorted(_WORDS, key=len, reverse=True))
+_WEEKDAY = re.compile(r"^(?:mon|tues|wednes|thurs|fri|satur|sun)day\s+")
 
 
 def normalise(text: str, kind: str) -> str:
@@ -97,8 +102,9 @@ def _money(text: str) -> str | None:
 
 
 def _date(text: str) -> str | None:
-    value = normal(text).replace(",", " ")
+    value = _WEEKDAY.sub("", normal(text).replace(",", " ")).removeprefix("the ")
     value = re.sub(r"\b(\d+)(st|nd|rd|th)\b", r"\1", value)
+    value = re.sub(r"^(\d{1,2})-([a-z]{3,9})-(\d{4})$", r"\1 \2 \3", value)
     if match := re.fullmatch(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?", value):
         return _iso(match[1], match[2], match[3])
     if match := re.fullmatch(r"(\d{1,2})\.\s*(\d{1,2})\.\s*(\d{4})", value):
@@ -121,7 +127,8 @@ def _iso(year: str, month: str | None, day: str | None) -> str | None:
 
 
 def _duration(text: str) -> str | None:
-    match = re.fullmatch(r"(\d+|[a-z]+)[\s-]*(?:calendar |business |working )?([a-z]+?)s?", normal(text))
+    plain = re.sub(r"^[a-z-]+ \((\d+)\)", r"\1", normal(text))  # "thirty (30) days"
+    match = re.fullmatch(rf"(\d+|{_COUNT})[\s-]*(?:calendar |business |working )?([a-z]+?)s?", plain)
     if not match:
         return None
     amount = match[1] if match[1].isdigit() else _WORDS.get(match[1])

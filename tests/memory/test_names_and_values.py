@@ -62,3 +62,19 @@ def test_what_is_no_value_of_its_kind(kind: str, text: str) -> None:
 @given(st.sampled_from(["date", "money", "number", "duration", "text", "entity"]), st.text(max_size=30))
 def test_any_text_is_normalised_without_an_error(kind: str, text: str) -> None:
     assert isinstance(normalise(text, kind), str)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "value"),
+    [
+        ("thirty (30) days", "duration", "30D"),
+        ("three-month", "duration", "3M"),
+        ("twenty-one days", "duration", "21D"),
+        ("a week", "duration", "1W"),
+        ("Friday, 26 August 1983", "date", "1983-08-26"),
+        ("the 15th of April, 1973", "date", "1973-04-15"),
+        ("04-Dec-1975", "date", "1975-12-04"),
+    ],
+)
+def test_values_as_contracts_write_them(text: str, kind: str, value: str) -> None:
+    assert normalise(text, kind) == value
