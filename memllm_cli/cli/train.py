@@ -48,6 +48,9 @@ def draft(
     every: Annotated[int, typer.Option(min=1, help="Epochs between evaluations.")] = 3,
     everything: Annotated[bool, typer.Option("--all", help="Train on the documents kept for reports too.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = 0,
+    rate: Annotated[
+        float, typer.Option(min=1e-6, max=0.01, help="Of the encoder; five times it is the heads'.")
+    ] = 1.5e-4,
     start: Annotated[
         Path | None, typer.Option("--from", help="Folder of an earlier run whose weights to start from.")
     ] = None,
@@ -74,8 +77,9 @@ def draft(
     encoder = catalog.source(catalog.entry(catalog.encoder)).parent
     wanted = sorted({label.relation for text in texts for label in text.labels})
     relations = draft_run.known(table, wanted)
+    settings = Settings(epochs=epochs, seed=seed, every=every, encoder_rate=rate, heads_rate=5 * rate)
     complete = draft_run.run(
-        encoder, texts, tuning, relations, out, Settings(epochs=epochs, seed=seed, every=every), _report(state),
+        encoder, texts, tuning, relations, out, settings, _report(state),
         max_minutes * 60 or math.inf, [split(d)[1] for d in data if not d.startswith(MADE) and split(d)[1].is_file()],
         start=start,
     )  # fmt: skip
