@@ -133,7 +133,8 @@ GoldNames = Callable[[Document, Window], list[list[Mention]]]
 class Drafts:
     """The drafter alone. `names` are its relations as they are written.
 
-    What reaches `threshold` is a fact, what stays below `floor` is dropped; from `fullest` on F1 is best.
+    What reaches `threshold` and is said in one sentence is a fact, so that the sentence shows it; what stays below
+    `floor` is dropped; from `fullest` on F1 is best.
     """
 
     format = "draft-1"
@@ -183,11 +184,12 @@ class Drafts:
             relation, flipped = self.relations.get(said.relation)
             head, tail = (object, subject) if flipped else (subject, object)
             readable = relation.object_type == ENTITY or fits(tail, relation.object_type)
+            sure = readable and d.together and probability >= self.threshold
             key = (head.casefold(), relation.name, tail.casefold())
             ways = (*(best[key].said if key in best else ()), (said, probability))
             if key not in best or best[key].probability < probability:
                 triple = Triple(head, relation.name, tail)
-                best[key] = Found(triple, d.sentences, probability, readable and probability >= self.threshold, ways)
+                best[key] = Found(triple, d.sentences, probability, sure, ways)
             else:
                 best[key] = replace(best[key], said=ways)
         return tuple(sorted(best.values(), key=lambda f: -f.probability))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,11 @@ def test_both_directions_of_a_relation_are_one_fact_told_twice(read) -> None:  #
 def test_what_is_unlikely_is_a_proposal_or_dropped(read) -> None:  # type: ignore[no-untyped-def]
     found = read(drafted("A", 0, "B", 5.0), drafted("C", 0, "D", 0.0), drafted("E", 0, "F", -5.0))
     assert [(f.triple.subject, f.sure) for f in found] == [("A", True), ("C", False)]
+
+
+def test_what_no_single_sentence_says_is_a_proposal(read) -> None:  # type: ignore[no-untyped-def]
+    (found,) = read(replace(drafted("Freedonia", 0, "Sylvania City", 9.0), together=False))
+    assert not found.sure
 
 
 def test_what_is_no_date_is_unsure_and_a_name_must_fit_a_call(read) -> None:  # type: ignore[no-untyped-def]
