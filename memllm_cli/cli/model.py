@@ -40,7 +40,8 @@ def list_(context: typer.Context) -> None:
     """
     state: Context = context.obj
     catalog = state.catalog()
-    used = {state.setting("model").value or catalog.default, state.setting("encoder").value or catalog.encoder}
+    defaults = {"model": catalog.default, "encoder": catalog.encoder, "drafter": catalog.drafter}
+    used = {state.setting(kind).value or name for kind, name in defaults.items()}
     entries = [(e, _state(catalog, e), e.name in used) for e in catalog.entries.values()]
     state.output.table(
         ("", "name", "task", "size", "licence", "source", "state", "description"),
@@ -71,7 +72,9 @@ def list_(context: typer.Context) -> None:
 
 
 def _source(e: Entry) -> str:
-    return f"package {e.package}" if e.package else f"hub {e.repository}"
+    if e.package:
+        return f"package {e.package}"
+    return f"hub {e.repository}" if e.repository else "ours"
 
 
 def _state(catalog: Catalog, entry: Entry) -> str:
@@ -103,7 +106,7 @@ def pull(
 
 def build(
     context: typer.Context,
-    names: Annotated[list[str] | None, typer.Argument(help="Names of the catalog; default model and encoder.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(help="Names of the catalog; the default ones.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Build again what is there.")] = False,
 ) -> None:
     """Make the files the program loads, from the ones the catalog lists. Usually under a minute each.
@@ -112,7 +115,8 @@ def build(
     """
     state: Context = context.obj
     catalog = state.catalog()
-    entries = [catalog.entry(name) for name in names or (catalog.default, catalog.encoder)]
+    default = [n for n in (catalog.default, catalog.encoder, catalog.drafter) if n in catalog.entries]
+    entries = [catalog.entry(name) for name in names or default]
     out = []
     for entry in entries:
         began = time.monotonic()
