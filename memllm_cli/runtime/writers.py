@@ -133,8 +133,8 @@ GoldNames = Callable[[Document, Window], list[list[Mention]]]
 class Drafts:
     """The drafter alone. `names` are its relations as they are written.
 
-    What reaches `threshold` and is said in one sentence is a fact, so that the sentence shows it; what stays below
-    `floor` is dropped; from `fullest` on F1 is best.
+    What reaches `threshold` and is said in one sentence or two that follow each other is a fact, so that the evidence
+    shows it; what stays below `floor` is dropped; from `fullest` on F1 is best.
     """
 
     format = "draft-1"
@@ -184,7 +184,8 @@ class Drafts:
             relation, flipped = self.relations.get(said.relation)
             head, tail = (object, subject) if flipped else (subject, object)
             readable = relation.object_type == ENTITY or fits(tail, relation.object_type)
-            sure = readable and d.together and probability >= self.threshold
+            near = max(d.sentences) - min(d.sentences) <= 1
+            sure = readable and near and probability >= self.threshold
             key = (head.casefold(), relation.name, tail.casefold())
             ways = (*(best[key].said if key in best else ()), (said, probability))
             if key not in best or best[key].probability < probability:

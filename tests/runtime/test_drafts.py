@@ -64,9 +64,10 @@ def test_what_is_unlikely_is_a_proposal_or_dropped(read) -> None:  # type: ignor
     assert [(f.triple.subject, f.sure) for f in found] == [("A", True), ("C", False)]
 
 
-def test_what_no_single_sentence_says_is_a_proposal(read) -> None:  # type: ignore[no-untyped-def]
-    (found,) = read(replace(drafted("Freedonia", 0, "Sylvania City", 9.0), together=False))
-    assert not found.sure
+@pytest.mark.parametrize(("sentences", "sure"), [((1,), True), ((2, 1), True), ((0, 2), False)])
+def test_what_is_said_far_apart_is_a_proposal(read, sentences: tuple[int, ...], sure: bool) -> None:  # type: ignore[no-untyped-def]
+    (found,) = read(replace(drafted("Freedonia", 0, "Sylvania City", 9.0), sentences=sentences, together=False))
+    assert found.sure == sure
 
 
 def test_what_is_no_date_is_unsure_and_a_name_must_fit_a_call(read) -> None:  # type: ignore[no-untyped-def]
