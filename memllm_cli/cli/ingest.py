@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from memllm_cli.cli.context import Context, Interrupted
-from memllm_cli.errors import MemllmError, PartlyDone
+from memllm_cli.errors import MemllmError, NotFound, PartlyDone
 from memllm_cli.terminal import clean, count, interrupts_held, safe
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def ingest(
     paths: Annotated[list[Path], typer.Argument(help="Files and folders: md, txt, rst, html, pdf.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count and estimate; store nothing.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Read unchanged documents too.")] = False,
-    no_draft: Annotated[bool, typer.Option("--no-draft", help="The language model writes without a drafter.")] = False,
+    fast: Annotated[bool, typer.Option("--fast", help="The drafter alone: see models/drafter/README.md.")] = False,
 ) -> None:
     """Read documents and write the facts they state into memory, each with its sentence.
 
@@ -46,12 +46,12 @@ def ingest(
     state: Context = context.obj
     state.check_models()
     try:
-        _ingest(state, paths, dry_run, again, no_draft)
+        _ingest(state, paths, dry_run, again, fast)
     except KeyboardInterrupt:
         raise Interrupted(AGAIN) from None
 
 
-def _ingest(state: Context, paths: list[Path], dry_run: bool, again: bool, no_draft: bool) -> None:
+def _ingest(state: Context, paths: list[Path], dry_run: bool, again: bool, fast: bool) -> None:
     output = state.output
     began = time.perf_counter()
     memory = state.memory(create=not dry_run) if not dry_run or _exists(state) else None
@@ -70,10 +70,10 @@ def _ingest(state: Context, paths: list[Path], dry_run: bool, again: bool, no_dr
     try:
         _tell(state, planned)
         if dry_run:
-            _estimate(state, planned, no_draft, result)
+            _estimate(state, planned, fast, result)
         elif planned.documents:
             assert memory is not None
-            _write(state, memory, planned, no_draft, result)
+            _write(state, memory, planned, fast, result)
     except KeyboardInterrupt:
         if memory is not None and not dry_run:
             with suppress(MemllmError):  # somebody else may hold the memory now
@@ -134,12 +134,14 @@ def _plan(state: Context, memory: Memory | None, paths: list[Path], again: bool)
     raise AssertionError("a plan ends with what is planned")
 
 
-def _writer(state: Context, memory: Memory | None, free: bool) -> DocumentWriter:
-    """The drafter if it is there; with `free`, or without it, the language model."""
+def _writer(state: Context, memory: Memory | None, fast: bool) -> DocumentWriter:
+    """The language model, or with `fast` the drafter alone."""
     from memllm_cli.memory.relations import Relations, read_table
 
     table = memory.snapshot.relations if memory else Relations(read_table(state.home.shipped("kb/relations.csv")))
-    if not free and (drafts := state.drafter(table)):
+    if fast:
+        if (drafts := state.drafter(table)) is None:
+            raise NotFound("There is no drafter.", "Leave --fast out, or train one: memllm train draft --help")
         return drafts
     from memllm_cli.runtime.write import CONTEXT, Named, SentenceWriter
     from memllm_cli.runtime.writers import Freely
@@ -151,13 +153,13 @@ def _writer(state: Context, memory: Memory | None, free: bool) -> DocumentWriter
 SAMPLE = 48  # sentences that an estimate rests on
 
 
-def _estimate(state: Context, planned: Planned, free: bool, result: dict[str, Any]) -> None:
+def _estimate(state: Context, planned: Planned, fast: bool, result: dict[str, Any]) -> None:
     """Write from a few sentences without keeping anything, to know the speed on this machine."""
     if not planned.documents:
         state.output.line("0 documents to read")
         result.update(count=0, sentences=0, tokens=0, expected_seconds=0.0)
         return
-    writer = _writer(state, None, free)
+    writer = _writer(state, None, fast)
     texts = [d.sentence(i) for d in planned.documents for i in range(len(d.sentences))]
     step = max(1, len(texts) // SAMPLE)
     sample = texts[::step]
@@ -184,14 +186,14 @@ def _as_document(sentences: list[str]) -> Document:
     return Document("stdin:sample", "", "text/plain", "", " ".join(sentences), tuple(places))
 
 
-def _write(state: Context, memory: Memory, planned: Planned, free: bool, result: dict[str, Any]) -> None:
+def _write(state: Context, memory: Memory, planned: Planned, fast: bool, result: dict[str, Any]) -> None:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from memllm_cli.runtime.ingest import Read
     from memllm_cli.runtime.ingest import ingest as run
 
     output = state.output
-    writer = _writer(state, memory, free)
+    writer = _writer(state, memory, fast)
     facts = proposals = 0
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(bar_width=24),
