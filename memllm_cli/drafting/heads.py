@@ -97,19 +97,21 @@ class Heads:
         attention = _softmax(q @ k / np.float32((width / HEADS) ** 0.5))
         both = np.einsum("hil,hjl->ijl", attention, attention, optimize=True) + 1e-9
         both /= both.sum(-1, keepdims=True)
-        context = (both.reshape(n * n, length) @ x).reshape(n, n, width)
+        flat = both.reshape(n * n, length)  # one large product is many times faster than n small ones
 
         f = np.concatenate([pooled, mean, kind], 1)
-        u = np.tanh(self._linear("head", f)[:, None] + context @ w["head_context.w"].T)
-        v = np.tanh(self._linear("tail", f)[None] + context @ w["tail_context.w"].T)
+        context = flat @ (x @ np.concatenate([w["head_context.w"], w["tail_context.w"]]).T)
+        of_head, of_tail = np.split(context.reshape(n, n, -1), 2, axis=-1)
+        u = np.tanh(self._linear("head", f)[:, None] + of_head)
+        v = np.tanh(self._linear("tail", f)[None] + of_tail)
         hidden = u.shape[-1]
         block = w["mix.w"].shape[1] // hidden
         grouped = u.reshape(n, n, -1, block, 1) * v.reshape(n, n, -1, 1, block)
         z = self._linear("mix", grouped.reshape(n * n, -1)).reshape(n, n, hidden)
-        z = _gelu(_norm(z + w["distance"][_gaps(names)] @ w["gap.w"].T, w["norm.w"], w["norm.b"]))
+        z = _gelu(_norm(z + (w["distance"] @ w["gap.w"].T)[_gaps(names)], w["norm.w"], w["norm.b"]))
         for i in range(self.layers):
             z = self._triangle(i, z)
-        scores = z @ rows.T + bias
+        scores = (z.reshape(n * n, hidden) @ rows.T + bias).reshape(n, n, -1)
         threshold = self._linear("threshold", z)
         return Pairs(scores - threshold, self._linear("same", z)[..., 0], both)
 
@@ -129,8 +131,8 @@ class Heads:
         return updated
 
     def _linear(self, name: str, x: Array) -> Array:
-        out: Array = x @ self._w[name + ".w"].T + self._w[name + ".b"]
-        return out
+        out: Array = x.reshape(-1, x.shape[-1]) @ self._w[name + ".w"].T + self._w[name + ".b"]
+        return out.reshape(*x.shape[:-1], -1)
 
 
 def _gaps(names: Sequence[Sequence[Place]]) -> NDArray[np.int64]:
