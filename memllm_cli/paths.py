@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from memllm_cli.errors import NotFound, StorageError, UsageError
+from memllm_cli.files import whole
 
 MARKER = Path("kb") / ".memllm-home"
 SHIPPED = ("kb/README.md", "kb/relations.csv", "models/README.md", "models/catalog.toml")
@@ -155,12 +156,8 @@ def lay_out(home: Home) -> list[Path]:
         target = home.root / relative
         with _translated(target):
             if not target.exists():
-                part = target.with_name(f".{target.name}.{os.getpid()}")
-                try:
+                with whole(target) as part:
                     part.write_bytes(home.shipped(relative).read_bytes())
-                    part.replace(target)
-                finally:
-                    part.unlink(missing_ok=True)
                 made.append(target)
     marker = home.root / MARKER
     with _translated(marker):

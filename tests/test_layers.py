@@ -15,7 +15,7 @@ LAYERS = (
     ("runtime",),
     ("memory", "engine", "embed", "documents", "drafting", "corpora"),
     ("protocol",),
-    ("errors", "paths", "config", "types", "terminal"),
+    ("errors", "files", "paths", "config", "types", "terminal", "llamacpp"),
 )
 LEVEL = {name: i for i, names in enumerate(LAYERS) for name in names}
 FLAT = LEVEL["errors"]

@@ -1,4 +1,4 @@
-"""`memllm train`: the drafter and the adapters, from annotated data."""
+"""`memllm train`: the drafter, from annotated data."""
 
 from __future__ import annotations
 

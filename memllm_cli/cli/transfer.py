@@ -14,6 +14,7 @@ import typer
 
 from memllm_cli.cli.context import Context
 from memllm_cli.errors import DamagedError, NotFound, StorageError, UsageError
+from memllm_cli.files import whole
 from memllm_cli.terminal import clean, safe
 
 SHOWN = 20
@@ -71,25 +72,13 @@ def export(
 
 def _to_file(path: Path, write: Callable[[IO[str]], int]) -> int:
     """Write a file at once or not at all, readable by the user alone. Raises StorageError."""
-    import tempfile
-
-    fresh = None
     try:
-        descriptor, fresh = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            count = write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(fresh, path)
-        fresh = None
+        with whole(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+            return write(file)
     except OSError as error:
         raise StorageError(
             f"{path} cannot be written: {error.strerror or error}.", "Nothing was changed. Choose another --output."
         ) from error
-    finally:
-        if fresh is not None:
-            os.unlink(fresh)
-    return count
 
 
 def import_(

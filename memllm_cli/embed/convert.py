@@ -8,9 +8,7 @@ with `##`. The same input gives the same bytes.
 from __future__ import annotations
 
 import json
-import os
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memllm_cli.errors import DamagedError, MemllmError, StorageError
+from memllm_cli.files import whole
 
 _HINT = "reinstall the package that it came from"
 _TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4"}
@@ -106,27 +105,11 @@ def write_minilm_gguf(
             raise DamagedError(f"{folder}: the tensor {theirs} is missing", _HINT)
         if tensors[theirs].shape != size:
             raise DamagedError(f"{folder}: the tensor {theirs} has the wrong shape", _HINT)
-    temporary: Path | None = None
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
-        os.close(handle)
-        temporary = Path(name)
-        _write(temporary, shape, vocabulary, special, tensors, kind)
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(target)
-        temporary = None
-        if os.name == "posix":  # makes the rename durable; Windows cannot open folders
-            handle = os.open(target.parent, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+        with whole(target) as part:
+            _write(part, shape, vocabulary, special, tensors, kind)
     except OSError as error:
         raise StorageError(f"cannot write {target}: {error.strerror}", "check space and permissions") from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
 
 
 def read_safetensors(path: Path) -> dict[str, NDArray[Any]]:

@@ -6,55 +6,22 @@ Knows short texts and unit vectors; nothing of entities or of how vectors are st
 from __future__ import annotations
 
 import ctypes
-import logging
 import os
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from memllm_cli.errors import MemllmError, ModelMissing
+from memllm_cli.llamacpp import free, library, require_gguf
 
 LONGEST = 256
 """Tokens of a text that count, the two around it included; all-MiniLM-L6-v2 was trained so."""
 _TOGETHER = 16  # texts in one evaluation: attention is computed across all of them, so more is slower
 _ROOM = 512  # tokens in one evaluation
 _HINT = "`memllm doctor` checks the encoder; `memllm init` makes it again"
-_log = logging.getLogger("memllm.llama")
-_callback: Any = None  # llama.cpp keeps a bare pointer to it: it must live as long as the process
-
-
-def _library() -> Any:
-    """The bindings, with llama.cpp's own output sent to the log."""
-    # A thread that spins while it waits starves the one it waits for when another program is busy.
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-    import llama_cpp
-
-    global _callback
-    if _callback is None:
-
-        def forward(level: int, text: bytes, data: Any) -> None:
-            if _log.isEnabledFor(logging.DEBUG):
-                line = text.decode("utf-8", "replace").strip()
-                if line:  # names and metadata come from the file: nothing unprintable goes to the log
-                    _log.debug("%s", "".join(c if c.isprintable() else "?" for c in line))
-
-        _callback = llama_cpp.llama_log_callback(forward)
-        llama_cpp.llama_log_set(_callback, ctypes.c_void_p(0))
-        llama_cpp.llama_backend_init()
-    return llama_cpp
-
-
-def _free(llama: Any, context: Any, model: Any, batch: Any) -> None:
-    if batch is not None:
-        llama.llama_batch_free(batch)
-    if context is not None:
-        llama.llama_free(context)
-    llama.llama_model_free(model)
 
 
 class LlamaEmbedder:
@@ -65,15 +32,15 @@ class LlamaEmbedder:
 
     def __init__(self, path: Path, identity: str = "all-MiniLM-L6-v2", threads: int | None = None) -> None:
         self.identity = identity
-        _require_gguf(path)
-        self._llama = llama = _library()
+        require_gguf(path, "encoder", _HINT)
+        self._llama = llama = library()
         params = llama.llama_model_default_params()
         params.n_gpu_layers = -1 if llama.llama_supports_gpu_offload() else 0
         params.load_mode = llama.LLAMA_LOAD_MODE_MMAP
         self._model = model = llama.llama_model_load_from_file(os.fsencode(path), params)
         if not model:
             raise ModelMissing(f"the encoder {path} is damaged", _HINT)
-        self._close = weakref.finalize(self, _free, llama, None, model, None)
+        self._close = weakref.finalize(self, free, llama, None, model, None)
         self._vocab = llama.llama_model_get_vocab(model)
         self.dimensions = int(llama.llama_model_n_embd(model))
         settings = llama.llama_context_default_params()
@@ -92,7 +59,7 @@ class LlamaEmbedder:
             raise ModelMissing(f"{path} is not an encoder", _HINT)
         self._batch = llama.llama_batch_init(_ROOM, 0, 1)
         self._close.detach()
-        self._close = weakref.finalize(self, _free, llama, self._ctx, model, self._batch)
+        self._close = weakref.finalize(self, free, llama, self._ctx, model, self._batch)
         self._longest = min(LONGEST, int(llama.llama_model_n_ctx_train(model)) or LONGEST)
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -156,15 +123,3 @@ class LlamaEmbedder:
             out[seq] = np.ctypeslib.as_array(pointer, shape=(self.dimensions,))
         norms = np.linalg.norm(out, axis=1, keepdims=True)
         out /= np.maximum(norms, np.float32(1e-12))
-
-
-def _require_gguf(path: Path) -> None:
-    try:
-        with path.open("rb") as file:
-            magic = file.read(4)
-    except FileNotFoundError:
-        raise ModelMissing(f"there is no encoder {path}", _HINT) from None
-    except OSError as error:
-        raise ModelMissing(f"cannot read the encoder {path}: {error.strerror}", _HINT) from error
-    if magic != b"GGUF":
-        raise ModelMissing(f"{path} is not a GGUF encoder", _HINT)

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from memllm_cli.embed.llama import _free, _library, _require_gguf
 from memllm_cli.errors import MemllmError, ModelMissing
+from memllm_cli.llamacpp import free, library, require_gguf
 
 _ROOM = 512  # tokens of one text: the encoder's positions
 _HINT = "make it again: memllm model build drafter --force"
@@ -29,17 +29,17 @@ class LlamaTokens:
     """
 
     def __init__(self, path: Path, threads: int | None = None) -> None:
-        _require_gguf(path)
+        require_gguf(path, "drafter", _HINT)
         self._pieces = _Table(path)
         self.vocabulary = self._pieces.words
-        self._llama = llama = _library()
+        self._llama = llama = library()
         params = llama.llama_model_default_params()
         params.n_gpu_layers = -1 if llama.llama_supports_gpu_offload() else 0
         params.load_mode = llama.LLAMA_LOAD_MODE_MMAP
         model = llama.llama_model_load_from_file(os.fsencode(path), params)
         if not model:
             raise ModelMissing(f"the encoder {path} is damaged", _HINT)
-        self._close = weakref.finalize(self, _free, llama, None, model, None)
+        self._close = weakref.finalize(self, free, llama, None, model, None)
         self.width = int(llama.llama_model_n_embd(model))
         settings = llama.llama_context_default_params()
         settings.n_ctx = settings.n_batch = settings.n_ubatch = _ROOM
@@ -56,7 +56,7 @@ class LlamaTokens:
             raise ModelMissing(f"{path} is not an encoder", _HINT)
         self._batch = llama.llama_batch_init(_ROOM, self.width, 1)
         self._close.detach()
-        self._close = weakref.finalize(self, _free, llama, self._ctx, model, self._batch)
+        self._close = weakref.finalize(self, free, llama, self._ctx, model, self._batch)
 
     def __call__(self, ids: Sequence[int], added: NDArray[np.float32], /) -> NDArray[np.float32]:
         """Vectors (tokens, width) of one text of at most 512 tokens; `added` joins the vectors of the pieces."""

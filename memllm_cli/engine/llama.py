@@ -10,7 +10,6 @@ import ctypes
 import math
 import os
 import shutil
-import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,33 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memllm_cli.engine.llama_threads import Threads, default_threads
-from memllm_cli.engine.llama_vocabulary import TEMPLATES, Vocabulary, library
+from memllm_cli.engine.llama_vocabulary import TEMPLATES, Vocabulary
 from memllm_cli.errors import MemllmError, ModelMissing, StorageError, UsageError
+from memllm_cli.files import whole
+from memllm_cli.llamacpp import free, library, require_gguf
 
 _SCORED = 64  # rows of logits one decode may give: 64 x 49,152 floats are 13 MB
+_HINT = "see `memllm model list`; `memllm model pull NAME` gets a model"
 _KINDS = ["f16", "q8_0", "q6_k", "q5_k_m", "q5_1", "q5_0", "q4_k_m", "q4_k_s", "q4_1", "q4_0", "q3_k_m", "q2_k"]
-
-
-def require_gguf(path: Path) -> None:
-    """Raise ModelMissing unless `path` is a file that begins like a GGUF."""
-    hint = "see `memllm model list`; `memllm model pull NAME` gets a model"
-    try:
-        with path.open("rb") as file:
-            magic = file.read(4)
-    except FileNotFoundError:
-        raise ModelMissing(f"there is no model file {path}", hint) from None
-    except OSError as error:
-        raise ModelMissing(f"cannot read the model file {path}: {error.strerror}", hint) from error
-    if magic != b"GGUF":
-        raise ModelMissing(f"{path} is not a GGUF model", hint)
-
-
-def _free(llama: Any, context: Any, model: Any, batch: Any) -> None:
-    if batch is not None:
-        llama.llama_batch_free(batch)
-    if context is not None:
-        llama.llama_free(context)
-    llama.llama_model_free(model)
 
 
 class LlamaEngine:
@@ -72,13 +52,13 @@ class LlamaEngine:
     ) -> None:
         if template and template not in TEMPLATES:
             raise UsageError(f"unknown chat format {template!r}", f"one of: {', '.join(TEMPLATES)}")
-        require_gguf(path)
+        require_gguf(path, "model", _HINT)
         self.name = name or path.name
         self.sha256 = sha256
         self.sequences = sequences
         self._llama = llama = library()
         self._model = self._load_model(path, gpu_layers)
-        self._close = weakref.finalize(self, _free, llama, None, self._model, None)
+        self._close = weakref.finalize(self, free, llama, None, self._model, None)
         self._vocabulary = Vocabulary(self._model)
         self._size = self._vocabulary.size
         self.context = max(1, min(context, int(llama.llama_model_n_ctx_train(self._model)) or context))
@@ -90,7 +70,7 @@ class LlamaEngine:
         self._threads_now = threads
         self._batch = llama.llama_batch_init(self._batch_size, 0, 1)
         self._close.detach()
-        self._close = weakref.finalize(self, _free, llama, self._ctx, self._model, self._batch)
+        self._close = weakref.finalize(self, free, llama, self._ctx, self._model, self._batch)
         self._memory = llama.llama_get_memory(self._ctx)
         self._view_batch()
         self._tokens: list[list[int]] = [[] for _ in range(sequences)]
@@ -361,40 +341,19 @@ def quantise(source: Path, target: Path, kind: str) -> None:
     """
     if kind.lower() not in _KINDS:
         raise UsageError(f"unknown quantisation {kind!r}", f"one of: {', '.join(_KINDS)}")
-    require_gguf(source)
+    require_gguf(source, "model", _HINT)
     llama = library()
     params = llama.llama_model_quantize_default_params()
     params.nthread = default_threads()
     params.ftype = getattr(llama, f"LLAMA_FTYPE_MOSTLY_{kind.upper()}")
     params.allow_requantize = True
-    temporary: Path | None = None
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
-        os.close(handle)
-        temporary = Path(name)
-        code = llama.llama_model_quantize(os.fsencode(source), os.fsencode(temporary), ctypes.byref(params))
-        if code != 0:
-            # llama.cpp tells only its log why: a damaged source and a full disk look the same from here
-            if shutil.disk_usage(target.parent).free < source.stat().st_size:
-                raise StorageError(f"no room for {target}", "free some space and run the command again")
-            raise ModelMissing(f"cannot quantise {source}", "`memllm model pull NAME` gets the model again")
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(target)
-        temporary = None
-        _sync_folder(target.parent)
+        with whole(target) as part:
+            code = llama.llama_model_quantize(os.fsencode(source), os.fsencode(part), ctypes.byref(params))
+            if code != 0:
+                # llama.cpp tells only its log why: a damaged source and a full disk look the same from here
+                if shutil.disk_usage(target.parent).free < source.stat().st_size:
+                    raise StorageError(f"no room for {target}", "free some space and run the command again")
+                raise ModelMissing(f"cannot quantise {source}", "`memllm model pull NAME` gets the model again")
     except OSError as error:
         raise StorageError(f"cannot write {target}: {error.strerror}", "check space and permissions") from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename durable. Windows cannot open folders and does without."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

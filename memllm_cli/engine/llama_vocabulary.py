@@ -1,16 +1,16 @@
-"""The vocabulary of a llama.cpp model, and the library's one-time setup.
+"""The vocabulary of a llama.cpp model: text to ids and back.
 
-Text to ids and back. Text is untrusted: nothing in it ever becomes a control token.
+Text is untrusted: nothing in it ever becomes a control token.
 """
 
 from __future__ import annotations
 
 import ctypes
-import logging
-import os
 import re
 from collections.abc import Iterable
 from typing import Any
+
+from memllm_cli.llamacpp import library
 
 TEMPLATES = ("chatml", "llama3", "gemma", "mistral", "plain")
 
@@ -24,32 +24,6 @@ _SIGNS = (
 _ENDS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>", "<end_of_turn>", "<eos>", "</s>")
 _MARKERS = (*_ENDS, *(sign for sign, _ in _SIGNS), "<|end_header_id|>", "<|begin_of_text|>", "[/INST]", "<s>", "<bos>")
 _USER_DEFINED = 1 << 4  # LLAMA_TOKEN_ATTR_USER_DEFINED
-_log = logging.getLogger("memllm.llama")
-_callback: Any = None  # llama.cpp keeps a bare pointer to it: it must live as long as the process
-
-
-def library() -> Any:
-    """The bindings, with llama.cpp's own output sent to the log."""
-    # Between any two steps llama.cpp's threads wait for each other by spinning. When another program needs one of
-    # the cores, the spinning takes the time that the awaited thread would need: on two cores 1 token a second
-    # instead of 100. A short spin costs 6 % on an idle machine and leaves 25. Read when the library is loaded.
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-    import llama_cpp
-
-    global _callback
-    if _callback is None:
-
-        def forward(level: int, text: bytes, data: Any) -> None:
-            if _log.isEnabledFor(logging.DEBUG):
-                line = text.decode("utf-8", "replace").strip()
-                if line:  # names and metadata come from the file: nothing unprintable goes to the log
-                    _log.debug("%s", "".join(c if c.isprintable() else "?" for c in line))
-
-        _callback = llama_cpp.llama_log_callback(forward)
-        llama_cpp.llama_log_set(_callback, ctypes.c_void_p(0))
-        llama_cpp.llama_backend_init()
-    return llama_cpp
 
 
 class Vocabulary:

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memllm_cli.files import sync_folder
+
 if TYPE_CHECKING:
     import hnswlib
 
@@ -104,7 +106,7 @@ class EntityIndex:
                 with path.open("rb") as file:
                     os.fsync(file.fileno())
                 path.replace(target)
-            _sync_folder(self.folder)
+            sync_folder(self.folder)
 
     def _verify(self, path: Path) -> None:
         import hnswlib
@@ -134,12 +136,3 @@ class EntityIndex:
                 return inside[:limit]
             k = min(2 * k, limit, self.count)
         return []
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +22,7 @@ from memllm_cli.drafting.draft import Drafter
 from memllm_cli.drafting.heads import TAGS, Array, Heads, Place
 from memllm_cli.drafting.names import by_surface, mentions
 from memllm_cli.drafting.pieces import Vocabulary
+from memllm_cli.files import whole
 from memllm_cli.training.draft_data import UNKNOWN, Batch, Example, batch, batches, normal
 from memllm_cli.training.draft_model import DraftModel, pair_loss
 
@@ -262,9 +262,8 @@ class Trainer:
             "schedule": self.schedule.state_dict(), "step": self.step, "seconds": self.seconds,
             "history": self.history, "settings": asdict(self.settings), "examples": len(self.pool),
         }  # fmt: skip
-        temporary = target.with_suffix(".part")
-        torch.save(state, temporary)
-        os.replace(temporary, target)
+        with whole(target) as part:
+            torch.save(state, part)
         (self.folder / "log.json").write_text(json.dumps(self.history, indent=1) + "\n", encoding="utf-8")
 
     def resume(self) -> bool:
