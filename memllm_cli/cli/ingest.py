@@ -167,12 +167,12 @@ def _estimate(state: Context, planned: Planned, fast: bool, result: dict[str, An
     for _ in writer.read(_as_document(sample)):
         pass
     seconds = (time.perf_counter() - began) * sum(map(len, texts)) / max(1, sum(map(len, sample)))
+    tokens = sum(map(writer.tokens, texts))
     writer.close()
-    tokens = round(sum(map(len, texts)) / 4.2)  # characters a token, English prose
     result.update(count=len(planned.documents), sentences=len(texts), tokens=tokens, expected_seconds=round(seconds, 1))
     state.output.line(
         f"{count(len(planned.documents), 'document')}, {count(len(texts), 'sentence')}, "
-        f"about {count(tokens, 'token')}, about {_time(seconds)}"
+        f"{count(tokens, 'token')}, about {_time(seconds)}"
     )
 
 

@@ -107,8 +107,8 @@ def _texts(
         found = load(argument)
         if split(argument)[0] == "redocred":
             tuning += part(found, "tune")[: limit or None]
-            if not everything and (chosen := part(found, "train")):
-                found = chosen
+            chosen = part(found, "train") + (part(found, "report") if everything else [])
+            found = chosen or found
         texts += found[: limit or None]
     if not tuning:  # every tenth text is kept to tune on
         texts, tuning = [t for i, t in enumerate(texts) if i % 10], texts[::10]

@@ -15,6 +15,7 @@ from typing import Protocol
 from memllm_cli.drafting.draft import Drafted, Drafter
 from memllm_cli.drafting.layout import Window
 from memllm_cli.drafting.names import Mention
+from memllm_cli.drafting.pieces import words
 from memllm_cli.drafting.probability import Calibration
 from memllm_cli.memory.literals import ENTITY, fits
 from memllm_cli.memory.relations import Relations
@@ -54,6 +55,9 @@ class DocumentWriter(Protocol):
     def read(self, document: Document) -> Generator[int, None, tuple[Found, ...]]:
         """Yield how many sentences are done, return what was found."""
 
+    def tokens(self, text: str) -> int:
+        """How many tokens a text has for this writer."""
+
     def close(self) -> None:
         """Give the memory back."""
 
@@ -78,6 +82,10 @@ class Freely:
             found += [(task.index, s) for s in scored]
             yield done
         return self._gathered(found)
+
+    def tokens(self, text: str) -> int:
+        """How many tokens a text has for the model."""
+        return len(self.writer.engine.tokenize(text))
 
     def close(self) -> None:
         """Give the memory back."""
@@ -168,6 +176,10 @@ class Drafts:
         self.meter.seconds += time.perf_counter() - began
         yield len(ranges)
         return self._found(drafted)
+
+    def tokens(self, text: str) -> int:
+        """How many word pieces a text has."""
+        return sum(len(self.drafter.vocabulary.pieces(text[w.start : w.end])) for w in words(text))
 
     def close(self) -> None:
         """Give the memory back."""

@@ -43,6 +43,9 @@ class Fixed:
         yield len(document.sentences)
         return self.found
 
+    def tokens(self, text: str) -> int:
+        return len(text.split())
+
     def close(self) -> None: ...
 
 
