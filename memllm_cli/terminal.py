@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -205,3 +205,12 @@ class Output:
             return default
         answer = input(f"{clean(question)} [{'Y/n' if default else 'y/N'}] ").strip().lower()
         return default if not answer else answer in ("y", "yes")
+
+    @contextmanager
+    def working(self, what: str) -> Iterator[Callable[[str], None]]:
+        """A line that says what is going on for as long as the block takes; call the result to change it."""
+        if self.quiet or self.json:
+            yield lambda text: None
+            return
+        with self.err.status(what) as status:
+            yield status.update

@@ -15,7 +15,7 @@ LAYERS = (
     ("runtime",),
     ("memory", "engine", "embed", "documents", "drafting", "corpora"),
     ("protocol",),
-    ("errors", "files", "paths", "config", "types", "terminal", "llamacpp"),
+    ("errors", "files", "paths", "config", "types", "terminal", "llamacpp", "tensors"),
 )
 LEVEL = {name: i for i, names in enumerate(LAYERS) for name in names}
 FLAT = LEVEL["errors"]

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from memllm_cli.memory.relations import Relations
     from memllm_cli.memory.store import Memory
     from memllm_cli.runtime.models import Catalog, Entry
+    from memllm_cli.runtime.stream import StreamWriter
+    from memllm_cli.runtime.trained import Combination
     from memllm_cli.runtime.writers import Drafts
 
 
@@ -106,6 +108,30 @@ class Context:
             return None
         with interrupts_held():
             return open_drafter(catalog, entry, relations, lambda text: self.output.note(safe(text)), self.encoder)
+
+    def writer(self, relations: Relations, bound: bool = True) -> tuple[StreamWriter, Combination] | None:
+        """The trained writer in use, for the relations of a memory; None when there is none."""
+        from memllm_cli.runtime.trained import open_writer
+
+        catalog = self.catalog()
+        entry = catalog.writing(self.setting("writer").value)
+        if entry is None:
+            return None
+        with interrupts_held():
+            return open_writer(catalog, entry, relations, lambda text: self.output.note(safe(text)), bound)
+
+    def prompted(self, relations: Relations) -> tuple[StreamWriter, Combination]:
+        """The language model in use, to choose among drafts by examples in its prompt."""
+        from memllm_cli.runtime.drafters import CONFIGURATION
+        from memllm_cli.runtime.stream import Prompted
+        from memllm_cli.runtime.trained import SEQUENCES, Combination, read_combination, spoken
+
+        engine, _ = self.engine(SEQUENCES, 1024)
+        catalog = self.catalog()
+        entry = catalog.drafting(self.setting("drafter").value)
+        writer = Prompted(engine, spoken(relations))
+        path = catalog.source(entry).with_name(CONFIGURATION) if entry else None
+        return writer, read_combination(path, writer.format) if path else Combination()
 
     def check_models(self) -> None:
         """Raise NotFound or ModelMissing for a model that cannot be meant, before anything else is done.

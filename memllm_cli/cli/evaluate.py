@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from memllm_cli.cli.context import Context
-from memllm_cli.errors import NotFound, UsageError
+from memllm_cli.cli.writing import WRITERS, open_writer
+from memllm_cli.errors import UsageError
 
 
 def register(app: typer.Typer) -> None:
@@ -34,7 +35,7 @@ def write(
         str, typer.Option(help="Of Re-DocRED's development split: train, tune, report; or all.")
     ] = "report",
     limit: Annotated[int, typer.Option(min=0, help="Documents at most; 0 takes all.")] = 0,
-    writer: Annotated[str, typer.Option(help="draft: the drafter alone; free: the model alone.")] = "draft",
+    writer: Annotated[str, typer.Option(help=f"{', '.join(WRITERS)}: see docs/training.md.")] = "draft",
     gold_names: Annotated[bool, typer.Option("--gold-names", help="Give the drafter the annotated names.")] = False,
     least: Annotated[
         float, typer.Option(min=-1, max=1, help="Least probability; -1: where F1 was best in tuning.")
@@ -58,21 +59,17 @@ def write(
         texts = part_of(texts, part) or texts
     texts = texts[: limit or None]
     relations = Relations(read_table(state.home.shipped("kb/relations.csv")))
-    reader, start = _writer(state, relations, writer)
+    reader = open_writer(state, relations, writer)
+    start = getattr(reader, "fullest", 0.0)
     if gold_names:
-        if writer != "draft":
-            raise UsageError("--gold-names is for --writer draft.", "Leave one of the two out.")
-        reader.gold = evaluation.gold_names(texts)
-    status = None if output.quiet or output.json else output.err.status("reading")
-    if status:
-        status.start()
+        drafts = getattr(reader, "drafts", reader)
+        if not hasattr(drafts, "gold"):
+            raise UsageError("--gold-names is for writers that draft.", "Leave one of the two out.")
+        drafts.gold = evaluation.gold_names(texts)
     try:
-        result = evaluation.run(
-            reader, relations, texts, lambda n: status.update(f"{n} of {len(texts)} documents") if status else None
-        )
+        with output.working("reading") as say:
+            result = evaluation.run(reader, relations, texts, lambda n: say(f"{n} of {len(texts)} documents"))
     finally:
-        if status:
-            status.stop()
         reader.close()
     figures = evaluation.figures(result, start if least < 0 else least, seed)
     ranked = judged(result.texts, result.found)
@@ -80,23 +77,9 @@ def write(
     figures["eight_in_ten"] = {"from": round(sure, 4), "recall": round(100 * recall, 1)}
     figures["calibration"] = evaluation.calibration(result)
     figures["writer"] = writer
+    figures["malformed"] = getattr(getattr(reader, "writer", None), "malformed", 0)
     _show(state, figures)
     output.data(figures)
-
-
-def _writer(state: Context, relations: Any, kind: str) -> tuple[Any, float]:
-    """The writer, and the probability from which on its triples count."""
-    if kind == "draft":
-        if (drafts := state.drafter(relations)) is None:
-            raise NotFound("There is no drafter.", "Train one: memllm train draft --help")
-        return drafts, drafts.fullest
-    if kind == "free":
-        from memllm_cli.runtime.write import CONTEXT, Named, SentenceWriter
-        from memllm_cli.runtime.writers import Freely
-
-        engine, _ = state.engine(sequences=9, context=CONTEXT)
-        return Freely(SentenceWriter(engine, Named(relations)), relations), 0.0
-    raise UsageError(f"There is no writer '{kind}'.", "Writers: draft, free")
 
 
 def _show(state: Context, figures: dict[str, Any]) -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from memllm_cli.cli.context import Context, Interrupted
-from memllm_cli.errors import MemllmError, NotFound, PartlyDone
+from memllm_cli.cli.writing import open_writer
+from memllm_cli.errors import MemllmError, PartlyDone, UsageError
 from memllm_cli.terminal import clean, count, interrupts_held, safe
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from memllm_cli.types import Document
 
 AGAIN = "run the same command again to go on"
-SEQUENCES = 9
-"""Sentences decoded together, and one that holds the shared prefix."""
 
 
 def register(app: typer.Typer) -> None:
@@ -35,6 +34,7 @@ def ingest(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count and estimate; store nothing.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Read unchanged documents too.")] = False,
     fast: Annotated[bool, typer.Option("--fast", help="The drafter alone: see models/drafter/README.md.")] = False,
+    no_draft: Annotated[bool, typer.Option("--no-draft", help="A language model alone, without the drafter.")] = False,
 ) -> None:
     """Read documents and write the facts they state into memory, each with its sentence.
 
@@ -46,12 +46,12 @@ def ingest(
     state: Context = context.obj
     state.check_models()
     try:
-        _ingest(state, paths, dry_run, again, fast)
+        _ingest(state, paths, dry_run, again, _kind(state, fast, no_draft))
     except KeyboardInterrupt:
         raise Interrupted(AGAIN) from None
 
 
-def _ingest(state: Context, paths: list[Path], dry_run: bool, again: bool, fast: bool) -> None:
+def _ingest(state: Context, paths: list[Path], dry_run: bool, again: bool, kind: str) -> None:
     output = state.output
     began = time.perf_counter()
     memory = state.memory(create=not dry_run) if not dry_run or _exists(state) else None
@@ -70,10 +70,10 @@ def _ingest(state: Context, paths: list[Path], dry_run: bool, again: bool, fast:
     try:
         _tell(state, planned)
         if dry_run:
-            _estimate(state, planned, fast, result)
+            _estimate(state, planned, kind, result)
         elif planned.documents:
             assert memory is not None
-            _write(state, memory, planned, fast, result)
+            _write(state, memory, planned, kind, result)
     except KeyboardInterrupt:
         if memory is not None and not dry_run:
             with suppress(MemllmError):  # somebody else may hold the memory now
@@ -112,6 +112,15 @@ def _kept(memory: Memory, planned: Planned, last: int) -> str:
     return f"{kept} of {count(total, 'document')} {are} in memory; {AGAIN}"
 
 
+def _kind(state: Context, fast: bool, no_draft: bool) -> str:
+    """Which of `writing.WRITERS` reads."""
+    if fast and no_draft:
+        raise UsageError("--fast is the drafter alone, --no-draft leaves it out.", "Give one of the two.")
+    if fast:
+        return "draft"
+    return "free"
+
+
 def _exists(state: Context) -> bool:
     return (state.home.knowledge_base(state.setting("kb").value) / "facts.duckdb").is_file()
 
@@ -119,47 +128,31 @@ def _exists(state: Context) -> bool:
 def _plan(state: Context, memory: Memory | None, paths: list[Path], again: bool) -> Planned:
     with interrupts_held():  # numpy is loaded
         from memllm_cli.runtime.ingest import Planned, plan
-    status = state.output.err.status("reading documents") if not state.output.quiet and not state.output.json else None
-    if status:
-        status.start()
-    try:
+    with state.output.working("reading documents") as say:
         for step in plan(paths, memory, again):
             if isinstance(step, Planned):
                 return step
-            if status:
-                status.update(f"reading {safe(Path(step).name)}")
-    finally:
-        if status:
-            status.stop()
+            say(f"reading {safe(Path(step).name)}")
     raise AssertionError("a plan ends with what is planned")
 
 
-def _writer(state: Context, memory: Memory | None, fast: bool) -> DocumentWriter:
-    """The language model, or with `fast` the drafter alone."""
+def _writer(state: Context, memory: Memory | None, kind: str) -> DocumentWriter:
     from memllm_cli.memory.relations import Relations, read_table
 
     table = memory.snapshot.relations if memory else Relations(read_table(state.home.shipped("kb/relations.csv")))
-    if fast:
-        if (drafts := state.drafter(table)) is None:
-            raise NotFound("There is no drafter.", "Leave --fast out, or train one: memllm train draft --help")
-        return drafts
-    from memllm_cli.runtime.write import CONTEXT, Named, SentenceWriter
-    from memllm_cli.runtime.writers import Freely
-
-    engine, _ = state.engine(sequences=SEQUENCES, context=CONTEXT)
-    return Freely(SentenceWriter(engine, Named(table)), table)
+    return open_writer(state, table, kind)
 
 
 SAMPLE = 48  # sentences that an estimate rests on
 
 
-def _estimate(state: Context, planned: Planned, fast: bool, result: dict[str, Any]) -> None:
+def _estimate(state: Context, planned: Planned, kind: str, result: dict[str, Any]) -> None:
     """Write from a few sentences without keeping anything, to know the speed on this machine."""
     if not planned.documents:
         state.output.line("0 documents to read")
         result.update(count=0, sentences=0, tokens=0, expected_seconds=0.0)
         return
-    writer = _writer(state, None, fast)
+    writer = _writer(state, None, kind)
     texts = [d.sentence(i) for d in planned.documents for i in range(len(d.sentences))]
     step = max(1, len(texts) // SAMPLE)
     sample = texts[::step]
@@ -186,14 +179,14 @@ def _as_document(sentences: list[str]) -> Document:
     return Document("stdin:sample", "", "text/plain", "", " ".join(sentences), tuple(places))
 
 
-def _write(state: Context, memory: Memory, planned: Planned, fast: bool, result: dict[str, Any]) -> None:
+def _write(state: Context, memory: Memory, planned: Planned, kind: str, result: dict[str, Any]) -> None:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from memllm_cli.runtime.ingest import Read
     from memllm_cli.runtime.ingest import ingest as run
 
     output = state.output
-    writer = _writer(state, memory, fast)
+    writer = _writer(state, memory, kind)
     facts = proposals = 0
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(bar_width=24),

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from memllm_cli.runtime.models import Catalog, Entry
 
 
+SETTINGS = {"generate": "model", "encode": "encoder", "draft": "drafter", "write": "writer"}
+"""Which setting a model of each task is chosen by."""
+
+
 def register(app: typer.Typer) -> None:
     """Add the group `model`, and `reindex`."""
     group = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
@@ -40,7 +44,9 @@ def list_(context: typer.Context) -> None:
     """
     state: Context = context.obj
     catalog = state.catalog()
-    defaults = {"model": catalog.default, "encoder": catalog.encoder, "drafter": catalog.drafter}
+    defaults = {
+        "model": catalog.default, "encoder": catalog.encoder, "drafter": catalog.drafter, "writer": catalog.writer,
+    }  # fmt: skip
     used = {state.setting(kind).value or name for kind, name in defaults.items()}
     entries = [(e, _state(catalog, e), e.name in used) for e in catalog.entries.values()]
     state.output.table(
@@ -115,7 +121,7 @@ def build(
     """
     state: Context = context.obj
     catalog = state.catalog()
-    default = [n for n in (catalog.default, catalog.encoder, catalog.drafter) if n in catalog.entries]
+    default = [n for n in (catalog.default, catalog.encoder, catalog.drafter, catalog.writer) if n in catalog.entries]
     entries = [catalog.entry(name) for name in names or default]
     out = []
     for entry in entries:
@@ -134,7 +140,9 @@ def build(
 
 def use(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="A catalog name, a GGUF, a drafter's folder, or st:NAME for an encoder.")],
+    name: Annotated[
+        str, typer.Argument(help="A catalog name, a GGUF, a folder of `memllm train`, or st:NAME for an encoder.")
+    ],
 ) -> None:
     """Choose the model, or the encoder, for every later command.
 
@@ -144,6 +152,7 @@ def use(
 
     from memllm_cli.config import store
     from memllm_cli.paths import private_folder, storage_error
+    from memllm_cli.runtime.models import WRITER
 
     state: Context = context.obj
     catalog = state.catalog()
@@ -151,10 +160,11 @@ def use(
     if name.startswith("st:"):
         setting = "encoder"
     elif name in catalog.entries:
-        setting = {"generate": "model", "encode": "encoder", "draft": "drafter"}[catalog.entries[name].task]
+        setting = SETTINGS[catalog.entries[name].task]
     elif Path(name).expanduser().is_dir():
-        setting, name = "drafter", str(Path(name).expanduser().resolve())
-        catalog.drafting(name)
+        name = str(Path(name).expanduser().resolve())
+        setting = "writer" if (Path(name) / WRITER).is_file() else "drafter"
+        (catalog.writing if setting == "writer" else catalog.drafting)(name)
     elif name.endswith(".gguf") or "/" in name:
         path = Path(name).expanduser().resolve()
         if not path.is_file():

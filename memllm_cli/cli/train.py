@@ -1,24 +1,22 @@
-"""`memllm train`: the drafter, from annotated data."""
+"""`memllm train draft|label`: the drafter, from annotated data."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from memllm_cli.cli import train_write
 from memllm_cli.cli.context import Context
-from memllm_cli.errors import MemllmError, NotFound
+from memllm_cli.cli.train_data import DATA, files, missing, read, reporter
+from memllm_cli.errors import NotFound
 from memllm_cli.paths import storage_error
 from memllm_cli.terminal import count
 
 if TYPE_CHECKING:
     from memllm_cli.corpora.annotated import Annotated as Text
-    from memllm_cli.memory.relations import Relation
-
-DATA = "KIND:PATH (redocred, docred, knowledgenet, fewrel, tekgen, own), or made:COUNT; as many as you like."
 
 
 def register(app: typer.Typer) -> None:
@@ -27,6 +25,9 @@ def register(app: typer.Typer) -> None:
     group.callback()(_named)
     group.command("draft")(draft)
     group.command("label")(label)
+    group.command("write")(train_write.write)
+    group.command("data")(train_write.data)
+    group.command("fit")(train_write.fit)
     app.add_typer(group, name="train")
 
 
@@ -65,63 +66,24 @@ def draft(
 
     state: Context = context.obj
     table = read_table(state.home.shipped("kb/relations.csv"))
-    texts, tuning = _texts(data, limit, everything, table, seed)
+    texts, tuning = read(data, limit, everything, table, seed)
     try:
         from memllm_cli.training import draft_run
         from memllm_cli.training.draft_train import Settings
     except ImportError as error:
-        raise MemllmError(f"Training needs an extra: {error}.", 'Install it: pip install "memllm[train]"') from error
-    from memllm_cli.corpora.load import split
-
+        raise missing(error) from error
     catalog = state.catalog()
     encoder = catalog.source(catalog.entry(catalog.encoder)).parent
     wanted = sorted({label.relation for text in texts for label in text.labels})
     relations = draft_run.known(table, wanted)
     settings = Settings(epochs=epochs, seed=seed, every=every, encoder_rate=rate, heads_rate=5 * rate)
-    complete = draft_run.run(
-        encoder, texts, tuning, relations, out, settings, _report(state),
-        max_minutes * 60 or math.inf, [split(d)[1] for d in data if not d.startswith(MADE) and split(d)[1].is_file()],
-        start=start,
-    )  # fmt: skip
+    with state.output.working("loading the encoder") as say:
+        complete = draft_run.run(
+            encoder, texts, tuning, relations, out, settings, reporter(state), max_minutes * 60 or math.inf,
+            files(data), say, start=start,
+        )  # fmt: skip
     state.output.data({"complete": complete, "folder": str(out)})
     state.output.line(f"weights in {out}" if complete else f"stopped; the same command goes on from {out}")
-
-
-MADE = "made:"
-
-
-def _texts(
-    data: list[str], limit: int, everything: bool, table: Sequence[Relation], seed: int
-) -> tuple[list[Text], list[Text]]:
-    from memllm_cli.corpora.load import load, split
-    from memllm_cli.corpora.splits import part
-
-    texts: list[Text] = []
-    tuning: list[Text] = []
-    for argument in data:
-        if argument.startswith(MADE) and (count_ := argument.removeprefix(MADE)).isdigit():
-            from memllm_cli.training import synthetic
-
-            texts += synthetic.Documents(table, synthetic.load(), seed).make(int(count_))
-            continue
-        found = load(argument)
-        if split(argument)[0] == "redocred":
-            tuning += part(found, "tune")[: limit or None]
-            chosen = part(found, "train") + (part(found, "report") if everything else [])
-            found = chosen or found
-        texts += found[: limit or None]
-    if not tuning:  # every tenth text is kept to tune on
-        texts, tuning = [t for i, t in enumerate(texts) if i % 10], texts[::10]
-    if not any(text.labels for text in texts):
-        raise NotFound("There is nothing to learn in the data.", "Give at least one text with relations.")
-    return texts, tuning
-
-
-def _report(state: Context) -> Any:
-    def report(line: Mapping[str, Any]) -> None:
-        state.output.note("  ".join(f"{k} {v}" for k, v in line.items()))
-
-    return report
 
 
 def label(

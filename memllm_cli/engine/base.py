@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
@@ -90,6 +91,12 @@ def sample(
     keep = int(np.searchsorted(np.cumsum(p), top_p)) + 1
     draw = (generator or np.random.default_rng()).choice(keep, p=p[:keep] / p[:keep].sum())
     return int(top[draw])
+
+
+def log_sum_exp(row: NDArray[np.float32]) -> float:
+    """log of the sum of exp, computed in float32 around the highest value."""
+    top = float(row.max())
+    return top + math.log(float(np.exp(row - np.float32(top)).sum()))
 
 
 def decode(pieces: Iterable[bytes]) -> str:

@@ -7,7 +7,6 @@ GGUF is a program from an untrusted file: it is looked at for markers, never run
 from __future__ import annotations
 
 import ctypes
-import math
 import os
 import shutil
 import weakref
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memllm_cli.engine.base import log_sum_exp
 from memllm_cli.engine.llama_threads import Threads, default_threads
 from memllm_cli.engine.llama_vocabulary import TEMPLATES, Vocabulary
 from memllm_cli.errors import MemllmError, ModelMissing, StorageError, UsageError
@@ -317,12 +317,6 @@ class LlamaEngine:
         pointer = self._llama.llama_get_logits_ith(self._ctx, index)
         view: NDArray[np.float32] = np.ctypeslib.as_array(pointer, shape=(self._size,))
         return view
-
-
-def log_sum_exp(row: NDArray[np.float32]) -> float:
-    """log of the sum of exp, computed in float32 around the highest value."""
-    top = float(row.max())
-    return top + math.log(float(np.exp(row - np.float32(top)).sum()))
 
 
 def _common(a: Sequence[int], b: Sequence[int], most: int) -> int:

@@ -15,6 +15,7 @@ from memllm_cli.drafting.names import Mention
 from memllm_cli.memory.relations import Relations
 from memllm_cli.runtime.writers import DocumentWriter, Found, GoldNames
 from memllm_cli.types import Document, Sentence
+from memllm_cli.types import Triple as Statement
 
 LOCATION = frozenset({"P131", "P17"})
 """The two relations that make up more than a third of Re-DocRED."""
@@ -90,12 +91,16 @@ def finished(reading: Iterator[int]) -> tuple[Found, ...]:
 def external(found: Found, relations: Relations) -> Iterator[tuple[Triple, float]]:
     """The ways a triple was said, with external ids. Nothing is derived: a side that was not told does not count."""
     for said, probability in found.said or ((found.triple, found.probability),):
-        relation, flipped = relations.get(said.relation)
-        ids = relation.external.split("|")
-        if flipped and len(ids) == 1:
-            yield (said.object, ids[0], said.subject), probability
-        else:
-            yield (said.subject, ids[1 if flipped else 0], said.object), probability
+        yield as_external(said, relations), probability
+
+
+def as_external(said: Statement, relations: Relations) -> Triple:
+    """A triple with its relation's external id, from the side it is annotated from."""
+    relation, flipped = relations.get(said.relation)
+    ids = relation.external.split("|")
+    if flipped and len(ids) == 1:
+        return said.object, ids[0], said.subject
+    return said.subject, ids[1 if flipped else 0], said.object
 
 
 def figures(result: Run, least: float, seed: int = 0) -> dict[str, Any]:

@@ -79,6 +79,20 @@ class _Names:
         return Walk(self.trie, (name for key in excluded_keys for name in self.variants.get(key, ())))
 
 
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How the marks of a write stand in the text: `lead` comes before each name."""
+
+    lead: str = ""
+    opening: str = OPEN + WRITE + ARROW
+    field: str = FIELD
+    item: str = ITEM
+    close: str = CLOSE
+
+
+TIGHT = Style()
+
+
 class WriteConstraint:
     """One write call about one sentence: `({MEM_WRITE-->` then triples, or none, then `})`.
 
@@ -103,7 +117,9 @@ class WriteConstraint:
         allow_empty: bool = True,
         max_words: int = 8,
         usable: Callable[[str], bool] | None = None,
+        style: Style = TIGHT,
     ) -> None:
+        self._lead = style.lead
         cache: dict[str, Tokens] = {}
 
         def tokens(text: str) -> Tokens:
@@ -111,8 +127,8 @@ class WriteConstraint:
                 cache[text] = tuple(tokenizer(text))
             return cache[text]
 
-        self._field, self._item, self._close = tokens(FIELD), tokens(ITEM), tokens(CLOSE)
-        self._opener = distinct([(tokens(OPEN + WRITE + ARROW), "open")]).root
+        self._field, self._item, self._close = tokens(style.field), tokens(style.item), tokens(style.close)
+        self._opener = distinct([(tokens(style.opening), "open")]).root
         self._fielder = distinct([(self._field, "field")]).root
         self._closer = distinct([(self._close, "close")]).root
         self._ender = distinct([(self._item, "item"), (self._close, "close")]).root
@@ -121,7 +137,7 @@ class WriteConstraint:
         self._read_names(tokens, runs(sentence, offset, max_words), extra_names, usable)
         for relation in relations:
             if is_field(relation):
-                self._relations.trie.add(tokens(relation), relation)
+                self._relations.trie.add(tokens(style.lead + relation), relation)
         # A mark is recognised by its first token: no name goes on with that one.
         self._names.seal(self._close[:1] if allow_empty else (), (self._field[0], self._item[0], self._close[0]))
         self._relations.seal((), self._field[:1])
@@ -151,8 +167,8 @@ class WriteConstraint:
         trie = self._names.trie
         for steps in found:
             node = trie.root
-            for step in steps:
-                piece = tokens(step.chunk)
+            for i, step in enumerate(steps):
+                piece = tokens(step.chunk if i else self._lead + step.chunk)
                 if not piece:
                     break
                 node = trie.extend(node, piece)
@@ -162,7 +178,7 @@ class WriteConstraint:
                     self._names.spans[step.surface] = step.span
         for name in extra:
             if is_field(name):
-                trie.add(tokens(name), name)
+                trie.add(tokens(self._lead + name), name)
 
     @property
     def done(self) -> bool:
@@ -179,6 +195,11 @@ class WriteConstraint:
         """Whether `})` may begin with the next token, which is then `closing()[0]`."""
         mark = self._follow() if self._mark is None else None
         return mark is not None and self._close[0] in mark.children and mark is not self._fielder
+
+    @property
+    def telling(self) -> bool:
+        """Whether a relation begins with the next token."""
+        return self._mark is None and self._part == "relation" and self._walk.node.parent is None
 
     def text(self) -> str:
         """The call in its canonical form, with the whole triples so far."""

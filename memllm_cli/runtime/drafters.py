@@ -15,12 +15,12 @@ from memllm_cli.drafting.heads import Heads
 from memllm_cli.drafting.pieces import Vocabulary
 from memllm_cli.drafting.probability import Calibration
 from memllm_cli.embed.base import Embedder
-from memllm_cli.embed.convert import read_safetensors
 from memllm_cli.embed.tokens import LlamaTokens
 from memllm_cli.errors import DamagedError, NotFound
 from memllm_cli.memory.relations import Relations
 from memllm_cli.runtime.models import Catalog, Entry, Report
 from memllm_cli.runtime.writers import Drafts
+from memllm_cli.tensors import read_safetensors
 
 CONFIGURATION = "drafter.json"
 

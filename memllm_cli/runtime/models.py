@@ -16,11 +16,12 @@ from typing import Any, Literal
 from memllm_cli.embed.base import Embedder
 from memllm_cli.engine.base import Engine
 from memllm_cli.errors import DamagedError, ModelMissing, NotFound
+from memllm_cli.files import sha256
 from memllm_cli.paths import Home, private_folder
 
 Report = Callable[[str], None]
-DRAFTER = "drafter.safetensors"
-"""File of a drafter's weights."""
+DRAFTER, WRITER = "drafter.safetensors", "writer.safetensors"
+"""Files of trained weights, by which their folders are known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Entry:
 
     name: str
     task: str
-    """`generate`, `encode` or `draft`."""
+    """`generate`, `encode`, `draft` or `write`."""
     architecture: str
     parameters: int
     licence: str
@@ -47,7 +48,7 @@ class Entry:
     build: str
     """Quantisation the program builds from the file (`q4_0`), or empty to use it as it is."""
     base: str = ""
-    """For a drafter: the encoder it was tuned from."""
+    """For a drafter the encoder, for a writer the language model that it was tuned from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class Catalog:
             self.default = str(raw["default"]["model"])
             self.encoder = str(raw["default"]["encoder"])
             self.drafter = str(raw["default"]["drafter"])
+            self.writer = str(raw["default"].get("writer", ""))
         except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
             raise DamagedError(f"{path} cannot be read: {error}", "Restore it: memllm init") from error
 
@@ -83,17 +85,32 @@ class Catalog:
 
     def drafting(self, name: str = "") -> Entry | None:
         """The drafter of that name, or in that folder; without a name the default, None when there is none."""
+        return self._ours(name, self.drafter, DRAFTER)
+
+    def writing(self, name: str = "") -> Entry | None:
+        """The trained writer of that name, or in that folder; without a name the default, None when there is none."""
+        return self._ours(name, self.writer, WRITER)
+
+    def _ours(self, name: str, default: str, file: str) -> Entry | None:
         if not name:
-            return self.entries.get(self.drafter)
+            return self.entries.get(default)
         if name in self.entries:
             return self.entries[name]
-        weights = Path(name).expanduser().resolve() / DRAFTER
+        weights = Path(name).expanduser().resolve() / file
+        kind, task, build = ("drafter", "draft", "f16") if file == DRAFTER else ("writer", "write", "q8_0")
         if not weights.is_file():
-            raise ModelMissing(f"There is no drafter in {weights.parent}.", "Train one: memllm train draft --help")
-        digest = sha256(weights)
+            raise ModelMissing(f"There is no {kind} in {weights.parent}.", f"Train one: memllm train {task} --help")
+        about = weights.with_suffix(".json")
+        try:
+            raw = json.loads(about.read_text(encoding="utf-8"))
+            base = self.encoder if file == DRAFTER else str(raw["base"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise DamagedError(f"{about} cannot be read: {error}", f"Train it again: memllm train {task}") from error
+        # both files decide what is built
+        digest = hashlib.sha256(f"{sha256(weights)} {sha256(about)} {base}".encode()).hexdigest()
         return Entry(
-            f"drafter-{digest[:12]}", "draft", "bert", 0, "", 512, "", f"trained, in {weights.parent}", "", "",
-            str(weights), weights.stat().st_size, digest, "f16", self.encoder,
+            f"{kind}-{digest[:12]}", task, "", 0, "", 0, "", f"trained, in {weights.parent}", "", "",
+            str(weights), weights.stat().st_size, sha256(weights), build, base,
         )  # fmt: skip
 
     def folder(self, entry: Entry) -> Path:
@@ -126,7 +143,7 @@ class Catalog:
     def source(self, entry: Entry) -> Path:
         """The file the entry is built from, verified. Raises ModelMissing when it is not here or wrong."""
         path = self._packaged(entry) or self.folder(entry) / Path(entry.file).name
-        if entry.task == "draft":
+        if entry.task in ("draft", "write"):
             path = Path(entry.file)
             path = path if path.is_absolute() else self.home.shipped(f"models/{entry.file}")
         if not path.is_file():
@@ -208,6 +225,10 @@ class Catalog:
             report(f"building {target.name} from {source.name}")
             if entry.task in ("encode", "draft"):
                 self._build_encoder(entry, source, target)
+            elif entry.task == "write":
+                from memllm_cli.engine.merge import merge
+
+                merge(self._base(entry), source.parent, target, entry.build)
             else:
                 from memllm_cli.engine.llama import quantise
 
@@ -230,8 +251,18 @@ class Catalog:
         fresh.replace(manifest)
         return Built(entry, target, digest)
 
+    def _base(self, entry: Entry) -> Path:
+        """The file a writer was tuned from: of the catalog, or a GGUF by its path."""
+        if entry.base in self.entries:
+            return self.source(self.entries[entry.base])
+        path = Path(entry.base)
+        if not path.is_file():
+            raise ModelMissing(f"The model {path}, which the writer was tuned from, is not here.", "Put it back.")
+        return path
+
     def _build_encoder(self, entry: Entry, source: Path, target: Path) -> None:
-        from memllm_cli.embed.convert import read_safetensors, write_minilm_gguf
+        from memllm_cli.embed.convert import write_minilm_gguf
+        from memllm_cli.tensors import read_safetensors
 
         if entry.build not in ("q8_0", "f16"):
             raise DamagedError(f"An encoder cannot be built as '{entry.build}'.", "Correct models/catalog.toml.")
@@ -251,29 +282,35 @@ class Catalog:
             if not path.is_file():
                 raise ModelMissing(f"There is no model file {path}.", "Check the path, or see: memllm model list")
             return Built(None, path, sha256(path))
-        entry = self.entry(name or self.default)
+        return self.made(self.entry(name or self.default), report)
+
+    def made(self, entry: Entry, report: Report = lambda _: None) -> Built:
+        """The entry's file, built if needed."""
         return self.built(entry) or self.build(entry, report)
 
     def open_engine(
         self, name: str, report: Report = lambda _: None, context: int = 2048, sequences: int = 1, gpu_layers: int = -1
     ) -> tuple[Engine, Entry | None]:
         """Load a language model."""
+        ready = self.ready(name, report)
+        if ready.entry is not None and ready.entry.task != "generate":
+            raise ModelMissing(f"{ready.entry.name} is not a language model for talk.", "See: memllm model list")
+        return self.load(ready, context, sequences, gpu_layers), ready.entry
+
+    def load(self, built: Built, context: int, sequences: int, gpu_layers: int = -1) -> Engine:
+        """Load the file of a language model."""
         from memllm_cli.engine.llama import LlamaEngine
 
-        ready = self.ready(name, report)
-        entry = ready.entry
-        if entry is not None and entry.task != "generate":
-            raise ModelMissing(f"{entry.name} is an encoder, not a language model.", "See: memllm model list")
-        engine = LlamaEngine(
-            ready.path,
-            name=entry.name if entry else ready.path.name,
-            sha256=ready.sha256,
+        entry = built.entry
+        return LlamaEngine(
+            built.path,
+            name=entry.name if entry else built.path.name,
+            sha256=built.sha256,
             template=entry.template if entry else "",
-            context=min(context, entry.context) if entry else context,
+            context=min(context, entry.context or context) if entry else context,
             sequences=sequences,
             gpu_layers=gpu_layers,
         )
-        return engine, entry
 
     def open_encoder(self, name: str, report: Report = lambda _: None) -> Embedder:
         """Load an encoder: one of the catalog, or `st:NAME` through sentence-transformers."""
@@ -288,12 +325,6 @@ class Catalog:
 
         ready = self.built(entry) or self.build(entry, report)
         return LlamaEmbedder(ready.path, identity=entry.name)
-
-
-def sha256(path: Path) -> str:
-    """Checksum of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _entry(name: str, row: dict[str, Any]) -> Entry:

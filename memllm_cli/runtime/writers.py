@@ -42,6 +42,8 @@ class Found:
     probability: float
     sure: bool
     said: tuple[tuple[Triple, float], ...] = ()
+    provable: bool = True
+    """Whether its value can be read and its evidence shows it; without that it is never sure."""
 
 
 class DocumentWriter(Protocol):
@@ -197,12 +199,13 @@ class Drafts:
             head, tail = (object, subject) if flipped else (subject, object)
             readable = relation.object_type == ENTITY or fits(tail, relation.object_type)
             near = max(d.sentences) - min(d.sentences) <= 1
-            sure = readable and near and probability >= self.threshold
+            provable = readable and near
+            sure = provable and probability >= self.threshold
             key = (head.casefold(), relation.name, tail.casefold())
             ways = (*(best[key].said if key in best else ()), (said, probability))
             if key not in best or best[key].probability < probability:
                 triple = Triple(head, relation.name, tail)
-                best[key] = Found(triple, d.sentences, probability, sure, ways)
+                best[key] = Found(triple, d.sentences, probability, sure, ways, provable)
             else:
                 best[key] = replace(best[key], said=ways)
         return tuple(sorted(best.values(), key=lambda f: -f.probability))

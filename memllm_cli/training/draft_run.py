@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,13 @@ from transformers import AutoTokenizer, BertModel
 from memllm_cli.corpora.annotated import Annotated
 from memllm_cli.drafting.pieces import Vocabulary
 from memllm_cli.errors import NotFound
+from memllm_cli.files import sha256
 from memllm_cli.memory.relations import Relation
 from memllm_cli.training.draft_calibrate import calibrate
 from memllm_cli.training.draft_data import examples
 from memllm_cli.training.draft_model import DraftModel, Sizes
-from memllm_cli.training.draft_train import Report, Settings, Trainer, drafter, figures
+from memllm_cli.training.draft_train import Settings, Trainer, drafter, figures
+from memllm_cli.training.loop import Report
 
 WEIGHTS, CONFIGURATION = "drafter.safetensors", "drafter.json"
 
@@ -64,6 +65,7 @@ def run(
     report: Report,
     seconds: float = math.inf,
     sources: Sequence[Path] = (),
+    progress: Callable[[str], None] = lambda text: None,
     sizes: Sizes | None = None,
     start: Path | None = None,
 ) -> bool:
@@ -79,14 +81,17 @@ def run(
     if start is not None:
         begin_from(model, start, relations)
     trainer = Trainer(model, settings, pool, folder, vocabulary.mask)
-    resumed = trainer.resume()
+    resumed = trainer.resume(device)
     report({"examples": len(pool), "steps": trainer.steps, "resumed_at": trainer.step if resumed else 0})
     ids = [r.external for r in relations]
 
     def evaluate() -> dict[str, float]:
-        return figures(drafter(model, vocabulary), tuning, ids)
+        trainer.swap()
+        out = figures(drafter(model, vocabulary), tuning, ids)
+        trainer.swap()
+        return out
 
-    complete = trainer.run(evaluate, report, seconds)
+    complete = trainer.run(evaluate, report, seconds, progress)
     trainer.swap()
     fitted = calibrate(drafter(model, vocabulary), texts, tuning, ids)
     about = {
@@ -95,7 +100,7 @@ def run(
         "sizes": asdict(sizes),
         "steps": trainer.step,
         "complete": complete,
-        "data": {p.name: digest(p) for p in sources},
+        "data": {p.name: sha256(p) for p in sources},
         "last": trainer.history[-1:],
     }
     save(model, relations, folder, about)
@@ -134,7 +139,7 @@ def save(model: DraftModel, relations: Sequence[Known], folder: Path, about: dic
     heads = {f"heads.{k}": v for k, v in model.head_weights().items()}
     tensors = {k: v.detach().cpu().half().contiguous() for k, v in {**encoder, **heads}.items()}
     save_file(tensors, folder / WEIGHTS)
-    about = {"relations": [asdict(r) for r in relations], **about, "weights_sha256": digest(folder / WEIGHTS)}
+    about = {"relations": [asdict(r) for r in relations], **about, "weights_sha256": sha256(folder / WEIGHTS)}
     (folder / CONFIGURATION).write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -153,9 +158,3 @@ def described(encoder: Path, texts: Sequence[str]) -> Tensor:
     vectors = model(**tokens).last_hidden_state
     mask = tokens["attention_mask"][..., None]
     return torch.nn.functional.normalize((vectors * mask).sum(1) / mask.sum(1), dim=-1)
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 import random
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -22,11 +19,9 @@ from memllm_cli.drafting.draft import Drafter
 from memllm_cli.drafting.heads import TAGS, Array, Heads, Place
 from memllm_cli.drafting.names import by_surface, mentions
 from memllm_cli.drafting.pieces import Vocabulary
-from memllm_cli.files import whole
 from memllm_cli.training.draft_data import UNKNOWN, Batch, Example, batch, batches, normal
 from memllm_cli.training.draft_model import DraftModel, pair_loss
-
-Report = Callable[[Mapping[str, Any]], None]
+from memllm_cli.training.loop import Loop, linear
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +50,16 @@ class Settings:
     seed: int = 0
 
 
-class Trainer:
-    """One run. Everything it needs to go on is in its checkpoint."""
+class Trainer(Loop):
+    """One run of the drafter."""
+
+    settings: Settings
 
     def __init__(self, model: DraftModel, settings: Settings, pool: Sequence[Example], folder: Path, mask: int) -> None:
+        super().__init__(settings, len(pool), folder)
         self.mask = mask
         """Id of the piece that stands for a hidden name."""
-        self.model, self.settings, self.pool, self.folder = model, settings, list(pool), folder
+        self.model, self.pool = model, list(pool)
         self.device = next(model.parameters()).device
         encoder = [p for p in model.encoder.parameters() if p.requires_grad]
         rest = [p for n, p in model.named_parameters() if not n.startswith("encoder.")]
@@ -69,58 +67,20 @@ class Trainer:
             [{"params": encoder, "lr": settings.encoder_rate}, {"params": rest, "lr": settings.heads_rate}],
             weight_decay=0.01,
         )
-        self.per_epoch = math.ceil(len(self.pool) / settings.size)
-        steps = settings.epochs * self.per_epoch
-        warm = max(1, int(settings.warmup * steps))
-
-        def rate(step: int) -> float:
-            return min(1.0, (step + 1) / warm) * max(0.02, 1 - step / steps)
-
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, rate)
+        self.schedule = linear(self.optimizer, self.steps, settings.warmup)
         self.mean = {k: v.detach().clone() for k, v in model.state_dict().items()}
-        self.step = 0
-        self.seconds = 0.0
-        self.history: list[dict[str, Any]] = []
 
     @property
-    def steps(self) -> int:
-        """Steps of the whole run."""
-        return self.settings.epochs * self.per_epoch
+    def per_epoch(self) -> int:
+        """Steps of an epoch."""
+        return math.ceil(len(self.pool) / self.settings.size)
 
-    def run(self, evaluate: Callable[[], Mapping[str, float]], report: Report, seconds: float = math.inf) -> bool:
-        """Train to the end, or for some seconds; True when the run is complete. Saves a checkpoint in any case."""
-        until, saved = self.seconds + seconds, time.monotonic()
-        losses: dict[str, list[float]] = {}
-        try:
-            while self.step < self.steps and self.seconds < until:
-                epoch, at = divmod(self.step, self.per_epoch)
-                for chosen in batches(self.pool, self.settings.size, self.settings.seed, epoch)[at:]:
-                    began = time.monotonic()
-                    for name, value in self._step(chosen, epoch).items():
-                        losses.setdefault(name, []).append(value)
-                    self.seconds += time.monotonic() - began
-                    if time.monotonic() - saved > 300:
-                        self.save()
-                        saved = time.monotonic()
-                    if self.seconds >= until:
-                        break
-                line: dict[str, Any] = {"step": self.step, "epoch": round(self.step / self.per_epoch, 2)}
-                line |= {"seconds": round(self.seconds), **{k: round(float(np.mean(v)), 4) for k, v in losses.items()}}
-                whole = self.step % self.per_epoch == 0 and (epoch + 1) % self.settings.every == 0
-                if self.step >= self.steps or whole:
-                    self.swap()
-                    line |= evaluate()
-                    self.swap()
-                self.history.append(line)
-                report(line)
-                losses = {}
-        finally:
-            self.save()
-        return self.step >= self.steps
+    def plan(self, epoch: int) -> list[list[Example]]:
+        """The batches of an epoch."""
+        return batches(self.pool, self.settings.size, self.settings.seed, epoch)
 
-    def _step(self, chosen: Sequence[Example], epoch: int) -> dict[str, float]:
-        """One update. Its random draws depend on seed and step alone, so that a resumed run is the same run."""
-        torch.manual_seed(self.settings.seed * 1_000_003 + self.step)
+    def update(self, chosen: Sequence[Example], epoch: int) -> dict[str, float]:
+        """One step on a batch."""
         rng = random.Random(f"{self.settings.seed}:{self.step}")
         self.model.train()
         total, parts = self._loss(batch(chosen, self.device), epoch, rng)
@@ -129,8 +89,7 @@ class Trainer:
         self.optimizer.step()
         self.schedule.step()
         self.optimizer.zero_grad(set_to_none=True)
-        self.step += 1
-        decay = min(self.settings.average, (1 + self.step) / (10 + self.step))
+        decay = min(self.settings.average, (2 + self.step) / (11 + self.step))
         with torch.no_grad():
             for name, value in self.model.state_dict().items():
                 if value.dtype.is_floating_point:
@@ -254,32 +213,19 @@ class Trainer:
         self.model.load_state_dict(self.mean)
         self.mean = now
 
-    def save(self) -> None:
-        """Write the checkpoint; the one before stays until this one is complete."""
-        target = self.folder / "checkpoint.pt"
-        state = {
+    def state(self) -> dict[str, Any]:
+        """Weights, their mean, and the optimiser."""
+        return {
             "model": self.model.state_dict(), "mean": self.mean, "optimizer": self.optimizer.state_dict(),
-            "schedule": self.schedule.state_dict(), "step": self.step, "seconds": self.seconds,
-            "history": self.history, "settings": asdict(self.settings), "examples": len(self.pool),
+            "schedule": self.schedule.state_dict(),
         }  # fmt: skip
-        with whole(target) as part:
-            torch.save(state, part)
-        (self.folder / "log.json").write_text(json.dumps(self.history, indent=1) + "\n", encoding="utf-8")
 
-    def resume(self) -> bool:
-        """Take up the checkpoint in the folder if it is of this very run; True when there was one."""
-        path = self.folder / "checkpoint.pt"
-        if not path.is_file():
-            return False
-        state = torch.load(path, map_location=self.device, weights_only=True)
-        if state["settings"] != asdict(self.settings) or state["examples"] != len(self.pool):
-            return False
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take up what `state` gave."""
         self.model.load_state_dict(state["model"])
         self.mean = state["mean"]
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
-        self.step, self.seconds, self.history = state["step"], state["seconds"], state["history"]
-        return True
 
 
 class TorchVectors:

@@ -7,8 +7,9 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 
-from memllm_cli.embed.convert import read_safetensors, write_minilm_gguf
+from memllm_cli.embed.convert import write_minilm_gguf
 from memllm_cli.errors import DamagedError, MemllmError, StorageError
+from memllm_cli.tensors import read_safetensors
 
 WIDTH, INNER, BLOCKS = 32, 64, 2
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "paris", "##ian", "lyon", "a"]

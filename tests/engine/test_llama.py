@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from memllm_cli.engine.base import Engine, decode
-from memllm_cli.engine.llama import LlamaEngine, log_sum_exp, quantise
+from memllm_cli.engine.base import Engine, decode, log_sum_exp
+from memllm_cli.engine.llama import LlamaEngine, quantise
 from memllm_cli.engine.measure import perplexity
 from memllm_cli.errors import ModelMissing, StorageError, UsageError
 

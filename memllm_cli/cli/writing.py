@@ -1,0 +1,49 @@
+"""Which writer reads documents: for `ingest`, and for `eval write` each by its name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from memllm_cli.cli.context import Context
+from memllm_cli.errors import NotFound, UsageError
+
+if TYPE_CHECKING:
+    from memllm_cli.memory.relations import Relations
+    from memllm_cli.runtime.writers import DocumentWriter
+
+WRITERS = {
+    "draft": "the drafter alone",
+    "both": "the trained writer choosing among its drafts",
+    "prompted": "a model with examples in its prompt choosing among the drafts",
+    "alone": "the trained writer without drafts",
+    "unbound": "the same without constraint",
+    "free": "a model with examples in its prompt, without drafts",
+}
+SEQUENCES = 9
+"""Sentences that a model without training writes about together, and one for what they share."""
+
+
+def open_writer(state: Context, relations: Relations, kind: str) -> DocumentWriter:
+    """A writer of `WRITERS`, for the relations of a memory. Raises UsageError, NotFound, ModelMissing."""
+    if kind not in WRITERS:
+        raise UsageError(f"There is no writer '{kind}'.", f"Writers: {', '.join(WRITERS)}")
+    if kind == "free":
+        from memllm_cli.runtime.write import CONTEXT, Named, SentenceWriter
+        from memllm_cli.runtime.writers import Freely
+
+        engine, _ = state.engine(sequences=SEQUENCES, context=CONTEXT)
+        return Freely(SentenceWriter(engine, Named(relations)), relations)
+    from memllm_cli.runtime.trained import Chosen, Free
+
+    if kind in ("alone", "unbound"):
+        if (trained := state.writer(relations, bound=kind == "alone")) is None:
+            raise NotFound("There is no trained writer.", "Train one: memllm train write --help")
+        return Free(trained[0], relations, trained[1].alone)
+    if (drafts := state.drafter(relations)) is None:
+        raise NotFound("There is no drafter.", "Train one: memllm train draft --help")
+    if kind == "draft":
+        return drafts
+    chooser = state.prompted(relations) if kind == "prompted" else state.writer(relations)
+    if chooser is None:
+        raise NotFound("There is no trained writer.", "Train one: memllm train write --help")
+    return Chosen(chooser[0], drafts, chooser[1])

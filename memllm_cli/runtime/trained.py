@@ -1,0 +1,262 @@
+"""A trained model as a writer of documents: choosing among the drafts, or freely."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from memllm_cli.errors import DamagedError
+from memllm_cli.memory.literals import ENTITY, fits
+from memllm_cli.memory.relations import Relations
+from memllm_cli.protocol import written
+from memllm_cli.runtime.models import Catalog, Entry, Report
+from memllm_cli.runtime.stream import CONTEXT, LONGEST, StreamWriter, Writing, Wrote
+from memllm_cli.runtime.together import Job, Lane, together
+from memllm_cli.runtime.write import Meter
+from memllm_cli.runtime.writers import Drafts, Found
+from memllm_cli.types import Document, Triple
+
+FEATURES = ("one", "draft", "start", "relation", "rest", "kept")
+SEQUENCES = 8
+"""Windows of a document that are read together."""
+TEXT = LONGEST // 2
+"""Tokens of text in a window, before any call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """A fact's probability from that of its draft and from what the model wrote: a logistic regression.
+
+    `threshold` is the probability from which on eight in ten were right on tuning documents, `fullest` the one of the
+    best F1. Without weights the draft's probability stays. `eager` is what is taken from closing, `alone` the score
+    from which on the model's triples are facts without drafts.
+    """
+
+    weights: tuple[float, ...] = ()
+    threshold: float = 0.8
+    fullest: float = 0.5
+    eager: float = 0.0
+    alone: float = 0.5
+
+    @staticmethod
+    def features(draft: float, wrote: Wrote) -> tuple[float, ...]:
+        """What is known of a triple: one for each of `FEATURES`."""
+        p = min(max(draft, 1e-4), 1 - 1e-4)
+        near = min(max(wrote.start, -10.0), 10.0)
+        return 1.0, math.log(p / (1 - p)), near, max(wrote.relation, -8.0), max(wrote.rest, -8.0), float(wrote.kept)
+
+    def probability(self, draft: float, wrote: Wrote) -> float:
+        """Between 0 and 1."""
+        return self.of(self.features(draft, wrote)) if self.weights else draft
+
+    def of(self, features: Sequence[float]) -> float:
+        """The probability that `features` give."""
+        total = sum(w * f for w, f in zip(self.weights, features, strict=True))
+        return 1 / (1 + math.exp(-max(-30.0, min(30.0, total))))
+
+
+class Chosen:
+    """The drafter proposes, the trained model chooses; a fact's probability comes from both."""
+
+    def __init__(self, writer: StreamWriter, drafts: Drafts, combination: Combination) -> None:
+        self.writer, self.drafts, self.combination = writer, drafts, combination
+        self.format = writer.format
+        self.model = writer.engine.sha256
+        self.fullest = combination.fullest
+        self.meter = Meter()
+
+    def read(self, document: Document) -> Generator[int, None, tuple[Found, ...]]:
+        """Yield how many sentences are done, return what was found."""
+        found, scored = yield from self.scored(document)
+        return tuple(sorted((self._together(f, scored) for f in found), key=lambda f: -f.probability))
+
+    def scored(
+        self, document: Document
+    ) -> Generator[int, None, tuple[tuple[Found, ...], Mapping[tuple[str, str, str], Wrote]]]:
+        """The drafts, and what the model wrote for each way of saying one."""
+        began = time.perf_counter()
+        reading = self.drafts.read(document)
+        while True:
+            try:
+                next(reading)
+            except StopIteration as end:
+                found: tuple[Found, ...] = end.value
+                break
+        said = [(t, max(f.sentences)) for f in found for t, _ in sorted(f.said, key=lambda way: -way[1])]
+        by_sentence: list[list[tuple[int, Triple]]] = [[] for _ in document.sentences]
+        for number, (triple, sentence) in enumerate(said):
+            by_sentence[sentence].append((number, triple))
+        jobs = [
+            _job(self.writer, document, range_, by_sentence)
+            for range_ in _windows(self.writer, document)
+            if any(by_sentence[i] for i in range_)
+        ]
+        scored: dict[tuple[str, str, str], Wrote] = {}
+        for wrote in _counted(self.writer, jobs, self.meter):
+            scored |= {_key(w.triple): w for w in wrote}
+            yield max((w.sentence for w in wrote), default=0) + 1
+        self.meter.sentences += len(document.sentences)
+        self.meter.seconds += time.perf_counter() - began
+        return found, scored
+
+    def tokens(self, text: str) -> int:
+        """How many tokens a text has for the model."""
+        return len(self.writer.tokens(text))
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self.drafts.close()
+        self.writer.engine.close()
+
+    def _together(self, found: Found, scored: Mapping[tuple[str, str, str], Wrote]) -> Found:
+        ways = []
+        for triple, draft in found.said:
+            wrote = scored.get(_key(triple))
+            # what was not looked at (a monstrous sentence, too many drafts) is no more than a proposal
+            ways.append((triple, self.combination.probability(draft, wrote) if wrote else min(draft, 0.2)))
+        best = round(max(p for _, p in ways), 4)
+        sure = found.provable and best >= self.combination.threshold
+        return replace(found, probability=best, sure=sure, said=tuple((t, round(p, 4)) for t, p in ways))
+
+
+class Free:
+    """The trained model alone, under the constraint that names stand in the text."""
+
+    def __init__(self, writer: StreamWriter, relations: Relations, threshold: float) -> None:
+        self.writer, self.relations, self.threshold = writer, relations, threshold
+        self.format = writer.format
+        self.model = writer.engine.sha256
+        self.meter = Meter()
+
+    def read(self, document: Document) -> Generator[int, None, tuple[Found, ...]]:
+        """Yield how many sentences are done, return what was written."""
+        began = time.perf_counter()
+        jobs = [_job(self.writer, document, range_, None) for range_ in _windows(self.writer, document)]
+        best: dict[tuple[str, str, str], Found] = {}
+        for wrote in _counted(self.writer, jobs, self.meter):
+            for w in wrote:
+                self._add(best, document, w)
+            yield max((w.sentence for w in wrote), default=0) + 1
+        self.meter.sentences += len(document.sentences)
+        self.meter.seconds += time.perf_counter() - began
+        return tuple(best.values())
+
+    def tokens(self, text: str) -> int:
+        """How many tokens a text has for the model."""
+        return len(self.writer.tokens(text))
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self.writer.engine.close()
+
+    def _add(self, best: dict[tuple[str, str, str], Found], document: Document, wrote: Wrote) -> None:
+        said = replace(
+            wrote.triple,
+            subject=_as_written(document, wrote.sentence, wrote.triple.subject),
+            object=_as_written(document, wrote.sentence, wrote.triple.object),
+        )
+        relation, flipped = self.relations.get(said.relation)
+        head, tail = (said.object, said.subject) if flipped else (said.subject, said.object)
+        probability = round(math.exp((wrote.relation + wrote.rest) / 2), 4)
+        readable = relation.object_type == ENTITY or fits(tail, relation.object_type)
+        key = (head.casefold(), relation.name, tail.casefold())
+        known = best.get(key)
+        sentences = tuple(sorted({wrote.sentence, *(known.sentences if known else ())}))
+        best[key] = Found(
+            Triple(head, relation.name, tail), sentences, probability, readable and probability >= self.threshold,
+            (*(known.said if known else ()), (said, probability)),
+        )  # fmt: skip
+
+
+def scores_of(chosen: Chosen, document: Document) -> Iterator[tuple[Triple, tuple[float, ...]]]:
+    """Every way a draft of a document was said, with the features of its probability, for fitting."""
+    reading = chosen.scored(document)
+    while True:
+        try:
+            next(reading)
+        except StopIteration as end:
+            found, scored = end.value
+            break
+    for f in found:
+        for triple, draft in f.said:
+            if (wrote := scored.get(_key(triple))) is not None:
+                yield triple, Combination.features(draft, wrote)
+
+
+def open_writer(
+    catalog: Catalog, entry: Entry, relations: Relations, report: Report = lambda _: None, bound: bool = True
+) -> tuple[StreamWriter, Combination]:
+    """Load a trained writer for the relations of a memory. Raises ModelMissing, DamagedError."""
+    built = catalog.made(entry, report)
+    path = catalog.source(entry).with_suffix(".json")
+    combined = read_combination(path, written.FORMAT)
+    engine = catalog.load(built, LONGEST, SEQUENCES)
+    return StreamWriter(engine, spoken(relations), combined.eager, bound), combined
+
+
+def read_combination(path: Path, format: str) -> Combination:
+    """What was fitted for a writer in its configuration, for the format it writes. Raises DamagedError."""
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+        if about.get("format", format) != format:
+            raise ValueError(f"it writes in the format {about['format']}, not {format}")
+        raw = about.get("combination", {}).get(format, {})
+        return Combination(
+            tuple(float(w) for w in raw.get("weights", ())),
+            **{k: float(raw[k]) for k in ("threshold", "fullest", "eager", "alone") if k in raw},
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DamagedError(f"{path} cannot be used: {error}", "Train it again: memllm train --help") from error
+
+
+def spoken(relations: Relations) -> list[str]:
+    """How relations are written: by name, and those that are annotated from both sides by their inverse too."""
+    table = relations.by_id.values()
+    return [*(r.name for r in table), *(r.inverse for r in table if "|" in r.external)]
+
+
+def _key(triple: Triple) -> tuple[str, str, str]:
+    return triple.subject.casefold(), triple.relation, triple.object.casefold()
+
+
+def _windows(writer: StreamWriter, document: Document) -> Iterator[range]:
+    """Sentences that are read in one go: so many that there is as much room for calls as for text."""
+    start, size = 0, 0
+    for i in range(len(document.sentences)):
+        length = len(writer.tokens(written.sentence(document.sentence(i))))
+        if i > start and size + length > TEXT:
+            yield range(start, i)
+            start, size = i, 0
+        size += length
+    if start < len(document.sentences):
+        yield range(start, len(document.sentences))
+
+
+def _job(
+    writer: StreamWriter, document: Document, range_: range, drafts: Sequence[Sequence[tuple[int, Triple]]] | None
+) -> Job[list[Wrote]]:
+    def job(lane: Lane) -> Writing:
+        before = [document.sentence(i) for i in range(max(0, range_.start - CONTEXT), range_.start)]
+        sentences = [(i, document.sentence(i)) for i in range_]
+        return writer.window(lane, document.title, before, sentences, drafts and [drafts[i] for i in range_])
+
+    return job
+
+
+def _counted(writer: StreamWriter, jobs: Sequence[Job[list[Wrote]]], meter: Meter) -> Iterator[list[Wrote]]:
+    def count(tokens: int) -> None:
+        meter.tokens += tokens
+
+    return together(writer.engine, jobs, count)
+
+
+def _as_written(document: Document, sentence: int, name: str) -> str:
+    """A name as it stands in the text, whose spaces the model does not see."""
+    for text in (document.sentence(sentence), document.text):
+        if (place := written.located(text, name)) is not None:
+            return text[slice(*place)]
+    return name

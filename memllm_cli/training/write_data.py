@@ -1,0 +1,174 @@
+"""Annotated texts as streams for the writer: sentences, each followed by the call about it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from memllm_cli.corpora.annotated import Annotated, Label
+from memllm_cli.memory.relations import Relation
+from memllm_cli.protocol import is_field, written
+from memllm_cli.types import Triple
+
+Tokenize = Callable[[str], Sequence[int]]
+LONGEST = 768
+"""Tokens of a window."""
+CONTEXT = 2
+"""Sentences of the window before that are read again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A sentence, the triples it states, and whether it may state more that is known to hold.
+
+    The triples stand in the order of their later name. `open` sentences teach nothing about closing the call.
+    """
+
+    text: str
+    triples: tuple[Triple, ...]
+    open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One window: token ids, and how much each counts in the loss (0 where nothing is taught)."""
+
+    ids: tuple[int, ...]
+    weights: tuple[float, ...]
+    triples: int
+
+
+def told(text: Annotated, names: Mapping[str, str]) -> list[Told]:
+    """What each sentence states. `names` gives relations' names by external id; others are left out.
+
+    A triple belongs to the first sentence of its evidence that has one of its names while the other has been named by
+    then; without such evidence to the first sentence that has both. One that has neither is not taught, and the
+    sentences that have one of its names are open (MemLLM, section 3.2: only what the text supports is taught).
+    """
+    count = len(text.sentences)
+    inside = [{m.sentence for m in name.mentions} for name in text.names]
+    found: list[list[tuple[tuple[int, int], Triple]]] = [[] for _ in range(count)]
+    open_ = [False] * count
+    for label in text.labels:
+        if label.relation not in names or not (inside[label.head] and inside[label.tail]):
+            continue
+        place = _place(label, inside)
+        if place is None:
+            for i in inside[label.head] | inside[label.tail]:
+                open_[i] = True
+            continue
+        head, tail = _mention(text, label.head, place), _mention(text, label.tail, place)
+        triple = Triple(text.text[slice(*head)], names[label.relation], text.text[slice(*tail)])
+        if not (is_field(triple.subject) and is_field(triple.object)):
+            open_[place] = True
+        elif triple.subject.casefold() != triple.object.casefold():
+            found[place].append(((max(head[0], tail[0]), min(head[0], tail[0])), triple))
+    out = []
+    for (start, end), triples, more in zip(text.sentences, found, open_, strict=True):
+        ordered = tuple(dict.fromkeys(t for _, t in sorted(triples, key=lambda item: item[0])))
+        out.append(Told(text.text[start:end], ordered, more or not text.exhaustive))
+    return out
+
+
+def _place(label: Label, inside: Sequence[set[int]]) -> int | None:
+    head, tail = inside[label.head], inside[label.tail]
+    for i in sorted(label.evidence):
+        if (i in head or i in tail) and min(head) <= i and min(tail) <= i:
+            return i
+    return min(head & tail, default=None)
+
+
+def _mention(text: Annotated, name: int, sentence: int) -> tuple[int, int]:
+    """Where a name stands: in the sentence, or the nearest place before it."""
+    mentions = text.names[name].mentions
+    here = [m for m in mentions if m.sentence == sentence] or [m for m in mentions if m.sentence < sentence][-1:]
+    best = max(here or mentions[:1], key=lambda m: m.end - m.start)
+    return best.start, best.end
+
+
+def streams(
+    title: str, sentences: Sequence[Told], tokenize: Tokenize, start: Sequence[int], longest: int = LONGEST
+) -> Iterator[Stream]:
+    """Windows of at most `longest` tokens; each after the first repeats the last sentences, without their calls.
+
+    `start` is what every sequence begins with. A sentence that does not fit a window is left out.
+    """
+    head = [*start, *tokenize(written.header(title))]
+    ids: list[int] = list(head)
+    weights = [0.0] * len(ids)
+    triples = 0
+    before: list[list[int]] = []
+    for one in sentences:
+        plain = list(tokenize(written.sentence(one.text)))
+        called, counts = _call(one, tokenize)
+        if len(ids) + len(plain) + len(called) > longest:
+            if any(weights):
+                yield Stream(tuple(ids), tuple(weights), triples)
+            ids = [*head, *(t for s in before for t in s)]
+            weights, triples = [0.0] * len(ids), 0
+            if len(ids) + len(plain) + len(called) > longest:
+                continue
+        ids += [*plain, *called]
+        weights += [0.0] * len(plain) + counts
+        triples += len(one.triples)
+        before = [*before, plain][-CONTEXT:]
+    if any(weights):
+        yield Stream(tuple(ids), tuple(weights), triples)
+
+
+def _call(one: Told, tokenize: Tokenize) -> tuple[list[int], list[float]]:
+    """Tokens of a call and their weights: the opening is forced, and an open call does not teach its end."""
+    pieces = written.call(one.triples)
+    ids: list[int] = []
+    weights: list[float] = []
+    for i, piece in enumerate(pieces):
+        tokens = list(tokenize(piece))
+        free = i > 0 and not (one.open and i == len(pieces) - 1)
+        ids += tokens
+        weights += [1.0 if free else 0.0] * len(tokens)
+    return ids, weights
+
+
+def batches(pool: Sequence[Stream], tokens: int, seed: int, epoch: int) -> list[list[Stream]]:
+    """All streams once, in an order that seed and epoch decide: those of like length together, each batch at most
+    `tokens` with its padding."""
+    rng = random.Random(f"{seed}/{epoch}")
+    order = list(pool)
+    rng.shuffle(order)
+    out: list[list[Stream]] = []
+    for start in range(0, len(order), 64):
+        batch: list[Stream] = []
+        for stream in sorted(order[start : start + 64], key=lambda s: len(s.ids)):
+            if batch and (len(batch) + 1) * len(stream.ids) > tokens:
+                out.append(batch)
+                batch = []
+            batch.append(stream)
+        out.append(batch)
+    rng.shuffle(out)
+    return out
+
+
+def names(table: Sequence[Relation]) -> dict[str, str]:
+    """How relations are written, by external id; a second id of a row is its other direction."""
+    out: dict[str, str] = {}
+    for relation in table:
+        first, *others = relation.external.split("|")
+        out[first] = relation.name
+        out.update(dict.fromkeys(others, relation.inverse))
+    out.pop("", None)
+    return out
+
+
+def prepare(
+    texts: Sequence[Annotated], table: Sequence[Relation], tokenize: Tokenize, start: Sequence[int]
+) -> list[Stream]:
+    """The streams of texts."""
+    by_id = names(table)
+    return [stream for text in texts for stream in streams(text.title, told(text, by_id), tokenize, start)]
+
+
+def shown(title: str, sentences: Sequence[Told]) -> str:
+    """A text as the writer sees it, its calls in it."""
+    parts = [written.sentence(s.text) + "".join(written.call(s.triples)) for s in sentences]
+    return written.header(title) + "".join(parts)

@@ -1,0 +1,88 @@
+"""`memllm train write`: data in, a folder with checkpoint, log, loss plot, adapter and configuration out."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from safetensors.torch import save_file
+
+from memllm_cli.corpora.annotated import Annotated
+from memllm_cli.engine.merge import CONFIGURATION, WEIGHTS
+from memllm_cli.errors import MemllmError
+from memllm_cli.files import sha256, whole
+from memllm_cli.memory.relations import Relation
+from memllm_cli.protocol import written
+from memllm_cli.training.loop import Report
+from memllm_cli.training.plot import curve
+from memllm_cli.training.write_base import Base
+from memllm_cli.training.write_data import prepare
+from memllm_cli.training.write_model import Writer, base
+from memllm_cli.training.write_train import Settings, Trainer
+
+
+def run(
+    base_: Base,
+    texts: Sequence[Annotated],
+    tuning: Sequence[Annotated],
+    table: Sequence[Relation],
+    folder: Path,
+    settings: Settings,
+    report: Report,
+    seconds: float = math.inf,
+    sources: Sequence[Path] = (),
+    progress: Callable[[str], None] = lambda text: None,
+) -> bool:
+    """Train, or go on with what the folder holds; True when complete. The adapter is written in any case.
+
+    Raises MemllmError when the data has nothing to learn from.
+    """
+    accelerator = Accelerator(cpu=not torch.cuda.is_available())
+    folder.mkdir(parents=True, exist_ok=True)
+    pool, held = (prepare(t, table, base_.tokenize, base_.start) for t in (texts, tuning))
+    if not pool:
+        raise MemllmError("No sentence of the data states a relation.", "See docs/training.md for what is taught.")
+    torch.manual_seed(settings.seed)
+    dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
+    model = Writer(base(base_.path, dtype), settings.rank, settings.alpha, settings.dropout)
+    trainer = Trainer(model, settings, pool, folder, accelerator)
+    resumed = trainer.resume(accelerator.device)
+    first = accelerator.is_main_process
+    say: Callable[[Mapping[str, Any]], None] = report if first else lambda line: None
+    tokens = sum(len(s.ids) for s in pool)
+    say({"windows": len(pool), "tokens": tokens, "triples": sum(s.triples for s in pool), "steps": trainer.steps,
+         "resumed_at": trainer.step if resumed else 0})  # fmt: skip
+    try:
+        complete = trainer.run(lambda: trainer.evaluate(held), say, seconds, progress)
+    finally:
+        if first:
+            about = {
+                "base": base_.name,
+                "base_sha256": sha256(base_.path) if base_.path.is_file() else "",
+                "format": written.FORMAT,
+                "rank": settings.rank,
+                "alpha": settings.alpha,
+                "settings": asdict(settings),
+                "steps": trainer.step,
+                "data": {p.name: sha256(p) for p in sources},
+                "last": trainer.history[-1:],
+            }
+            save(trainer, folder, about)
+    return complete
+
+
+def save(trainer: Trainer, folder: Path, about: dict[str, Any]) -> None:
+    """Write what is trained in half precision, what it is, and a picture of its loss."""
+    tensors = {k: v.detach().cpu().half().contiguous() for k, v in trainer.model.trained().items()}
+    with whole(folder / WEIGHTS) as part:
+        save_file(tensors, part)
+    about = {**about, "weights_sha256": sha256(folder / WEIGHTS)}
+    (folder / CONFIGURATION).write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    points = [(float(line["step"]), float(line["loss"])) for line in trainer.history if "loss" in line]
+    (folder / "loss.svg").write_text(curve(points, "loss a token of the calls"), encoding="utf-8")
