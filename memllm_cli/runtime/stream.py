@@ -133,7 +133,7 @@ class StreamWriter:
         read and nothing is asked about it.
         """
         head = [*self.engine.bos(), *self.tokens(written.header(title))]
-        context = [self.tokens(written.sentence(s)) for s in before][-CONTEXT:]
+        context = self._context([self.tokens(written.sentence(s)) for s in before])
         out: list[Wrote] = []
         pending = [*head, *(t for s in context for t in s)]
         for i, (number, text) in enumerate(sentences):
@@ -141,7 +141,7 @@ class StreamWriter:
             if lane.length + len(pending) + len(plain) + ROOM > self.longest:
                 lane.rewind(0)
                 pending = [*head, *(t for s in context for t in s)]
-            context = [*context, plain][-CONTEXT:]
+            context = self._context([*context, plain])
             if len(pending) + len(plain) + ROOM > self.longest:
                 continue  # a monstrous sentence is not worth a longer context
             pending += plain
@@ -156,6 +156,10 @@ class StreamWriter:
                 said, pending = yield from self._choose(lane, number, drafts[i][:MOST_CHOICES])
             out += said
         return out
+
+    def _context(self, sentences: Sequence[list[int]]) -> list[list[int]]:
+        """The last sentences, without those that would fill the window."""
+        return [s for s in sentences if len(s) <= self.longest // 4][-CONTEXT:]
 
     def _choose(self, lane: Lane, number: int, drafts: Sequence[tuple[int, Triple]]) -> _Call:
         """All of the drafts in the model's order; leaves the lane where the model first wanted to close."""

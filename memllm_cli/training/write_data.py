@@ -112,7 +112,7 @@ def streams(
         ids += [*plain, *called]
         weights += [0.0] * len(plain) + counts
         triples += len(one.triples)
-        before = [*before, plain][-CONTEXT:]
+        before = [s for s in [*before, plain] if len(s) <= longest // 4][-CONTEXT:]
     if any(weights):
         yield Stream(tuple(ids), tuple(weights), triples)
 
