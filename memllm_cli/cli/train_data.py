@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     from memllm_cli.corpora.annotated import Annotated as Text
     from memllm_cli.memory.relations import Relation
 
-DATA = "KIND:PATH (redocred, docred, knowledgenet, fewrel, tekgen, own), or made:COUNT; as many as you like."
-MADE = "made:"
+DATA = (
+    "KIND:PATH (redocred, docred, knowledgenet, fewrel, tekgen, own), made:COUNT, or copies:KIND:PATH for copies with "
+    "other names; as many as you like."
+)
+MADE, COPIES = "made:", "copies:"
 
 
 def read(
@@ -36,12 +39,18 @@ def read(
 
             texts += synthetic.Documents(table, synthetic.load(), seed).make(int(count_))
             continue
-        found = load(argument)
-        if split(argument)[0] == "redocred":
-            tuning += part(found, "tune")[: limit or None]
+        source = argument.removeprefix(COPIES)
+        found = load(source)
+        if split(source)[0] == "redocred":
             chosen = part(found, "train") + (part(found, "report") if everything else [])
+            tuning += part(found, "tune")[: limit or None] if source == argument else []
             found = chosen or found
-        texts += found[: limit or None]
+        found = found[: limit or None]
+        if source != argument:
+            from memllm_cli.training.counterfactual import Copies
+
+            found = list(Copies(found, seed).make(found))
+        texts += found
     if not tuning:
         texts, tuning = [t for i, t in enumerate(texts) if i % 10], texts[::10]
     if not any(text.labels for text in texts):
@@ -53,7 +62,7 @@ def files(data: Sequence[str]) -> list[Path]:
     """The files that are named, whose checksums are kept with what is trained."""
     from memllm_cli.corpora.load import split
 
-    paths = [split(d)[1] for d in data if not d.startswith(MADE)]
+    paths = [split(d.removeprefix(COPIES))[1] for d in data if not d.startswith(MADE)]
     return [path for path in paths if path.is_file()]
 
 

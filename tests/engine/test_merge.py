@@ -93,7 +93,7 @@ def test_the_product_of_the_factors_is_added(merged, name: str, heads: int) -> N
     adapter = factors(name)
     before, after = merged(adapter)
     a, b = (adapter[f"0.{LAYERS[name]}.{f}"] for f in "AB")
-    change = 2.0 * b @ a
+    change: Array = np.float32(2.0) * (b @ a)
     expected = before[f"blk.0.{name}.weight"] + (paired(change, heads) if heads else change)
     assert np.allclose(after[f"blk.0.{name}.weight"], expected, rtol=2e-3, atol=2e-2)
     for other in SHAPES:

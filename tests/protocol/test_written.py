@@ -20,7 +20,9 @@ def test_what_is_rendered_parses_back(triples: list[Triple]) -> None:
 
 
 def test_corpora_with_spaces_between_words_look_like_text() -> None:
-    assert written.tidy("Paris , the capital ( of France ) , is 's old .") == "Paris, the capital (of France), is's old."
+    assert (
+        written.tidy("Paris , the capital ( of France ) , is 's old .") == "Paris, the capital (of France), is's old."
+    )
     assert written.tidy("plain text, as it should be.") == "plain text, as it should be."
 
 

@@ -173,4 +173,3 @@ def test_jobs_share_an_engine_and_each_gets_its_own_text() -> None:
     results = sorted(together(engine, [job(n) for n in "abcde"], evaluated.append))
     assert results == [f" {n}0 {n}1 {n}2" for n in "abcde"]
     assert sum(evaluated) == 15
-
