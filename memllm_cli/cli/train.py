@@ -43,7 +43,7 @@ def draft(
     context: typer.Context,
     data: Annotated[list[str], typer.Argument(metavar="DATA...", help=DATA)],
     out: Annotated[Path, typer.Option(help="Folder of checkpoint, log and weights; go on with what is there.")],
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the data.")] = 20,
+    epochs: Annotated[int, typer.Option(min=0, help="Passes over the data.")] = 20,
     max_minutes: Annotated[float, typer.Option(min=0, help="Stop after so long; 0 does not.")] = 0,
     limit: Annotated[int, typer.Option(min=0, help="Texts of each corpus at most; 0 takes all.")] = 0,
     every: Annotated[int, typer.Option(min=1, help="Epochs between evaluations.")] = 3,
@@ -53,7 +53,7 @@ def draft(
         float, typer.Option(min=1e-6, max=0.01, help="Of the encoder; five times it is the heads'.")
     ] = 1.5e-4,
     start: Annotated[
-        Path | None, typer.Option("--from", help="Folder of an earlier run whose weights to start from.")
+        list[Path] | None, typer.Option("--from", help="Folder of an earlier run to start from; of several the mean.")
     ] = None,
 ) -> None:
     """Train the drafter; stop with Ctrl-C and run the same command again to go on.
@@ -80,7 +80,7 @@ def draft(
     with state.output.working("loading the encoder") as say:
         complete = draft_run.run(
             encoder, texts, tuning, relations, out, settings, reporter(state), max_minutes * 60 or math.inf,
-            files(data), say, start=start,
+            files(data), say, start=start or (),
         )  # fmt: skip
     state.output.data({"complete": complete, "folder": str(out)})
     state.output.line(f"weights in {out}" if complete else f"stopped; the same command goes on from {out}")

@@ -67,7 +67,7 @@ def run(
     sources: Sequence[Path] = (),
     progress: Callable[[str], None] = lambda text: None,
     sizes: Sizes | None = None,
-    start: Path | None = None,
+    start: Sequence[Path] = (),
 ) -> bool:
     """Train, or go on with what the folder holds; True when complete, and then the weights are there too."""
     torch.manual_seed(settings.seed)
@@ -78,7 +78,7 @@ def run(
     pool = [e for text in texts for e in examples(text, vocabulary, index)]
     sizes = sizes or Sizes()
     model = DraftModel(encoder, described(encoder, [r.text for r in relations]), sizes).to(device)
-    if start is not None:
+    if start:
         begin_from(model, start, relations)
     trainer = Trainer(model, settings, pool, folder, vocabulary.mask)
     resumed = trainer.resume(device)
@@ -108,25 +108,34 @@ def run(
     return complete
 
 
-def begin_from(model: DraftModel, folder: Path, relations: Sequence[Known]) -> None:
-    """Take the mean weights of an earlier run's checkpoint; relations it did not know begin with their description.
+def begin_from(model: DraftModel, folders: Sequence[Path], relations: Sequence[Known]) -> None:
+    """Take the mean weights of earlier runs; relations that none of them knew begin with their description.
 
-    Raises NotFound when the folder holds no run.
+    Runs that began from the same weights can be averaged (Wortsman et al. 2022, model soups); a relation that only
+    some of them knew is the average of those. Raises NotFound when a folder holds no run.
     """
-    try:
-        state = torch.load(folder / "checkpoint.pt", map_location="cpu", weights_only=True)["mean"]
-        known_ = json.loads((folder / CONFIGURATION).read_text(encoding="utf-8"))["relations"]
-    except (OSError, KeyError, ValueError) as error:
-        raise NotFound(
-            f"There is no run to start from in {folder}: {error}", "Give a folder of `train draft`."
-        ) from error
+    own = model.state_dict()
+    total = {k: torch.zeros_like(v) for k, v in own.items() if k not in ("rows", "bias", "descriptions")}
     rows, bias = torch.zeros_like(model.rows), torch.zeros_like(model.bias)
-    before = {r["external"]: i for i, r in enumerate(known_)}
-    for i, relation in enumerate(relations):
-        if relation.external in before:
-            rows[i], bias[i] = state["rows"][before[relation.external]], state["bias"][before[relation.external]]
-    own = {k: v for k, v in model.state_dict().items() if k == "descriptions"}
-    model.load_state_dict({**state, **own, "rows": rows.detach(), "bias": bias.detach()})
+    seen = torch.zeros(len(relations), device=rows.device)
+    for folder in folders:
+        try:
+            state = torch.load(folder / "checkpoint.pt", map_location=rows.device, weights_only=True)["mean"]
+            known_ = json.loads((folder / CONFIGURATION).read_text(encoding="utf-8"))["relations"]
+        except (OSError, KeyError, ValueError) as error:
+            raise NotFound(
+                f"There is no run to start from in {folder}: {error}", "Give a folder of `train draft`."
+            ) from error
+        for name, value in total.items():
+            value += state[name] / len(folders)
+        before = {r["external"]: i for i, r in enumerate(known_)}
+        for i, relation in enumerate(relations):
+            if (j := before.get(relation.external)) is not None:
+                rows[i] += state["rows"][j]
+                bias[i] += state["bias"][j]
+                seen[i] += 1
+    rows, bias = rows / seen.clamp(min=1)[:, None], bias / seen.clamp(min=1)
+    model.load_state_dict({**total, "descriptions": own["descriptions"], "rows": rows.detach(), "bias": bias.detach()})
 
 
 def save(model: DraftModel, relations: Sequence[Known], folder: Path, about: dict[str, Any]) -> None:
