@@ -91,6 +91,9 @@ def label(
     data: Annotated[str, typer.Argument(metavar="DATA", help="KIND:PATH, or a JSON list of passages {title, text}.")],
     out: Annotated[Path, typer.Option(help="File of JSON lines; read it as own:FILE.")],
     limit: Annotated[int, typer.Option(min=0, help="Texts at most; 0 takes all.")] = 0,
+    encyclopedic: Annotated[
+        bool, typer.Option("--docred", help="DocRED's relations alone, which the drafter knows from real text.")
+    ] = False,
 ) -> None:
     """Label texts with the drafter in use, to train the next one on.
 
@@ -101,6 +104,7 @@ def label(
     import json
 
     from memllm_cli.corpora.annotated import as_data
+    from memllm_cli.corpora.docred import RELATIONS
     from memllm_cli.memory.relations import Relations, read_table
     from memllm_cli.runtime.drafters import external_ids
     from memllm_cli.training.draft_label import labelled
@@ -112,10 +116,11 @@ def label(
     drafts = state.drafter(Relations(read_table(state.home.shipped("kb/relations.csv"))))
     if entry is None or drafts is None:
         raise NotFound("There is no drafter.", "Train one: memllm train draft --help")
+    only = RELATIONS if encyclopedic else frozenset()
     kept = labels = 0
     try:
         with out.open("w", encoding="utf-8") as file:
-            for text in labelled(drafts.drafter, texts, external_ids(catalog, entry)):
+            for text in labelled(drafts.drafter, texts, external_ids(catalog, entry), only=only):
                 file.write(json.dumps(as_data(text), ensure_ascii=False) + "\n")
                 kept, labels = kept + 1, labels + len(text.labels)
     except OSError as error:

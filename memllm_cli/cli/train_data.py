@@ -37,7 +37,8 @@ def read(
         if argument.startswith(MADE) and (count_ := argument.removeprefix(MADE)).isdigit():
             from memllm_cli.training import synthetic
 
-            texts += synthetic.Documents(table, synthetic.load(), seed).make(int(count_))
+            told = [r for r in table if r.external not in synthetic.HELD_OUT]
+            texts += synthetic.Documents(told, synthetic.load(), seed).make(int(count_))
             continue
         source = argument.removeprefix(COPIES)
         found = load(source)

@@ -5,7 +5,7 @@ Self-training: unlabelled texts get names and relations; texts with incomplete l
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from memllm_cli.corpora.annotated import Annotated, Label, Mention, Name
 from memllm_cli.drafting.draft import Drafter
@@ -20,10 +20,17 @@ SURE_NAME = -0.2
 
 
 def labelled(
-    drafts: Drafter, texts: Iterable[Annotated], relations: list[str], holds: float = HOLDS, fails: float = FAILS
+    drafts: Drafter,
+    texts: Iterable[Annotated],
+    relations: list[str],
+    holds: float = HOLDS,
+    fails: float = FAILS,
+    only: Collection[str] = (),
 ) -> Iterator[Annotated]:
     """Each text with the drafter's labels. Texts without names of their own get the drafter's; those of more than
-    one window, and those with doubtful names, are left out."""
+    one window, and those with doubtful names, are left out. `only` names the relations to label; of the others nothing
+    is said."""
+    wanted = [i for i, r in enumerate(relations) if r in only or not only]
     for text in texts:
         found = windows(text.text, text.sentences, drafts.vocabulary, LONGEST)
         if len(found) != 1:
@@ -43,7 +50,7 @@ def labelled(
         if len(kept) < 2:
             continue
         places = [[m.place for m in groups[i]] for i in kept]
-        margins = drafts.heads.pairs(x, tags, places, drafts.rows, drafts.bias).margins
+        margins = drafts.heads.pairs(x, tags, places, drafts.rows[wanted], drafts.bias[wanted]).margins
         given = {(label.head, label.relation, label.tail) for label in text.labels}
         labels = list(text.labels)
         unsure: list[Label] = []
@@ -52,7 +59,7 @@ def labelled(
                 if i == j:
                     continue
                 for r in (margins[a, b] > fails).nonzero()[0]:
-                    key = (i, relations[r], j)
+                    key = (i, relations[wanted[r]], j)
                     if key not in given:
                         (labels if margins[a, b, r] > holds else unsure).append(Label(*key))
         yield Annotated(
@@ -61,7 +68,7 @@ def labelled(
             text.sentences,
             tuple(names),
             tuple(labels),
-            frozenset(relations),
+            frozenset(relations[r] for r in wanted),
             True,
             tuple(unsure),
         )

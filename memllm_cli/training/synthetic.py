@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import random
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -27,21 +28,34 @@ TYPE = {kind: name for name, kinds in _TYPES.items() for kind in kinds.split()}
 """Type of name (as `types.KINDS`) of each kind of filler; the others are MISC."""
 KEPT_OUT = 2
 """Of each relation's statements the last so many are never trained on."""
+EVERY = 10
+"""Of each kind's fillers one in so many is never trained on."""
+LONG = 0.4
+"""Share of documents that tell many things."""
+HELD_OUT = frozenset(("M7", "M8", "M20", "M42", "M48", "M52", "M55", "M72", "M89", "M94"))
+"""Relations (by external id) that are never trained on, to know what a relation is worth that somebody adds."""
+_SLOT = re.compile(r"\{([A-Z]+)\}")
+_NOUNS = frozenset("Lease Sublease Agreement Contract Memorandum Policy Manual Handbook Minutes Report".split())
+"""A name that ends with one of these may have an article."""
 
 
 @dataclass(frozen=True, slots=True)
 class Phrasings:
-    """`statements` and `slots` (kinds of both sides) by relation, `fillers` by kind, `values` by (relation, side)."""
+    """`statements` and `slots` (kinds of both sides) by relation, `fillers` by kind, `values` by (relation, side).
+
+    `neutral` sentences name nothing, `asides` name things (`{KIND}`) without telling a relation of the table.
+    """
 
     statements: Mapping[str, Sequence[str]]
     slots: Mapping[str, tuple[Sequence[str], Sequence[str]]]
     fillers: Mapping[str, Sequence[str]]
     values: Mapping[tuple[str, str], Sequence[str]]
     neutral: Sequence[str]
+    asides: Sequence[str]
 
 
 def load(kept_out: bool = False) -> Phrasings:
-    """What the package holds; with `kept_out` only the statements that are not trained on, else only the others."""
+    """What the package holds; with `kept_out` the statements and names that are not trained on, else the others."""
     rows = _rows("one.csv") + _rows("two.csv")
     statements: dict[str, list[str]] = {}
     for row in rows:
@@ -51,6 +65,10 @@ def load(kept_out: bool = False) -> Phrasings:
     fillers: dict[str, list[str]] = {}
     for row in _rows("fillers.csv"):
         fillers.setdefault(row["kind"], []).append(row["text"])
+    fillers = {
+        kind: [f for i, f in enumerate(found) if (i % EVERY == EVERY - 1) == kept_out]
+        for kind, found in fillers.items()
+    }
     values: dict[tuple[str, str], list[str]] = {}
     for row in _rows("values.csv"):
         values.setdefault((row["relation"], row["side"]), []).append(row["text"])
@@ -63,6 +81,7 @@ def load(kept_out: bool = False) -> Phrasings:
         fillers,
         values,
         [row["text"] for row in _rows("neutral.csv")],
+        [row["text"] for row in _rows("asides.csv")],
     )
 
 
@@ -72,7 +91,7 @@ def _rows(name: str) -> list[dict[str, str]]:
 
 
 class Documents:
-    """Makes documents; the same seed makes the same ones."""
+    """Makes documents; the same seed makes the same ones. `relations` are those that are told and known."""
 
     def __init__(self, relations: Sequence[Relation], phrasings: Phrasings, seed: int = 0) -> None:
         self.phrasings, self.seed = phrasings, seed
@@ -88,37 +107,68 @@ class Documents:
         for i in range(count):
             rng = random.Random(f"{self.seed}/{i}")
             leading = self.relations[(i + self.seed) % len(self.relations)]
-            yield self._document(rng, leading, f"made {self.seed}/{i}")
+            yield self._document(rng, leading)
 
-    def _document(self, rng: random.Random, leading: Relation, title: str) -> Annotated:
+    def _document(self, rng: random.Random, leading: Relation) -> Annotated:
+        """A few things about one name, or many; perhaps some about another, to which the first may be related."""
         kind = rng.choice(list(self.phrasings.slots[leading.name][0]))
         subject = self._filler(rng, leading.name, "subject", kind)
-        told = [(leading, subject, kind, rng.choice(list(self.phrasings.slots[leading.name][1])))]
-        others = [r for r in self._by_subject[kind] if r is not leading and kind != "TEXT"]
-        for relation in rng.sample(others, min(len(others), rng.randint(0, 3))):
-            told.append((relation, subject, kind, rng.choice(list(self.phrasings.slots[relation.name][1]))))
-        if rng.random() < 0.5:  # somebody else, of whom other things are told
-            relation = rng.choice(self.relations)
-            other = rng.choice(list(self.phrasings.slots[relation.name][0]))
-            name = self._filler(rng, relation.name, "subject", other)
-            told.append((relation, name, other, rng.choice(list(self.phrasings.slots[relation.name][1]))))
+        most = 14 if rng.random() < LONG else 3
+        told = self._told(rng, subject, kind, [leading, *self._others(rng, kind, leading, most)])
+        if rng.random() < 0.5:
+            related = [(o, k) for _, _, _, o, k in told if k in self._by_subject and o.casefold() != subject.casefold()]
+            if related and rng.random() < 0.6:
+                other, other_kind = rng.choice(related)
+                first = rng.choice(self._by_subject[other_kind])
+            else:
+                first = rng.choice(self.relations)
+                other_kind = rng.choice(list(self.phrasings.slots[first.name][0]))
+                other = self._filler(rng, first.name, "subject", other_kind)
+            told += self._told(rng, other, other_kind, [first, *self._others(rng, other_kind, first, most // 3)])
         rng.shuffle(told)
-        maker = _Maker(title, self.every)
-        for relation, name, name_kind, object_kind in told:
-            if rng.random() < 0.35:
+        maker = _Maker(bare(subject), self.every)
+        for relation, name, name_kind, value, object_kind in told:
+            if rng.random() < 0.3:
                 maker.plain(rng.choice(list(self.phrasings.neutral)))
-            value = self._filler(rng, relation.name, "object", object_kind)
+            if rng.random() < 0.25:
+                maker.aside(self._aside(rng))
             if value.casefold() == name.casefold():
                 continue
             statement = rng.choice(list(self.phrasings.statements[relation.name]))
             maker.state(statement, (name, _type(name_kind)), (value, _type(object_kind)), relation)
         return maker.done()
 
+    def _others(self, rng: random.Random, kind: str, leading: Relation, most: int) -> list[Relation]:
+        others = [r for r in self._by_subject[kind] if r is not leading and kind != "TEXT"]
+        return rng.sample(others, min(len(others), rng.randint(0, most)))
+
+    def _told(
+        self, rng: random.Random, subject: str, kind: str, relations: Sequence[Relation]
+    ) -> list[tuple[Relation, str, str, str, str]]:
+        out = []
+        for relation in relations:
+            object_kind = rng.choice(list(self.phrasings.slots[relation.name][1]))
+            out.append((relation, subject, kind, self._filler(rng, relation.name, "object", object_kind), object_kind))
+        return out
+
+    def _aside(self, rng: random.Random) -> list[tuple[str, str]]:
+        """A sentence in parts, each with the type of name it is; empty for what is none."""
+        parts = _SLOT.split(rng.choice(list(self.phrasings.asides)))
+        return [(self._filler(rng, "", "", part), _type(part)) if i % 2 else (part, "") for i, part in enumerate(parts)]
+
     def _filler(self, rng: random.Random, relation: str, side: str, kind: str) -> str:
         own = self.phrasings.values.get((relation, side))
         if kind == "TEXT" and own:
             return rng.choice(list(own))
-        return rng.choice(list(self.phrasings.fillers[kind]))
+        found = rng.choice(list(self.phrasings.fillers[kind]))
+        if found.split()[-1] in _NOUNS and bare(found) == found and rng.random() < 0.5:
+            return f"the {found}"
+        return found
+
+
+def bare(name: str) -> str:
+    """A name without its article, which is not part of it when it is written small."""
+    return name.removeprefix("the ")
 
 
 class _Maker:
@@ -144,23 +194,41 @@ class _Maker:
             i = pattern.index(side)
             parts.append(pattern[at:i])
             shown = name if sum(map(len, parts)) or i else name[:1].upper() + name[1:]
-            where.append((sum(map(len, parts)), shown, name, kind))
+            skip = len(name) - len(bare(name))
+            where.append((sum(map(len, parts)) + skip, shown[skip:], kind))
             parts.append(shown)
             at = i + len(side)
             if shown.endswith(".") and pattern[at : at + 1] == ".":  # "Acorn Inc." ends its sentence too
                 at += 1
         parts.append(pattern[at:])
         number = self._append("".join(parts))
-        for offset, shown, name, kind in where:
-            key = name.casefold()
-            if key not in self.names:
-                self.names[key] = (kind, [])
-                self.order.append(key)
-            self.names[key][1].append(Mention(base + offset, base + offset + len(shown), number))
+        for offset, shown, kind in where:
+            self._mention(shown, kind, base + offset, number)
         ids = relation.external.split("|")
-        self.labels.append((subject[0].casefold(), ids[0], object[0].casefold(), number))
-        for inverse in ids[1:]:
-            self.labels.append((object[0].casefold(), inverse, subject[0].casefold(), number))
+        head, tail = bare(subject[0]).casefold(), bare(object[0]).casefold()
+        self.labels.append((head, ids[0], tail, number))
+        self.labels += [(tail, inverse, head, number) for inverse in ids[1:]]
+
+    def aside(self, parts: Sequence[tuple[str, str]]) -> None:
+        """A sentence with names of which nothing is told."""
+        base = len(self.text) + (1 if self.text else 0)
+        text, places = "", []
+        for part, kind in parts:
+            shown = part if text else part[:1].upper() + part[1:]
+            skip = len(part) - len(bare(part)) if kind else 0
+            if kind:
+                places.append((len(text) + skip, shown[skip:], kind))
+            text += shown
+        number = self._append(text)
+        for offset, shown, kind in places:
+            self._mention(shown, kind, base + offset, number)
+
+    def _mention(self, shown: str, kind: str, start: int, number: int) -> None:
+        key = shown.casefold()
+        if key not in self.names:
+            self.names[key] = (kind, [])
+            self.order.append(key)
+        self.names[key][1].append(Mention(start, start + len(shown), number))
 
     def _append(self, sentence: str) -> int:
         start = len(self.text) + (1 if self.text else 0)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,9 @@ def test_statements_kept_out_are_not_trained_on() -> None:
     for relation, statements in PHRASINGS.statements.items():
         assert len(kept.statements[relation]) == KEPT_OUT
         assert not set(kept.statements[relation]) & set(statements)
+    for kind, names in PHRASINGS.fillers.items():
+        assert kept.fillers[kind]
+        assert not set(kept.fillers[kind]) & set(names)
 
 
 def test_documents_say_what_their_labels_say(documents: Documents) -> None:
@@ -60,3 +64,14 @@ def test_a_seed_makes_the_same_documents(documents: Documents, relations_table: 
     assert list(documents.make(20)) == list(again.make(20))
     other = Documents(read_table(relations_table), PHRASINGS, seed=4)
     assert list(documents.make(20)) != list(other.make(20))
+
+
+def test_articles_are_not_part_of_names(documents: Documents) -> None:
+    names = [t.text[m.start : m.end] for t in documents.make(200) for n in t.names for m in n.mentions]
+    assert not any(name.startswith("the ") for name in names)
+
+
+def test_asides_name_things_of_which_nothing_is_told() -> None:
+    kinds = {kind for text in PHRASINGS.asides for kind in re.findall(r"\{(\w+)\}", text)}
+    assert kinds <= set(PHRASINGS.fillers)
+    assert len(PHRASINGS.asides) >= 30
