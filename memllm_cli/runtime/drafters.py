@@ -43,8 +43,8 @@ def open_drafter(
 ) -> Drafts:
     """Load a drafter for the relations of a memory.
 
-    Relations it was trained on have their rows; those a person added (without an external id) get one from their
-    description when `encoder` gives the encoder of descriptions. Raises ModelMissing, DamagedError.
+    Relations it was trained on have their rows; others, a person's own among them, get one from their description
+    when `encoder` gives the encoder of descriptions. Raises ModelMissing, DamagedError.
     """
     built = catalog.built(entry) or catalog.build(entry, report)
     source = catalog.source(entry)
@@ -61,7 +61,8 @@ def open_drafter(
         names.append(name)
         kept.append(i)
     rows, bias = np.asarray(weights["rows"], np.float32)[kept], np.asarray(weights["bias"], np.float32)[kept]
-    added = [r for r in relations.by_id.values() if not r.external]
+    trained = set(known.names)
+    added = [r for r in relations.by_id.values() if r.name not in trained]
     if added and encoder is not None:
         described = encoder().embed([f"{r.name}: {r.description}" for r in added])
         more, offset = heads.rows(described)
