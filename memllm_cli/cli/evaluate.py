@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from memllm_cli.cli.context import Context
+from memllm_cli.cli.train_data import MADE
 from memllm_cli.cli.writing import WRITERS, open_writer
 from memllm_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from memllm_cli.corpora.annotated import Annotated as Text
+    from memllm_cli.memory.relations import Relation
 
 
 def register(app: typer.Typer) -> None:
@@ -30,7 +36,7 @@ def _named(context: typer.Context) -> None:
 
 def write(
     context: typer.Context,
-    data: Annotated[Path, typer.Argument(help="A file in DocRED's format.")],
+    data: Annotated[str, typer.Argument(help="A file in DocRED's format, or made:COUNT for documents of our own.")],
     part: Annotated[
         str, typer.Option(help="Of Re-DocRED's development split: train, tune, report; or all.")
     ] = "report",
@@ -46,19 +52,16 @@ def write(
 
     Example: memllm eval write dev.json --limit 20
     """
-    from memllm_cli.corpora import docred
     from memllm_cli.corpora.score import annotated, judged, surest
-    from memllm_cli.corpora.splits import part as part_of
     from memllm_cli.evaluation import write as evaluation
     from memllm_cli.memory.relations import Relations, read_table
 
     state: Context = context.obj
     output = state.output
-    texts = docred.read(data)
-    if part != "all":
-        texts = part_of(texts, part) or texts
+    table = read_table(state.home.shipped("kb/relations.csv"))
+    texts, held_out = _texts(data, part, table, seed)
     texts = texts[: limit or None]
-    relations = Relations(read_table(state.home.shipped("kb/relations.csv")))
+    relations = Relations(table)
     reader = open_writer(state, relations, writer)
     start = getattr(reader, "fullest", 0.0)
     if gold_names:
@@ -75,11 +78,30 @@ def write(
     ranked = judged(result.texts, result.found)
     sure, recall = surest(ranked, annotated(result.texts))
     figures["eight_in_ten"] = {"from": round(sure, 4), "recall": round(100 * recall, 1)}
+    if held_out:
+        named = frozenset(x.relation for text in texts for x in text.labels)
+        start = figures["least_probability"]
+        figures["trained_relations"] = evaluation.apart(result, start, named - held_out)
+        figures["held_out_relations"] = evaluation.apart(result, start, held_out)
     figures["calibration"] = evaluation.calibration(result)
     figures["writer"] = writer
     figures["malformed"] = getattr(getattr(reader, "writer", None), "malformed", 0)
     _show(state, figures)
     output.data(figures)
+
+
+def _texts(data: str, part: str, table: Sequence[Relation], seed: int) -> tuple[list[Text], frozenset[str]]:
+    """Texts to read; of made ones also the relations that nothing was trained on."""
+    from memllm_cli.corpora import docred
+    from memllm_cli.corpora.splits import part as part_of
+
+    if data.startswith(MADE) and data.removeprefix(MADE).isdigit():
+        from memllm_cli.training import synthetic
+
+        documents = synthetic.Documents(table, synthetic.load(kept_out=True), seed)
+        return list(documents.make(int(data.removeprefix(MADE)))), synthetic.HELD_OUT
+    texts = docred.read(Path(data))
+    return (part_of(texts, part) or texts) if part != "all" else texts, frozenset()
 
 
 def _show(state: Context, figures: dict[str, Any]) -> None:
@@ -95,6 +117,11 @@ def _show(state: Context, figures: dict[str, Any]) -> None:
         ("triples a document", f"{figures['triples_per_document']}"),
         ("documents a minute", f"{figures['documents_per_minute']}"),
         ("recall where 8 in 10 are right", f"{figures['eight_in_ten']['recall']}"),
+        *(
+            (name.replace("_", " "), "F1 {f1}, precision {precision}, recall {recall}".format(**figures[name]))
+            for name in ("trained_relations", "held_out_relations")
+            if name in figures
+        ),
         ("wrong", ", ".join(f"{k} {v}" for k, v in figures["errors"].items())),
     ]
     state.output.table(("", figures["writer"]), rows)

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memllm_cli.cli.context import Context
-from memllm_cli.errors import MemllmError, NotFound
+from memllm_cli.errors import MemllmError, NotFound, UsageError
 
 if TYPE_CHECKING:
     from memllm_cli.corpora.annotated import Annotated as Text
     from memllm_cli.memory.relations import Relation
 
 DATA = (
-    "KIND:PATH (redocred, docred, knowledgenet, fewrel, tekgen, own), made:COUNT, or copies:KIND:PATH for copies with "
-    "other names; as many as you like."
+    "KIND:PATH (redocred, docred, knowledgenet, fewrel, tekgen, own), made:COUNT[:RELATION], or copies:KIND:PATH for "
+    "copies with other names; as many as you like."
 )
 MADE, COPIES = "made:", "copies:"
 
@@ -34,11 +34,8 @@ def read(
     texts: list[Text] = []
     tuning: list[Text] = []
     for argument in data:
-        if argument.startswith(MADE) and (count_ := argument.removeprefix(MADE)).isdigit():
-            from memllm_cli.training import synthetic
-
-            told = [r for r in table if r.external not in synthetic.HELD_OUT]
-            texts += synthetic.Documents(told, synthetic.load(), seed).make(int(count_))
+        if argument.startswith(MADE):
+            texts += _made(argument, table, seed)
             continue
         source = argument.removeprefix(COPIES)
         found = load(source)
@@ -57,6 +54,26 @@ def read(
     if not any(text.labels for text in texts):
         raise NotFound("There is nothing to learn in the data.", "Give at least one text with relations.")
     return texts, tuning
+
+
+def _made(argument: str, table: Sequence[Relation], seed: int) -> list[Text]:
+    from memllm_cli.training import synthetic
+
+    _, count, *rest = argument.split(":", 2)
+    name = rest[0] if rest else ""
+    told = [r for r in table if r.external not in synthetic.HELD_OUT or r.name == name]
+    if not count.isdigit() or (name and name not in {r.name for r in told}):
+        raise UsageError(f"'{argument}' is neither made:COUNT nor made:COUNT:RELATION.", "For instance: made:1500")
+    return list(synthetic.Documents(told, synthetic.load(), seed).make(int(count), name))
+
+
+def reports(data: Sequence[str]) -> list[Text]:
+    """The documents of Re-DocRED's development split that are kept for reports, if it is among the data."""
+    from memllm_cli.corpora.load import load, split
+    from memllm_cli.corpora.splits import part
+
+    named = [d for d in data if not d.startswith((MADE, COPIES)) and split(d)[0] == "redocred"]
+    return [text for argument in named for text in part(load(argument), "report")]
 
 
 def files(data: Sequence[str]) -> list[Path]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from memllm_cli.cli.context import Context
-from memllm_cli.cli.train_data import DATA, files, missing, read, reporter
+from memllm_cli.cli.train_data import DATA, files, missing, read, reporter, reports
 from memllm_cli.errors import NotFound
 from memllm_cli.terminal import count, safe
 
@@ -68,10 +68,11 @@ def data(
     limit: Annotated[int, typer.Option(min=0, help="Texts of each corpus at most; 0 takes all.")] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = 0,
 ) -> None:
-    """Show what would be trained on: counts, tokens, and how texts look to the writer.
+    """Show what would be trained on: counts, tokens, how texts look to the writer, what is shared with the reports.
 
     Example: memllm train data redocred:dev.json made:100 --samples 2
     """
+    from memllm_cli.corpora.overlap import overlap
     from memllm_cli.memory.relations import read_table
     from memllm_cli.training.write_data import names, prepare, shown, told
 
@@ -95,6 +96,13 @@ def data(
         "tokens": sum(len(s.ids) for s in pool),
         "tokens in the loss": round(sum(sum(s.weights) for s in pool)),
     }
+    if reported := reports(data):
+        o = overlap(texts, reported)
+        figures |= {
+            "reported texts": o.reported, "of them with a title that is trained on": o.titles,
+            "with a sentence that is trained on": o.sentences, "reported triples": o.triples,
+            "of them trained on, in other texts": o.shared,
+        }  # fmt: skip
     state.output.table(("", ""), [(k, f"{v:,}") for k, v in figures.items()])
     for text in texts[:samples]:
         state.output.line("")

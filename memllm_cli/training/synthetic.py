@@ -102,12 +102,11 @@ class Documents:
             for kind in phrasings.slots[r.name][0]:
                 self._by_subject.setdefault(kind, []).append(r)
 
-    def make(self, count: int) -> Iterator[Annotated]:
-        """So many documents; each relation comes first in its turn."""
+    def make(self, count: int, leading: str = "") -> Iterator[Annotated]:
+        """So many documents; each relation comes first in its turn, or always the one named `leading`."""
+        chosen = [r for r in self.relations if not leading or r.name == leading]
         for i in range(count):
-            rng = random.Random(f"{self.seed}/{i}")
-            leading = self.relations[(i + self.seed) % len(self.relations)]
-            yield self._document(rng, leading)
+            yield self._document(random.Random(f"{self.seed}/{leading}{i}"), chosen[(i + self.seed) % len(chosen)])
 
     def _document(self, rng: random.Random, leading: Relation) -> Annotated:
         """A few things about one name, or many; perhaps some about another, to which the first may be related."""
