@@ -106,8 +106,10 @@ class Context:
         entry = catalog.drafting(self.setting("drafter").value)
         if entry is None:
             return None
-        with interrupts_held():
-            return open_drafter(catalog, entry, relations, lambda text: self.output.note(safe(text)), self.encoder)
+        with interrupts_held():  # descriptions are always embedded by the encoder it was trained with
+            return open_drafter(
+                catalog, entry, relations, lambda text: self.output.note(safe(text)), lambda: catalog.open_encoder("")
+            )
 
     def writer(self, relations: Relations, bound: bool = True) -> tuple[StreamWriter, Combination] | None:
         """The trained writer in use, for the relations of a memory; None when there is none."""

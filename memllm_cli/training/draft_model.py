@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -144,12 +144,19 @@ class DraftModel(nn.Module):
         """Arrays by the names of `drafting.heads`, `rows` and `bias` with the descriptions' share in them."""
         out: dict[str, Tensor] = {}
         for name, value in self.state_dict().items():
-            if not name.startswith(("encoder.", "descriptions", "rows", "bias")):
-                out[_NAMES.get(name, name.replace(".weight", ".w").replace(".bias", ".b"))] = value
+            if not name.startswith(_NOT_HEADS):
+                out[_short(name)] = value
         rows, bias = self.relation_rows()
         return out | {"rows": rows.detach(), "bias": bias.detach()}
 
+    def named_as_trained(self, saved: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Tensors of a file of weights (`encoder.`, `heads.`) by this model's own names, all but the relations'."""
+        heads = {f"heads.{_short(name)}": name for name in self.state_dict() if not name.startswith(_NOT_HEADS)}
+        return {heads.get(name, name): value for name, value in saved.items() if name not in _RELATIONS}
 
+
+_NOT_HEADS = ("encoder.", "descriptions", "rows", "bias")
+_RELATIONS = ("heads.rows", "heads.bias")
 _NAMES = {
     "shape.weight": "shape",
     "first.weight": "first",
@@ -157,6 +164,11 @@ _NAMES = {
     "project.weight": "project",
     "project_bias.weight": "project_bias",
 }
+
+
+def _short(name: str) -> str:
+    """The name of a head's array in a file of weights."""
+    return _NAMES.get(name, name.replace(".weight", ".w").replace(".bias", ".b"))
 
 
 def pair_loss(threshold: Tensor, scores: Tensor, labels: Tensor, known: Tensor) -> Tensor:

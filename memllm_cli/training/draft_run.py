@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
@@ -16,9 +17,10 @@ from transformers import AutoTokenizer, BertModel
 
 from memllm_cli.corpora.annotated import Annotated
 from memllm_cli.drafting.pieces import Vocabulary
-from memllm_cli.errors import NotFound
+from memllm_cli.errors import DamagedError, NotFound
 from memllm_cli.files import sha256
 from memllm_cli.memory.relations import Relation
+from memllm_cli.tensors import read_safetensors
 from memllm_cli.training.draft_calibrate import calibrate
 from memllm_cli.training.draft_data import examples
 from memllm_cli.training.draft_model import DraftModel, Sizes
@@ -112,30 +114,35 @@ def begin_from(model: DraftModel, folders: Sequence[Path], relations: Sequence[K
     """Take the mean weights of earlier runs; relations that none of them knew begin with their description.
 
     Runs that began from the same weights can be averaged (Wortsman et al. 2022, model soups); a relation that only
-    some of them knew is the average of those. Raises NotFound when a folder holds no run.
+    some of them knew is the average of those. Raises NotFound when a folder holds no weights.
     """
     own = model.state_dict()
-    total = {k: torch.zeros_like(v) for k, v in own.items() if k not in ("rows", "bias", "descriptions")}
+    total: dict[str, Tensor] = {}
     rows, bias = torch.zeros_like(model.rows), torch.zeros_like(model.bias)
     seen = torch.zeros(len(relations), device=rows.device)
     for folder in folders:
         try:
-            state = torch.load(folder / "checkpoint.pt", map_location=rows.device, weights_only=True)["mean"]
+            tensors = {
+                k: torch.tensor(np.asarray(v, np.float32)) for k, v in read_safetensors(folder / WEIGHTS).items()
+            }
             known_ = json.loads((folder / CONFIGURATION).read_text(encoding="utf-8"))["relations"]
-        except (OSError, KeyError, ValueError) as error:
+        except (OSError, KeyError, ValueError, DamagedError) as error:
             raise NotFound(
-                f"There is no run to start from in {folder}: {error}", "Give a folder of `train draft`."
+                f"There is nothing to start from in {folder}: {error}", "Give a folder of `train draft`."
             ) from error
-        for name, value in total.items():
-            value += state[name] / len(folders)
+        state = model.named_as_trained(tensors)
+        for name, value in state.items():
+            total[name] = total.get(name, 0) + value.to(rows.device) / len(folders)
         before = {r["external"]: i for i, r in enumerate(known_)}
+        share = own["descriptions"] @ state["project.weight"].T.to(rows.device)
+        offset = (own["descriptions"] @ state["project_bias.weight"].T.to(rows.device))[:, 0]
         for i, relation in enumerate(relations):
             if (j := before.get(relation.external)) is not None:
-                rows[i] += state["rows"][j]
-                bias[i] += state["bias"][j]
+                rows[i] += tensors["heads.rows"][j].to(rows.device) - share[i]
+                bias[i] += tensors["heads.bias"][j].to(rows.device) - offset[i]
                 seen[i] += 1
     rows, bias = rows / seen.clamp(min=1)[:, None], bias / seen.clamp(min=1)
-    model.load_state_dict({**total, "descriptions": own["descriptions"], "rows": rows.detach(), "bias": bias.detach()})
+    model.load_state_dict({**own, **total, "rows": rows.detach(), "bias": bias.detach()})
 
 
 def save(model: DraftModel, relations: Sequence[Known], folder: Path, about: dict[str, Any]) -> None:
