@@ -191,7 +191,7 @@ class Drafts:
         best: dict[tuple[str, str, str], Found] = {}
         for d in drafted:
             probability = round(self.calibration.probability(d), 4)
-            subject, object = _plain(d.subject), _plain(d.object)
+            subject, object = d.subject.strip(" ,;:"), d.object.strip(" ,;:")
             if probability < self.floor or not (is_field(subject) and is_field(object)):
                 continue
             said = Triple(subject, self.names[d.relation], object)
@@ -209,8 +209,3 @@ class Drafts:
             else:
                 best[key] = replace(best[key], said=ways)
         return tuple(sorted(best.values(), key=lambda f: -f.probability))
-
-
-def _plain(name: str) -> str:
-    """A name without punctuation at its ends, and without an article, which is no part of it when written small."""
-    return name.strip(" ,;:").removeprefix("the ")
