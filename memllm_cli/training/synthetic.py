@@ -30,6 +30,11 @@ KEPT_OUT = 2
 """Of each relation's statements the last so many are never trained on."""
 EVERY = 10
 """Of each kind's fillers one in so many is never trained on."""
+PRONOUNS = 0.4
+"""Share of statements about what the sentence before was about that say "it" or "its" instead of its name."""
+_PRONOUNS = ((("It", "Its"),), (("He", "His"), ("She", "Her")))
+_OPENS = re.compile(r"\{s\} (?=[a-z])")
+_OF = re.compile(r"The ([a-z][\w -]*?) of \{s\} ")
 LONG = 0.4
 """Share of documents that tell many things."""
 HELD_OUT = frozenset(("M7", "M8", "M20", "M42", "M48", "M52", "M55", "M72", "M89", "M94"))
@@ -134,6 +139,11 @@ class Documents:
             if value.casefold() == name.casefold():
                 continue
             statement = rng.choice(list(self.phrasings.statements[relation.name]))
+            if maker.about == bare(name).casefold() and rng.random() < PRONOUNS:
+                again = _pronoun(statement, rng.choice(_PRONOUNS[name_kind == "PER"]))
+                if again:
+                    maker.again(again, (value, _type(object_kind)), relation)
+                    continue
             maker.state(statement, (name, _type(name_kind)), (value, _type(object_kind)), relation)
         return maker.done()
 
@@ -170,6 +180,15 @@ def bare(name: str) -> str:
     return name.removeprefix("the ")
 
 
+def _pronoun(statement: str, words: tuple[str, str]) -> str:
+    """A statement with a pronoun for its subject; empty when it does not begin with it."""
+    if match := _OPENS.match(statement):
+        return f"{words[0]} {statement[match.end() :]}"
+    if match := _OF.match(statement):
+        return f"{words[1]} {match[1]} {statement[match.end() :]}"
+    return ""
+
+
 class _Maker:
     """Puts a document together, sentence by sentence."""
 
@@ -179,11 +198,25 @@ class _Maker:
         self.sentences: list[tuple[int, int]] = []
         self.names: dict[str, tuple[str, list[Mention]]] = {}
         self.order: list[str] = []
-        self.labels: list[tuple[str, str, str, int]] = []
+        self.labels: list[tuple[str, str, str, tuple[int, ...]]] = []
+        self.about = ""
+        """The name that the last sentence was about, in small letters."""
 
     def plain(self, sentence: str) -> None:
         """A sentence without names."""
         self._append(sentence)
+        self.about = ""
+
+    def again(self, pattern: str, object: tuple[str, str], relation: Relation) -> None:
+        """Something more about the same, which is not named again."""
+        name, kind = object
+        at = pattern.index("{o}")
+        base = len(self.text) + 1 + at + len(name) - len(bare(name))
+        before = self.names[self.about][1][-1].sentence
+        dot = name.endswith(".") and pattern[at + 3 : at + 4] == "."
+        number = self._append(pattern[:at] + name + pattern[at + 3 + dot :])
+        self._mention(bare(name), kind, base, number)
+        self._label(self.about, relation, bare(name).casefold(), (before, number))
 
     def state(self, pattern: str, subject: tuple[str, str], object: tuple[str, str], relation: Relation) -> None:
         """A sentence with both names, and what it says."""
@@ -203,10 +236,13 @@ class _Maker:
         number = self._append("".join(parts))
         for offset, shown, kind in where:
             self._mention(shown, kind, base + offset, number)
-        ids = relation.external.split("|")
-        head, tail = bare(subject[0]).casefold(), bare(object[0]).casefold()
-        self.labels.append((head, ids[0], tail, number))
-        self.labels += [(tail, inverse, head, number) for inverse in ids[1:]]
+        self.about = bare(subject[0]).casefold()
+        self._label(self.about, relation, bare(object[0]).casefold(), (number,))
+
+    def _label(self, head: str, relation: Relation, tail: str, evidence: tuple[int, ...]) -> None:
+        first, *others = relation.external.split("|")
+        self.labels.append((head, first, tail, evidence))
+        self.labels += [(tail, inverse, head, evidence) for inverse in others]
 
     def aside(self, parts: Sequence[tuple[str, str]]) -> None:
         """A sentence with names of which nothing is told."""
@@ -219,6 +255,7 @@ class _Maker:
                 places.append((len(text) + skip, shown[skip:], kind))
             text += shown
         number = self._append(text)
+        self.about = ""
         for offset, shown, kind in places:
             self._mention(shown, kind, base + offset, number)
 
@@ -239,7 +276,7 @@ class _Maker:
         """The document."""
         index = {key: i for i, key in enumerate(self.order)}
         names = tuple(Name(self.names[key][0], tuple(self.names[key][1])) for key in self.order)
-        labels = tuple(Label(index[s], r, index[o], (n,)) for s, r, o, n in dict.fromkeys(self.labels))
+        labels = tuple(Label(index[s], r, index[o], n) for s, r, o, n in dict.fromkeys(self.labels))
         return Annotated(self.title, self.text, tuple(self.sentences), names, labels, self.every, all_names=False)
 
 

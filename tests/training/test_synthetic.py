@@ -54,9 +54,8 @@ def test_documents_say_what_their_labels_say(documents: Documents) -> None:
                 start, end = text.sentences[m.sentence]
                 assert start <= m.start < m.end <= end
         for label in text.labels:
-            (sentence,) = label.evidence
             for thing in (label.head, label.tail):
-                assert any(m.sentence == sentence for m in text.names[thing].mentions)
+                assert any(m.sentence in label.evidence for m in text.names[thing].mentions)
 
 
 def test_a_seed_makes_the_same_documents(documents: Documents, relations_table: Path) -> None:
@@ -75,3 +74,14 @@ def test_asides_name_things_of_which_nothing_is_told() -> None:
     kinds = {kind for text in PHRASINGS.asides for kind in re.findall(r"\{(\w+)\}", text)}
     assert kinds <= set(PHRASINGS.fillers)
     assert len(PHRASINGS.asides) >= 30
+
+
+def test_what_was_named_is_then_spoken_of_by_a_pronoun(documents: Documents) -> None:
+    pairs = [(t, x) for t in documents.make(200) for x in t.labels if len(x.evidence) == 2]
+    assert len(pairs) > 50
+    for text, label in pairs:
+        first, second = (text.text[slice(*text.sentences[i])] for i in label.evidence)
+        assert label.evidence[0] < label.evidence[1]
+        assert re.search(r"\b(It|Its|He|His|She|Her)\b", second)
+        either = (*text.surfaces(label.head), *text.surfaces(label.tail))  # labels have both directions
+        assert any(s.casefold() in first.casefold() for s in either)
