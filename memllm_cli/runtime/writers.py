@@ -27,6 +27,9 @@ from memllm_cli.types import Document, Triple
 FREE_THRESHOLD = 0.35
 """What a model without a write adapter is less sure of is a proposal. The scale is the model's own."""
 _LONGEST_NAME = 6  # words
+_PRONOUN = re.compile(r"\b(?:its?|he|she|his|hers?|they|their)\b", re.IGNORECASE)
+_REACH = 6
+"""Sentences between a name and a pronoun for it."""
 _NAME = re.compile(r"[^\W_][\w'’.&/,-]*( [\w'’.&/,-]+)*")
 
 
@@ -143,8 +146,9 @@ GoldNames = Callable[[Document, Window], list[list[Mention]]]
 class Drafts:
     """The drafter alone. `names` are its relations as they are written.
 
-    What reaches `threshold` and is said in one sentence or two that follow each other is a fact, so that the evidence
-    shows it; what stays below `floor` is dropped; from `fullest` on F1 is best.
+    What reaches `threshold` is a fact if its evidence shows it: one sentence, two that follow each other, or one that
+    speaks of what was named a little before by a pronoun. What stays below `floor` is dropped; from `fullest` on F1 is
+    best.
     """
 
     format = "draft-1"
@@ -177,7 +181,7 @@ class Drafts:
         self.meter.tokens += self.drafter.tokens
         self.meter.seconds += time.perf_counter() - began
         yield len(ranges)
-        return self._found(drafted)
+        return self._found(document, drafted)
 
     def tokens(self, text: str) -> int:
         """How many word pieces a text has."""
@@ -187,7 +191,7 @@ class Drafts:
         """Give the memory back."""
         self.drafter.close()
 
-    def _found(self, drafted: Sequence[Drafted]) -> tuple[Found, ...]:
+    def _found(self, document: Document, drafted: Sequence[Drafted]) -> tuple[Found, ...]:
         best: dict[tuple[str, str, str], Found] = {}
         for d in drafted:
             probability = round(self.calibration.probability(d), 4)
@@ -198,8 +202,7 @@ class Drafts:
             relation, flipped = self.relations.get(said.relation)
             head, tail = (object, subject) if flipped else (subject, object)
             readable = relation.object_type == ENTITY or fits(tail, relation.object_type)
-            near = max(d.sentences) - min(d.sentences) <= 1
-            provable = readable and near
+            provable = readable and _shown(document, d.sentences)
             sure = provable and probability >= self.threshold
             key = (head.casefold(), relation.name, tail.casefold())
             ways = (*(best[key].said if key in best else ()), (said, probability))
@@ -209,3 +212,9 @@ class Drafts:
             else:
                 best[key] = replace(best[key], said=ways)
         return tuple(sorted(best.values(), key=lambda f: -f.probability))
+
+
+def _shown(document: Document, sentences: Sequence[int]) -> bool:
+    """Whether a reader of the evidence sees what it states."""
+    apart = max(sentences) - min(sentences)
+    return apart <= 1 or (apart <= _REACH and _PRONOUN.search(document.sentence(max(sentences))) is not None)

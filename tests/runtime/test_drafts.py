@@ -13,8 +13,15 @@ from memllm_cli.runtime.writers import Drafts, Found
 from memllm_cli.types import Document, Sentence, Triple
 
 NAMES = ("capital", "capital of", "date of birth", "owner of")
-TEXT = "The capital of Freedonia is Sylvania City."
-DOCUMENT = Document("x", "x", "text/plain", "", TEXT, (Sentence(0, len(TEXT), 1),))
+SENTENCES = ("The capital of Freedonia is Sylvania City.", "It rains.", "Its roofs leak.", "Nobody cares.")
+
+
+def document() -> Document:
+    places, at = [], 0
+    for sentence in SENTENCES:
+        places.append(Sentence(at, at + len(sentence), 1))
+        at += len(sentence) + 1
+    return Document("x", "x", "text/plain", "", " ".join(SENTENCES), tuple(places))
 
 
 class Scripted:
@@ -40,8 +47,8 @@ def read(relations_table: Path):  # type: ignore[no-untyped-def]
 
     def call(*proposals: Drafted) -> tuple[Found, ...]:
         writer = Drafts(Scripted(*proposals), NAMES, by_margin, relations, "0", threshold=0.8, floor=0.2)  # type: ignore[arg-type]
-        reading = writer.read(DOCUMENT)
-        assert next(reading) == 1
+        reading = writer.read(document())
+        assert next(reading) == 4
         with pytest.raises(StopIteration) as end:
             next(reading)
         assert writer.meter.tokens == 12
@@ -64,8 +71,8 @@ def test_what_is_unlikely_is_a_proposal_or_dropped(read) -> None:  # type: ignor
     assert [(f.triple.subject, f.sure) for f in found] == [("A", True), ("C", False)]
 
 
-@pytest.mark.parametrize(("sentences", "sure"), [((1,), True), ((2, 1), True), ((0, 2), False)])
-def test_what_is_said_far_apart_is_a_proposal(read, sentences: tuple[int, ...], sure: bool) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize(("sentences", "sure"), [((1,), True), ((2, 1), True), ((0, 2), True), ((0, 3), False)])
+def test_what_is_said_far_apart_without_a_pronoun_is_a_proposal(read, sentences: tuple[int, ...], sure: bool) -> None:  # type: ignore[no-untyped-def]
     (found,) = read(replace(drafted("Freedonia", 0, "Sylvania City", 9.0), sentences=sentences, together=False))
     assert found.sure == sure
 
