@@ -126,7 +126,11 @@ def ingest(planned: Planned, memory: Memory, writer: DocumentWriter) -> Generato
                 break
             if done % 8 == 0:
                 yield Progress(document.uri, before + done, total, writer.meter.rate)
-        facts = [Written(f.triple, f.sentences, f.probability, proposed=not f.sure) for f in found]
+        facts = [
+            Written(f.triple, f.sentences, f.probability, proposed=not f.sure)
+            for f in found
+            if f.probability >= writer.least
+        ]
         change = memory.ingest(document, facts, writer.model, writer.format, run)
         proposals = sum(f.proposed for f in facts)
         before += len(document.sentences)

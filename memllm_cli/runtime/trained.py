@@ -17,12 +17,14 @@ from memllm_cli.runtime.models import Catalog, Entry, Report
 from memllm_cli.runtime.stream import CONTEXT, LONGEST, StreamWriter, Writing, Wrote
 from memllm_cli.runtime.together import Job, Lane, together
 from memllm_cli.runtime.write import Meter
-from memllm_cli.runtime.writers import Drafts, Found
+from memllm_cli.runtime.writers import WORTH, Drafts, Found
 from memllm_cli.types import Document, Triple
 
 FEATURES = ("one", "draft", "start", "relation", "rest", "kept")
 SEQUENCES = 8
 """Windows of a document that are read together."""
+LOOKED = 0.2
+"""Drafts that are less probable are not shown to the model: it would not make facts of them, and they are many."""
 TEXT = LONGEST // 2
 """Tokens of text in a window, before any call."""
 
@@ -62,6 +64,8 @@ class Combination:
 class Chosen:
     """The drafter proposes, the trained model chooses; a fact's probability comes from both."""
 
+    least = WORTH
+
     def __init__(self, writer: StreamWriter, drafts: Drafts, combination: Combination) -> None:
         self.writer, self.drafts, self.combination = writer, drafts, combination
         self.format = writer.format
@@ -86,7 +90,7 @@ class Chosen:
             except StopIteration as end:
                 found: tuple[Found, ...] = end.value
                 break
-        said = [(t, max(f.sentences)) for f in found for t, _ in sorted(f.said, key=lambda way: -way[1])]
+        said = [(t, max(f.sentences)) for f in found for t, p in sorted(f.said, key=lambda way: -way[1]) if p >= LOOKED]
         by_sentence: list[list[tuple[int, Triple]]] = [[] for _ in document.sentences]
         for number, (triple, sentence) in enumerate(said):
             by_sentence[sentence].append((number, triple))
@@ -116,8 +120,8 @@ class Chosen:
         ways = []
         for triple, draft in found.said:
             wrote = scored.get(_key(triple))
-            # what was not looked at (a monstrous sentence, too many drafts) is no more than a proposal
-            ways.append((triple, self.combination.probability(draft, wrote) if wrote else min(draft, 0.2)))
+            # what was not looked at (unlikely, one of too many, or of a monstrous sentence) stays unlikely
+            ways.append((triple, self.combination.probability(draft, wrote) if wrote else min(draft, LOOKED)))
         best = round(max(p for _, p in ways), 4)
         sure = found.provable and best >= self.combination.threshold
         return replace(found, probability=best, sure=sure, said=tuple((t, round(p, 4)) for t, p in ways))
@@ -125,6 +129,8 @@ class Chosen:
 
 class Free:
     """The trained model alone, under the constraint that names stand in the text."""
+
+    least = 0.0
 
     def __init__(self, writer: StreamWriter, relations: Relations, threshold: float) -> None:
         self.writer, self.relations, self.threshold = writer, relations, threshold

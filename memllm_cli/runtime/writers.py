@@ -26,6 +26,8 @@ from memllm_cli.types import Document, Triple
 
 FREE_THRESHOLD = 0.35
 """What a model without a write adapter is less sure of is a proposal. The scale is the model's own."""
+WORTH = 0.3
+"""A draft that is less probable is not kept, not even as a proposal: there would be hundreds a document."""
 _LONGEST_NAME = 6  # words
 _PRONOUN = re.compile(r"\b(?:its?|he|she|his|hers?|they|their)\b", re.IGNORECASE)
 _REACH = 6
@@ -55,6 +57,8 @@ class DocumentWriter(Protocol):
     model: str
     """SHA-256 of what decides."""
     format: str
+    least: float
+    """Probability below which what it finds is not worth a person's look."""
     meter: Meter
 
     def read(self, document: Document) -> Generator[int, None, tuple[Found, ...]]:
@@ -71,6 +75,7 @@ class Freely:
     """A language model writes about each sentence, under the constraint that names stand in it."""
 
     format = FORMAT
+    least = 0.0
 
     def __init__(self, writer: SentenceWriter, relations: Relations, threshold: float = FREE_THRESHOLD) -> None:
         self.writer, self.relations, self.threshold = writer, relations, threshold
@@ -152,6 +157,7 @@ class Drafts:
     """
 
     format = "draft-1"
+    least = WORTH
 
     def __init__(
         self,

@@ -34,7 +34,7 @@ ROW = {
 class Fixed:
     """A writer that finds the same whatever it reads."""
 
-    model, format = "0", "fixed"
+    model, format, least = "0", "fixed", 0.0
 
     def __init__(self, *found: Found) -> None:
         self.found, self.meter = found, Meter()
