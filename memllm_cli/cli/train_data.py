@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from memllm_cli.memory.relations import Relation
 
 DATA = (
-    "KIND:PATH (redocred, docred, knowledgenet, fewrel, tekgen, own), made:COUNT[:RELATION], or copies:KIND:PATH for "
-    "copies with other names; as many as you like."
+    "KIND:PATH (redocred, docred, knowledgenet, fewrel, tekgen, own), made:COUNT[:RELATION], answered:COUNT, or "
+    "copies:KIND:PATH for copies with other names; as many as you like."
 )
-MADE, COPIES = "made:", "copies:"
+MADE, ANSWERED, COPIES = "made:", "answered:", "copies:"
 
 
 def read(
@@ -34,6 +34,13 @@ def read(
     texts: list[Text] = []
     tuning: list[Text] = []
     for argument in data:
+        if argument.startswith(ANSWERED) and argument.removeprefix(ANSWERED).isdigit():
+            from memllm_cli.training import synthetic
+
+            told = [r for r in table if r.external not in synthetic.HELD_OUT]
+            made = synthetic.Documents(told, synthetic.load(), seed)
+            texts += made.answered(int(argument.removeprefix(ANSWERED)))
+            continue
         if argument.startswith(MADE):
             texts += _made(argument, table, seed)
             continue
@@ -72,7 +79,7 @@ def reports(data: Sequence[str]) -> list[Text]:
     from memllm_cli.corpora.load import load, split
     from memllm_cli.corpora.splits import part
 
-    named = [d for d in data if not d.startswith((MADE, COPIES)) and split(d)[0] == "redocred"]
+    named = [d for d in data if not d.startswith((MADE, ANSWERED, COPIES)) and split(d)[0] == "redocred"]
     return [text for argument in named for text in part(load(argument), "report")]
 
 
@@ -80,7 +87,7 @@ def files(data: Sequence[str]) -> list[Path]:
     """The files that are named, whose checksums are kept with what is trained."""
     from memllm_cli.corpora.load import split
 
-    paths = [split(d.removeprefix(COPIES))[1] for d in data if not d.startswith(MADE)]
+    paths = [split(d.removeprefix(COPIES))[1] for d in data if not d.startswith((MADE, ANSWERED))]
     return [path for path in paths if path.is_file()]
 
 

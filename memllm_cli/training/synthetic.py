@@ -35,6 +35,7 @@ PRONOUNS = 0.4
 _PRONOUNS = ((("It", "Its"),), (("He", "His"), ("She", "Her")))
 _OPENS = re.compile(r"\{s\} (?=[a-z])")
 _OF = re.compile(r"The ([a-z][\w -]*?) of \{s\} ")
+_ANSWERS = ("{a}.", "{a}", "It is {a}.", "The answer is {a}.", "A: {a}", '"{a}"', 'It is or they are "{a}".')
 LONG = 0.4
 """Share of documents that tell many things."""
 HELD_OUT = frozenset(("M7", "M8", "M20", "M42", "M48", "M52", "M55", "M72", "M89", "M94"))
@@ -48,7 +49,8 @@ _NOUNS = frozenset("Lease Sublease Agreement Contract Memorandum Policy Manual H
 class Phrasings:
     """`statements` and `slots` (kinds of both sides) by relation, `fillers` by kind, `values` by (relation, side).
 
-    `neutral` sentences name nothing, `asides` name things (`{KIND}`) without telling a relation of the table.
+    `neutral` sentences name nothing, `asides` name things (`{KIND}`) without telling a relation of the table,
+    `questions` ask for either side of a relation (`{s}` or `{o}` is what is known).
     """
 
     statements: Mapping[str, Sequence[str]]
@@ -57,15 +59,16 @@ class Phrasings:
     values: Mapping[tuple[str, str], Sequence[str]]
     neutral: Sequence[str]
     asides: Sequence[str]
+    questions: Mapping[str, Sequence[str]]
 
 
 def load(kept_out: bool = False) -> Phrasings:
     """What the package holds; with `kept_out` the statements and names that are not trained on, else the others."""
     rows = _rows("one.csv") + _rows("two.csv")
     statements: dict[str, list[str]] = {}
+    questions: dict[str, list[str]] = {}
     for row in rows:
-        if row["form"] == "statement":
-            statements.setdefault(row["relation"], []).append(row["text"])
+        (statements if row["form"] == "statement" else questions).setdefault(row["relation"], []).append(row["text"])
     cut = slice(-KEPT_OUT, None) if kept_out else slice(None, -KEPT_OUT)
     fillers: dict[str, list[str]] = {}
     for row in _rows("fillers.csv"):
@@ -87,6 +90,7 @@ def load(kept_out: bool = False) -> Phrasings:
         values,
         [row["text"] for row in _rows("neutral.csv")],
         [row["text"] for row in _rows("asides.csv")],
+        {name: found[cut] for name, found in questions.items()},
     )
 
 
@@ -112,6 +116,24 @@ class Documents:
         chosen = [r for r in self.relations if not leading or r.name == leading]
         for i in range(count):
             yield self._document(random.Random(f"{self.seed}/{leading}{i}"), chosen[(i + self.seed) % len(chosen)])
+
+    def answered(self, count: int) -> Iterator[Annotated]:
+        """So many documents of one to four questions, each with its answer: the form in which an edit arrives."""
+        for i in range(count):
+            rng = random.Random(f"{self.seed}/answered/{i}")
+            maker = _Maker("", self.every)
+            for j in range(rng.randint(1, 4)):
+                relation = self.relations[(i + 7 * j + self.seed) % len(self.relations)]
+                subject_kind, object_kind = (rng.choice(list(side)) for side in self.phrasings.slots[relation.name])
+                subject = self._filler(rng, relation.name, "subject", subject_kind)
+                value = self._filler(rng, relation.name, "object", object_kind)
+                question = rng.choice(list(self.phrasings.questions[relation.name]))
+                if bare(subject).casefold() != bare(value).casefold():
+                    pattern = f"{question} {rng.choice(_ANSWERS)}"
+                    pattern = pattern.replace("{a}", "{o}" if "{s}" in question else "{s}")
+                    maker.state(pattern, (subject, _type(subject_kind)), (value, _type(object_kind)), relation)
+            if maker.labels:
+                yield maker.done()
 
     def _document(self, rng: random.Random, leading: Relation) -> Annotated:
         """A few things about one name, or many; perhaps some about another, to which the first may be related."""

@@ -85,3 +85,15 @@ def test_what_was_named_is_then_spoken_of_by_a_pronoun(documents: Documents) -> 
         assert re.search(r"\b(It|Its|He|His|She|Her)\b", second)
         either = (*text.surfaces(label.head), *text.surfaces(label.tail))  # labels have both directions
         assert any(s.casefold() in first.casefold() for s in either)
+
+
+def test_a_question_with_its_answer_tells_a_relation(documents: Documents) -> None:
+    texts = list(documents.answered(200))
+    assert len(texts) > 190
+    for text in texts:
+        for label in text.labels:
+            (sentence,) = label.evidence
+            said = text.text[slice(*text.sentences[sentence])].casefold()
+            for thing in (label.head, label.tail):
+                assert any(s.casefold() in said for s in text.surfaces(thing))
+    assert all(PHRASINGS.questions[r.name] for r in documents.relations)
