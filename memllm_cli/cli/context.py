@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,14 +111,21 @@ class Context:
                 catalog, entry, relations, lambda text: self.output.note(safe(text)), lambda: catalog.open_encoder("")
             )
 
-    def writer(self, relations: Relations, bound: bool = True) -> tuple[StreamWriter, Combination] | None:
-        """The trained writer in use, for the relations of a memory; None when there is none."""
+    def writer(
+        self, relations: Relations, bound: bool = True, build: str = ""
+    ) -> tuple[StreamWriter, Combination] | None:
+        """The trained writer in use, for the relations of a memory; None when there is none.
+
+        `build` is another quantisation than its own, to compare.
+        """
         from memllm_cli.runtime.trained import open_writer
 
         catalog = self.catalog()
         entry = catalog.writing(self.setting("writer").value)
         if entry is None:
             return None
+        if build and build != entry.build:
+            entry = replace(entry, name=f"{entry.name}-{build}", build=build)
         with interrupts_held():
             return open_writer(catalog, entry, relations, lambda text: self.output.note(safe(text)), bound)
 

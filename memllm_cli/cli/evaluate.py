@@ -46,6 +46,7 @@ def write(
     least: Annotated[
         float, typer.Option(min=-1, max=1, help="Least probability; -1: where F1 was best in tuning.")
     ] = -1,
+    build: Annotated[str, typer.Option(help="Quantisation of the trained writer, to compare: q8_0, q4_0 …")] = "",
     seed: Annotated[int, typer.Option(min=0, help="Of the interval.")] = 0,
 ) -> None:
     """Triples found in annotated documents, against the annotation: precision, recall, F1, calibration.
@@ -62,7 +63,7 @@ def write(
     texts, held_out = _texts(data, part, table, seed)
     texts = texts[: limit or None]
     relations = Relations(table)
-    reader = open_writer(state, relations, writer)
+    reader = open_writer(state, relations, writer, build)
     start = getattr(reader, "fullest", 0.0)
     if gold_names:
         drafts = getattr(reader, "drafts", reader)

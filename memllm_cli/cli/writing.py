@@ -23,8 +23,11 @@ SEQUENCES = 9
 """Sentences that a model without training writes about together, and one for what they share."""
 
 
-def open_writer(state: Context, relations: Relations, kind: str) -> DocumentWriter:
-    """A writer of `WRITERS`, for the relations of a memory. Raises UsageError, NotFound, ModelMissing."""
+def open_writer(state: Context, relations: Relations, kind: str, build: str = "") -> DocumentWriter:
+    """A writer of `WRITERS`, for the relations of a memory, quantised as `build` instead of its own way.
+
+    Raises UsageError, NotFound, ModelMissing.
+    """
     if kind not in WRITERS:
         raise UsageError(f"There is no writer '{kind}'.", f"Writers: {', '.join(WRITERS)}")
     if kind == "free":
@@ -36,14 +39,14 @@ def open_writer(state: Context, relations: Relations, kind: str) -> DocumentWrit
     from memllm_cli.runtime.trained import Chosen, Free
 
     if kind in ("alone", "unbound"):
-        if (trained := state.writer(relations, bound=kind == "alone")) is None:
+        if (trained := state.writer(relations, kind == "alone", build)) is None:
             raise NotFound("There is no trained writer.", "Train one: memllm train write --help")
         return Free(trained[0], relations, trained[1].alone)
     if (drafts := state.drafter(relations)) is None:
         raise NotFound("There is no drafter.", "Train one: memllm train draft --help")
     if kind == "draft":
         return drafts
-    chooser = state.prompted(relations) if kind == "prompted" else state.writer(relations)
+    chooser = state.prompted(relations) if kind == "prompted" else state.writer(relations, build=build)
     if chooser is None:
         raise NotFound("There is no trained writer.", "Train one: memllm train write --help")
     return Chosen(chooser[0], drafts, chooser[1])
