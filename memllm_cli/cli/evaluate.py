@@ -10,8 +10,8 @@ import typer
 
 from memllm_cli.cli.context import Context
 from memllm_cli.cli.train_data import MADE
-from memllm_cli.cli.writing import WRITERS, open_writer
-from memllm_cli.errors import UsageError
+from memllm_cli.cli.writing import DRAFTING, WRITERS, open_writer
+from memllm_cli.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
     from memllm_cli.corpora.annotated import Annotated as Text
@@ -60,15 +60,17 @@ def write(
     state: Context = context.obj
     output = state.output
     table = read_table(state.home.shipped("kb/relations.csv"))
+    if gold_names and writer not in DRAFTING:
+        raise UsageError("--gold-names is for writers that draft.", f"Those are: {', '.join(DRAFTING)}")
     texts, held_out = _texts(data, part, table, seed)
     texts = texts[: limit or None]
+    if not texts:
+        raise NotFound(f"There are no documents in {data}.", "Give a file in DocRED's format, or made:300")
     relations = Relations(table)
     reader = open_writer(state, relations, writer, build)
     start = getattr(reader, "fullest", 0.0)
     if gold_names:
-        drafts = getattr(reader, "drafts", reader)
-        if not hasattr(drafts, "gold"):
-            raise UsageError("--gold-names is for writers that draft.", "Leave one of the two out.")
+        drafts: Any = getattr(reader, "drafts", reader)
         drafts.gold = evaluation.gold_names(texts)
     try:
         with output.working("reading") as say:
@@ -96,7 +98,7 @@ def _texts(data: str, part: str, table: Sequence[Relation], seed: int) -> tuple[
     from memllm_cli.corpora import docred
     from memllm_cli.corpora.splits import part as part_of
 
-    if data.startswith(MADE) and data.removeprefix(MADE).isdigit():
+    if data.startswith(MADE) and data.removeprefix(MADE).isdecimal():
         from memllm_cli.training import synthetic
 
         documents = synthetic.Documents(table, synthetic.load(kept_out=True), seed)

@@ -11,8 +11,8 @@ import typer
 from memllm_cli.cli import train_write
 from memllm_cli.cli.context import Context
 from memllm_cli.cli.train_data import DATA, files, missing, read, reporter
-from memllm_cli.errors import NotFound
-from memllm_cli.paths import storage_error
+from memllm_cli.errors import NotFound, StorageError
+from memllm_cli.files import whole
 from memllm_cli.terminal import count
 
 if TYPE_CHECKING:
@@ -66,12 +66,14 @@ def draft(
 
     state: Context = context.obj
     table = read_table(state.home.shipped("kb/relations.csv"))
-    texts, tuning = read(data, limit, everything, table, seed)
     try:
         from memllm_cli.training import draft_run
         from memllm_cli.training.draft_train import Settings
+        from memllm_cli.training.loop import prepare_folder
     except ImportError as error:
         raise missing(error) from error
+    texts, tuning = read(data, limit, everything, table, seed)
+    prepare_folder(out)
     catalog = state.catalog()
     encoder = catalog.source(catalog.entry(catalog.encoder)).parent
     wanted = sorted({label.relation for text in texts for label in text.labels})
@@ -106,7 +108,7 @@ def label(
     from memllm_cli.corpora.annotated import as_data
     from memllm_cli.corpora.docred import RELATIONS
     from memllm_cli.memory.relations import Relations, read_table
-    from memllm_cli.runtime.drafters import external_ids
+    from memllm_cli.runtime.drafters import external_ids, trained_ids
     from memllm_cli.training.draft_label import labelled
 
     state: Context = context.obj
@@ -116,15 +118,15 @@ def label(
     drafts = state.drafter(Relations(read_table(state.home.shipped("kb/relations.csv"))))
     if entry is None or drafts is None:
         raise NotFound("There is no drafter.", "Train one: memllm train draft --help")
-    only = RELATIONS if encyclopedic else frozenset()
+    only = RELATIONS if encyclopedic else trained_ids(catalog, entry)
     kept = labels = 0
     try:
-        with out.open("w", encoding="utf-8") as file:
-            for text in labelled(drafts.drafter, texts, external_ids(catalog, entry), only=only):
+        with whole(out) as part, part.open("w", encoding="utf-8") as file:
+            for text in labelled(drafts.drafter, texts, external_ids(drafts), only=only):
                 file.write(json.dumps(as_data(text), ensure_ascii=False) + "\n")
                 kept, labels = kept + 1, labels + len(text.labels)
     except OSError as error:
-        raise storage_error(out, error) from error
+        raise StorageError(f"{out} cannot be written: {error.strerror}", "Choose another --out.") from error
     finally:
         drafts.close()
     state.output.line(f"{count(kept, 'text')} of {len(texts)} labelled, {count(labels, 'relation')}")

@@ -17,6 +17,8 @@ DATA = (
     "KIND:PATH (redocred, docred, knowledgenet, fewrel, tekgen, own), made:COUNT[:RELATION], answered:COUNT, or "
     "copies:KIND:PATH for copies with other names; as many as you like."
 )
+MOST = 100_000
+"""Documents made at once."""
 MADE, ANSWERED, COPIES = "made:", "answered:", "copies:"
 
 
@@ -34,15 +36,16 @@ def read(
     texts: list[Text] = []
     tuning: list[Text] = []
     for argument in data:
-        if argument.startswith(ANSWERED) and argument.removeprefix(ANSWERED).isdigit():
+        if argument.startswith(ANSWERED) and argument.removeprefix(ANSWERED).isdecimal():
             from memllm_cli.training import synthetic
 
             told = [r for r in table if r.external not in synthetic.HELD_OUT]
             made = synthetic.Documents(told, synthetic.load(), seed)
-            texts += made.answered(int(argument.removeprefix(ANSWERED)))
+            count = min(int(argument.removeprefix(ANSWERED)), limit or MOST)
+            texts += made.answered(count)
             continue
         if argument.startswith(MADE):
-            texts += _made(argument, table, seed)
+            texts += _made(argument, table, seed)[: limit or None]
             continue
         source = argument.removeprefix(COPIES)
         found = load(source)
@@ -69,8 +72,10 @@ def _made(argument: str, table: Sequence[Relation], seed: int) -> list[Text]:
     _, count, *rest = argument.split(":", 2)
     name = rest[0] if rest else ""
     told = [r for r in table if r.external not in synthetic.HELD_OUT or r.name == name]
-    if not count.isdigit() or (name and name not in {r.name for r in told}):
+    if not count.isdecimal() or int(count) > MOST:
         raise UsageError(f"'{argument}' is neither made:COUNT nor made:COUNT:RELATION.", "For instance: made:1500")
+    if name and name not in {r.name for r in told}:
+        raise NotFound(f"No relation is called '{name}'.", "They are spelt as in: memllm relation list")
     return list(synthetic.Documents(told, synthetic.load(), seed).make(int(count), name))
 
 

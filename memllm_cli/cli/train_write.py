@@ -44,13 +44,15 @@ def write(
 
     state: Context = context.obj
     table = read_table(state.home.shipped("kb/relations.csv"))
-    texts, tuning = read(data, limit, everything, table, seed)
-    base = _base(state, model)
     try:
         from memllm_cli.training import write_run
+        from memllm_cli.training.loop import prepare_folder
         from memllm_cli.training.write_train import Settings
     except ImportError as error:
         raise missing(error) from error
+    base = _base(state, state.model_option or model)  # main moves the option before the command
+    texts, tuning = read(data, limit, everything, table, seed)
+    prepare_folder(out)
     settings = Settings(epochs=epochs, rank=0 if full else rank, alpha=2.0 * rank, rate=rate, seed=seed)
     with state.output.working("loading the model") as say:
         complete = write_run.run(
@@ -79,7 +81,7 @@ def data(
     state: Context = context.obj
     table = read_table(state.home.shipped("kb/relations.csv"))
     texts, tuning = read(data, limit, False, table, seed)
-    base = _base(state, model)
+    base = _base(state, state.model_option or model)  # main moves the option before the command
     pool = prepare(texts, table, base.tokenize, base.start)
     by_id = names(table)
     sentences = [s for t in texts for s in told(t, by_id)]
@@ -118,6 +120,8 @@ def _base(state: Context, name: str) -> Base:
 
     catalog = state.catalog()
     path = Path(name).expanduser()
+    if name in catalog.entries and catalog.entry(name).task != "generate":
+        raise NotFound(f"{name} is not a language model.", "See: memllm model list")
     if name and name not in catalog.entries:
         if path.is_dir():
             try:

@@ -19,6 +19,9 @@ WRITERS = {
     "unbound": "the same without constraint",
     "free": "a model with examples in its prompt, without drafts",
 }
+BUILDS = ("f16", "q8_0", "q6_k", "q5_k_m", "q4_k_m", "q4_1", "q4_0")
+DRAFTING = ("draft", "both", "prompted")
+"""Those that use the drafter."""
 SEQUENCES = 9
 """Sentences that a model without training writes about together, and one for what they share."""
 
@@ -30,6 +33,10 @@ def open_writer(state: Context, relations: Relations, kind: str, build: str = ""
     """
     if kind not in WRITERS:
         raise UsageError(f"There is no writer '{kind}'.", f"Writers: {', '.join(WRITERS)}")
+    if build and build not in BUILDS:
+        raise UsageError(f"There is no quantisation '{build}'.", f"Such as: {', '.join(BUILDS)}")
+    if build and kind not in ("both", "alone", "unbound"):
+        raise UsageError("--build is for the trained writer.", "Choose --writer both, alone or unbound.")
     if kind == "free":
         from memllm_cli.runtime.write import CONTEXT, Named, SentenceWriter
         from memllm_cli.runtime.writers import Freely

@@ -72,7 +72,7 @@ def as_data(text: Annotated) -> dict[str, Any]:
 
 def from_data(row: Mapping[str, Any]) -> Annotated:
     """What `as_data` wrote. Raises KeyError, TypeError or ValueError when it is something else."""
-    return Annotated(
+    out = Annotated(
         str(row["title"]),
         str(row["text"]),
         tuple((int(a), int(b)) for a, b in row["sentences"]),
@@ -82,6 +82,14 @@ def from_data(row: Mapping[str, Any]) -> Annotated:
         bool(row["all_names"]),
         tuple(Label(int(h), str(r), int(t)) for h, r, t in row["unsure"]),
     )
+    count, size = len(out.sentences), len(out.text)
+    if any(not 0 <= i < len(out.names) for x in (*out.labels, *out.unsure) for i in (x.head, x.tail)):
+        raise ValueError("a label names a thing that is not there")
+    if any(not (0 <= m.start < m.end <= size and 0 <= m.sentence < count) for n in out.names for m in n.mentions):
+        raise ValueError("a name stands outside the text")
+    if any(not 0 <= i < count for x in out.labels for i in x.evidence) or not all(n.mentions for n in out.names):
+        raise ValueError("a sentence or a mention is not there")
+    return out
 
 
 def joined(sentences: Sequence[Sequence[str]]) -> tuple[str, list[list[tuple[int, int]]]]:

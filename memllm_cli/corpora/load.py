@@ -7,7 +7,7 @@ from pathlib import Path
 
 from memllm_cli.corpora import docred, sentences
 from memllm_cli.corpora.annotated import Annotated
-from memllm_cli.errors import UsageError
+from memllm_cli.errors import DamagedError, UsageError
 
 
 def _folder(path: Path) -> list[Annotated]:
@@ -33,7 +33,7 @@ def split(argument: str) -> tuple[str, Path]:
     if not colon or kind not in READERS:
         raise UsageError(
             f"'{argument}' does not say what kind of data it is.",
-            f"Write KIND:PATH with KIND one of {', '.join(READERS)}; for instance redocred:dev.json",
+            f"Write KIND:PATH with KIND one of {', '.join(READERS)}; or made:COUNT, answered:COUNT, copies:KIND:PATH",
         )
     return kind, Path(path).expanduser()
 
@@ -41,4 +41,11 @@ def split(argument: str) -> tuple[str, Path]:
 def load(argument: str) -> list[Annotated]:
     """The texts of `KIND:PATH`. Raises UsageError, NotFound, DamagedError."""
     kind, path = split(argument)
-    return READERS[kind](path)
+    if path.is_dir() and kind != "tekgen":
+        raise UsageError(f"{path} is a folder.", "Give a file.")
+    try:
+        return READERS[kind](path)
+    except (TypeError, KeyError, IndexError, ValueError, AttributeError) as error:
+        raise DamagedError(
+            f"{path} is not of the kind {kind}: {type(error).__name__}", "See docs/training.md."
+        ) from error

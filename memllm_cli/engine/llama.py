@@ -123,6 +123,13 @@ class LlamaEngine:
         np.ctypeslib.as_array(batch.n_seq_id, shape=(size,))[:] = 1
         self._b_seq = [batch.seq_id[i] for i in range(size)]
 
+    @property
+    def architecture(self) -> str:
+        """What llama.cpp calls the kind of model (`llama`, `qwen2` ...)."""
+        text = ctypes.create_string_buffer(64)
+        self._llama.llama_model_meta_val_str(self._model, b"general.architecture", text, len(text))
+        return text.value.decode("utf-8", "replace")
+
     # -- text ---------------------------------------------------------------------------------------------
 
     def tokenize(self, text: str) -> list[int]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from memllm_cli.engine.llama import quantise
 from memllm_cli.errors import DamagedError, MemllmError, StorageError
+from memllm_cli.files import sha256
 from memllm_cli.tensors import read_safetensors
 
 WEIGHTS, CONFIGURATION = "writer.safetensors", "writer.json"
@@ -39,6 +40,8 @@ def merge(base: Path, adapter: Path, target: Path, kind: str) -> None:
     DamagedError when the adapter is not one or does not fit the base, StorageError when the disk refuses.
     """
     changes = read_adapter(adapter)
+    if changes.base and changes.base != sha256(base):
+        raise DamagedError(f"{base.name} is not the file the adapter was trained for", "choose its own base")
     try:
         with tempfile.TemporaryDirectory(prefix=".merge.", dir=target.parent) as folder:
             part = Path(folder) / "merged.gguf"
@@ -59,7 +62,10 @@ class Change:
         if "W" in self.factors:
             new = self.factors["W"]
         else:
-            new = scale * (self.factors["B"] @ self.factors["A"])
+            a, b = self.factors["A"], self.factors["B"]
+            if a.ndim != 2 or b.ndim != 2 or b.shape[1] != a.shape[0]:
+                raise DamagedError("the factors of the adapter do not fit each other", "train it again")
+            new = scale * (b @ a)
         if new.shape != matrix.shape:
             raise DamagedError("the adapter is of another model: its matrices have other sizes", "choose its own base")
         if heads:
@@ -69,10 +75,10 @@ class Change:
 
 
 class Adapter:
-    """An adapter as read from its folder: changes by the name a GGUF gives a matrix."""
+    """An adapter as read: changes by the name a GGUF gives a matrix, and the checksum of its base, if known."""
 
-    def __init__(self, changes: Mapping[str, Change], scale: float) -> None:
-        self.changes, self.scale = changes, scale
+    def __init__(self, changes: Mapping[str, Change], scale: float, base: str = "") -> None:
+        self.changes, self.scale, self.base = changes, scale, base
 
 
 def read_adapter(folder: Path) -> Adapter:
@@ -91,7 +97,7 @@ def read_adapter(folder: Path) -> Adapter:
         changes.setdefault(name, Change()).factors[match[3]] = np.asarray(values, dtype=np.float32)
     if not changes or any(c.factors.keys() not in ({"A", "B"}, {"W"}) for c in changes.values()):
         raise DamagedError(f"{folder / WEIGHTS} is not complete", "train it again")
-    return Adapter(changes, scale)
+    return Adapter(changes, scale, str(about.get("base_sha256", "")))
 
 
 def _write(base: Path, adapter: Adapter, target: Path) -> None:
@@ -99,14 +105,17 @@ def _write(base: Path, adapter: Adapter, target: Path) -> None:
     import gguf
     from gguf.quants import dequantize
 
-    reader = gguf.GGUFReader(base)
+    try:
+        reader = gguf.GGUFReader(base)
+    except (ValueError, OSError) as error:
+        raise DamagedError(f"{base} is not a GGUF: {error}", "pull or install it again") from error
     architecture = str(_value(reader, "general.architecture", ""))
     if architecture != "llama":
         raise MemllmError(f"{base.name} is of the architecture '{architecture}'", "adapters are merged into llama only")
-    heads = {
-        "attn_q": int(_value(reader, "llama.attention.head_count", 0)),
-        "attn_k": int(_value(reader, "llama.attention.head_count_kv", 0)),
-    }
+    count = _value(reader, "llama.attention.head_count", 0)
+    heads = {"attn_q": count, "attn_k": _value(reader, "llama.attention.head_count_kv", count)}
+    if not all(isinstance(n, int) and n > 0 for n in heads.values()):
+        raise MemllmError(f"{base.name} has layers with different heads", "adapters are not merged into such models")
     missing = adapter.changes.keys() - {t.name for t in reader.tensors}
     if missing:
         raise DamagedError(f"{base.name} has no {min(missing)}, which the adapter changes", "choose its own base")

@@ -64,11 +64,11 @@ def document(text: Annotated) -> Document:
 
 def gold_names(texts: Sequence[Annotated]) -> GoldNames:
     """The annotated names of the documents in a window, by thing."""
-    by_title = {t.title: t for t in texts}
+    by_text = {t.text: t for t in texts}  # titles repeat
 
     def names(document: Document, window: Window) -> list[list[Mention]]:
         out = []
-        for name in by_title[document.title].names:
+        for name in by_text[document.text].names:
             places = [(m, window.place(m.start, m.end)) for m in name.mentions]
             group = [Mention(m.start, m.end, name.kind, place) for m, place in places if place]
             if group:

@@ -58,8 +58,9 @@ def call(triples: Iterable[Triple]) -> list[str]:
 
 
 def located(text: str, surface: str) -> tuple[int, int] | None:
-    """Where a name read off `tidy(text)` stands in `text`: characters `start` to `end`."""
-    places = [i for i, c in enumerate(text) if not c.isspace()]
-    solid, wanted = "".join(text[i] for i in places), "".join(surface.split())
-    at = solid.find(wanted) if wanted else -1
-    return None if at < 0 else (places[at], places[at + len(wanted) - 1] + 1)
+    """Where a name read off `tidy(text)` stands in `text`: characters `start` to `end`, of whole words if it can be."""
+    words = r"\s*".join(map(re.escape, "".join(surface.split())))
+    match = None
+    if words:
+        match = re.search(rf"(?<!\w){words}(?!\w)", text) or re.search(words, text)
+    return match.span() if match else None

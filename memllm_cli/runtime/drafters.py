@@ -75,10 +75,19 @@ def open_drafter(
     return Drafts(drafter, names, calibration, relations, built.sha256, known.threshold, known.floor, known.fullest)
 
 
-def external_ids(catalog: Catalog, entry: Entry) -> list[str]:
-    """The relations of a drafter by external id, in its order, all of them."""
+def external_ids(drafts: Drafts) -> list[str]:
+    """The external id of each of a drafter's relations, in its order; empty for those that have none."""
+    out = []
+    for name in drafts.names:
+        relation, flipped = drafts.relations.get(name)
+        out.append(relation.external.split("|")[-1 if flipped else 0])
+    return out
+
+
+def trained_ids(catalog: Catalog, entry: Entry) -> frozenset[str]:
+    """The relations a drafter was trained on, by external id."""
     path = catalog.source(entry).with_name(CONFIGURATION)
-    return [str(r["external"]) for r in json.loads(path.read_text(encoding="utf-8"))["relations"]]
+    return frozenset(str(r["external"]) for r in json.loads(path.read_text(encoding="utf-8"))["relations"])
 
 
 def _configuration(path: Path) -> _Configuration:

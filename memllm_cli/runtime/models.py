@@ -72,7 +72,7 @@ class Catalog:
             self.entries = {name: _entry(name, row) for name, row in raw["model"].items()}
             self.default = str(raw["default"]["model"])
             self.encoder = str(raw["default"]["encoder"])
-            self.drafter = str(raw["default"]["drafter"])
+            self.drafter = str(raw["default"].get("drafter", ""))
             self.writer = str(raw["default"].get("writer", ""))
         except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
             raise DamagedError(f"{path} cannot be read: {error}", "Restore it: memllm init") from error
@@ -104,10 +104,10 @@ class Catalog:
         try:
             raw = json.loads(about.read_text(encoding="utf-8"))
             base = self.encoder if file == DRAFTER else str(raw["base"])
+            decides = [sha256(weights), base, *(str(raw.get(k)) for k in ("base_sha256", "rank", "alpha"))]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DamagedError(f"{about} cannot be read: {error}", f"Train it again: memllm train {task}") from error
-        # both files decide what is built
-        digest = hashlib.sha256(f"{sha256(weights)} {sha256(about)} {base}".encode()).hexdigest()
+        digest = hashlib.sha256(" ".join(decides).encode()).hexdigest()  # of what the built file depends on
         return Entry(
             f"{kind}-{digest[:12]}", task, "", 0, "", 0, "", f"trained, in {weights.parent}", "", "",
             str(weights), weights.stat().st_size, sha256(weights), build, base,
@@ -131,14 +131,18 @@ class Catalog:
         if stat.st_size != manifest.get("size"):
             raise ModelMissing(
                 f"{path} has {stat.st_size} bytes instead of {manifest.get('size')}.",
-                f"Build it again: memllm model build {entry.name} --force",
+                self._again(entry),
             )
         if stat.st_mtime_ns != manifest.get("mtime_ns") and sha256(path) != manifest.get("sha256"):
             raise ModelMissing(
                 f"{path} is not the file that was built: its checksum differs.",
-                f"Build it again: memllm model build {entry.name} --force",
+                self._again(entry),
             )
         return Built(entry, path, str(manifest["sha256"]))
+
+    def _again(self, entry: Entry) -> str:
+        known = entry.name in self.entries
+        return f"Build it again: memllm model build {entry.name} --force" if known else f"Delete {self.folder(entry)}"
 
     def source(self, entry: Entry) -> Path:
         """The file the entry is built from, verified. Raises ModelMissing when it is not here or wrong."""
@@ -257,7 +261,10 @@ class Catalog:
             return self.source(self.entries[entry.base])
         path = Path(entry.base)
         if not path.is_file():
-            raise ModelMissing(f"The model {path}, which the writer was tuned from, is not here.", "Put it back.")
+            why = (
+                "a writer is merged into a GGUF, and it was tuned from a folder" if path.is_dir() else "it is not here"
+            )
+            raise ModelMissing(f"The writer cannot be merged into {path}: {why}.", "Train one from a GGUF.")
         return path
 
     def _build_encoder(self, entry: Entry, source: Path, target: Path) -> None:

@@ -17,7 +17,6 @@ from memllm_cli.protocol import (
     CLOSE,
     FIELD,
     CallError,
-    ImpossibleError,
     WriteCall,
     WriteConstraint,
     as_field,
@@ -104,6 +103,7 @@ class StreamWriter:
         self._cache: dict[str, list[int]] = {}
         self._opening = self.tokens(self.style.opening)
         self._close = self.tokens(self.style.close)
+        self._item = self.tokens(self.style.item)
         self.longest = min(LONGEST, engine.context)
 
     def tokens(self, text: str) -> list[int]:
@@ -138,7 +138,8 @@ class StreamWriter:
         pending = [*head, *(t for s in context for t in s)]
         for i, (number, text) in enumerate(sentences):
             plain = self.tokens(written.sentence(text))
-            if lane.length + len(pending) + len(plain) + ROOM > self.longest:
+            room = ROOM if drafts is None else self._room(drafts[i][:MOST_CHOICES])
+            if lane.length + len(pending) + len(plain) + room > self.longest:
                 lane.rewind(0)
                 pending = [*head, *(t for s in context for t in s)]
             context = self._context([*context, plain])
@@ -157,6 +158,11 @@ class StreamWriter:
             out += said
         return out
 
+    def _room(self, drafts: Sequence[tuple[int, Triple]]) -> int:
+        """Tokens a call with all of the drafts takes; half a window at most."""
+        size = sum(len(self.tokens(piece)) for _, t in drafts for piece in self.item(t)) + len(drafts) * len(self._item)
+        return min(self.longest // 2, max(ROOM, size + len(self._opening) + len(self._close)))
+
     def _context(self, sentences: Sequence[list[int]]) -> list[list[int]]:
         """The last sentences, without those that would fill the window."""
         return [s for s in sentences if len(s) <= self.longest // 4][-CONTEXT:]
@@ -167,6 +173,7 @@ class StreamWriter:
         out: list[Wrote] = []
         logs, pending = _Logs(), list[int]()
         opened, end = lane.length, -1
+        begins = True
         while not constraint.done:
             allowed = constraint.allowed()
             best, start = 0, None
@@ -183,7 +190,9 @@ class StreamWriter:
                     close = float(likely[at]) - self.eager
                     likely[at] = -np.inf
                     best = int(np.argmax(likely))
-                    if len(allowed) > 1:
+                    if self._item[0] in allowed and close > likely[best]:
+                        best = allowed.index(self._item[0])  # the name is over: a longer one would be another draft
+                    if begins or allowed[best] == self._item[0]:
                         start = float(likely[best]) - close
                 else:
                     best = int(np.argmax(likely))
@@ -191,6 +200,7 @@ class StreamWriter:
             done = len(constraint.finished)
             constraint.advance(allowed[best])
             pending.append(allowed[best])
+            begins = False
             if len(constraint.finished) > done:
                 choice, triple = drafts[constraint.finished[-1]]
                 out.append(logs.wrote(triple, number, choice))
@@ -207,13 +217,10 @@ class StreamWriter:
     def _freely(self, lane: Lane, number: int, text: str, title: str, before: Sequence[Wrote]) -> _Call:
         """Triples whose names stand in the sentence, are the title, or were written before in this document."""
         names = dict.fromkeys([as_field(title), *(n for w in before for n in (w.triple.subject, w.triple.object))])
-        try:
-            constraint = WriteConstraint(
-                self.tokens, written.tidy(text), 0, self.relations, extra_names=[n for n in names if is_field(n)],
-                written=[w.triple for w in before], style=self.style,
-            )  # fmt: skip
-        except ImpossibleError:
-            return [], list(self._close)
+        constraint = WriteConstraint(
+            self.tokens, written.tidy(text), 0, self.relations, extra_names=[n for n in names if is_field(n)],
+            written=[w.triple for w in before], style=self.style,
+        )  # fmt: skip
         for token in self._opening:
             constraint.advance(token)
         out: list[Wrote] = []
@@ -223,8 +230,7 @@ class StreamWriter:
             best = 0
             if len(allowed) > 1:
                 if lane.length + len(pending) + ROOM // 4 >= self.longest:
-                    pending += constraint.closing()
-                    break
+                    break  # the window is full: the next sentence begins a new one
                 if pending:
                     yield pending
                     pending = []
@@ -256,7 +262,8 @@ class StreamWriter:
             token = int(np.argmax(likely))
             logs.rest.append(float(likely[token]) - log_sum_exp(likely))
             said += self.engine.piece(token)
-            yield [token]
+            if token not in self.engine.stops:
+                yield [token]
         try:
             call = parse(self.style.opening + said.decode("utf-8", "replace"))
         except CallError:

@@ -172,6 +172,7 @@ class Free:
         key = (head.casefold(), relation.name, tail.casefold())
         known = best.get(key)
         sentences = tuple(sorted({wrote.sentence, *(known.sentences if known else ())}))
+        probability = max(probability, known.probability if known else 0.0)
         best[key] = Found(
             Triple(head, relation.name, tail), sentences, probability, readable and probability >= self.threshold,
             (*(known.said if known else ()), (said, probability)),
@@ -211,6 +212,8 @@ def read_combination(path: Path, format: str) -> Combination:
         if about.get("format", format) != format:
             raise ValueError(f"it writes in the format {about['format']}, not {format}")
         raw = about.get("combination", {}).get(format, {})
+        if len(raw.get("weights", ())) not in (0, len(FEATURES)):
+            raise ValueError("its combination has another number of weights")
         return Combination(
             tuple(float(w) for w in raw.get("weights", ())),
             **{k: float(raw[k]) for k in ("threshold", "fullest", "eager", "alone") if k in raw},

@@ -12,8 +12,8 @@ from dataclasses import replace
 
 from memllm_cli.corpora.annotated import Annotated, Mention, Name
 
-KEPT = frozenset({"NUM", "MISC"})
-"""Kinds whose names often are words of the sentence ("two", "Canadian") and stay as they are."""
+KEPT = frozenset({"NUM", "MISC", ""})
+"""Kinds whose names often are words of the sentence ("two", "Canadian") stay as they are; so do names of no kind."""
 
 
 class Copies:
@@ -25,7 +25,7 @@ class Copies:
         for text in texts:
             for i, name in enumerate(text.names):
                 surfaces = _longest_first(text, i)
-                if name.kind not in KEPT:
+                if surfaces and name.kind not in KEPT:
                     self.pool.setdefault((name.kind, _shape(surfaces[0])), []).append(surfaces)
 
     def make(self, texts: Sequence[Annotated]) -> Iterator[Annotated]:
@@ -39,7 +39,10 @@ class Copies:
         places = sorted((m.start, m.end, i) for i, name in enumerate(text.names) for m in name.mentions)
         if any(a[1] > b[0] for a, b in itertools.pairwise(places)):
             return None
-        new = [self._other(text, i, rng) for i in range(len(text.names))]
+        new: list[dict[str, str]] = []
+        for i in range(len(text.names)):
+            taken = {s for other in new for s in other.values()}
+            new.append(self._other(text, i, rng, taken))
         parts: list[str] = []
         at, moved = 0, [0] * (len(text.text) + 1)
         length = 0
@@ -63,13 +66,13 @@ class Copies:
         title = next((new[i][text.title] for i in range(len(new)) if text.title in new[i]), text.title)
         return replace(text, title=title, text="".join(parts), sentences=sentences, names=names)
 
-    def _other(self, text: Annotated, thing: int, rng: random.Random) -> dict[str, str]:
-        """A new surface for each old one: the longest takes the longest, and so on."""
+    def _other(self, text: Annotated, thing: int, rng: random.Random, taken: set[str]) -> dict[str, str]:
+        """A new surface for each old one, none that another thing has: the longest takes the longest, and so on."""
         old = _longest_first(text, thing)
-        found = self.pool.get((text.names[thing].kind, _shape(old[0])))
-        if not found:
+        found = self.pool.get((text.names[thing].kind, _shape(old[0]))) if old else None
+        new = next((n for n in rng.choices(found, k=8) if not taken & set(n)), None) if found else None
+        if new is None:
             return {s: s for s in old}
-        new = rng.choice(found)
         return {s: new[min(i, len(new) - 1)] for i, s in enumerate(old)}
 
 

@@ -25,7 +25,7 @@ from memllm_cli.training.draft_calibrate import calibrate
 from memllm_cli.training.draft_data import examples
 from memllm_cli.training.draft_model import DraftModel, Sizes
 from memllm_cli.training.draft_train import Settings, Trainer, drafter, figures
-from memllm_cli.training.loop import Report
+from memllm_cli.training.loop import Report, kept
 
 WEIGHTS, CONFIGURATION = "drafter.safetensors", "drafter.json"
 
@@ -73,7 +73,8 @@ def run(
 ) -> bool:
     """Train, or go on with what the folder holds; True when complete, and then the weights are there too."""
     torch.manual_seed(settings.seed)
-    folder.mkdir(parents=True, exist_ok=True)
+    if not relations:
+        raise NotFound("No relation of the data is in the table of relations.", "See kb/README.md for its column `id`.")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     vocabulary = vocabulary_of(encoder)
     index = {r.external: i for i, r in enumerate(relations)}
@@ -82,16 +83,19 @@ def run(
     model = DraftModel(encoder, described(encoder, [r.text for r in relations]), sizes).to(device)
     if start:
         begin_from(model, start, relations)
-    trainer = Trainer(model, settings, pool, folder, vocabulary.mask)
+    data = {p.name: sha256(p) for p in sources}
+    began = {f"from {p}": sha256(p / WEIGHTS) for p in start}
+    trainer = Trainer(model, settings, pool, folder, vocabulary.mask, {**data, **began})
     resumed = trainer.resume(device)
     report({"examples": len(pool), "steps": trainer.steps, "resumed_at": trainer.step if resumed else 0})
     ids = [r.external for r in relations]
 
     def evaluate() -> dict[str, float]:
         trainer.swap()
-        out = figures(drafter(model, vocabulary), tuning, ids)
-        trainer.swap()
-        return out
+        try:
+            return figures(drafter(model, vocabulary), tuning, ids)
+        finally:
+            trainer.swap()
 
     complete = trainer.run(evaluate, report, seconds, progress)
     trainer.swap()
@@ -102,7 +106,7 @@ def run(
         "sizes": asdict(sizes),
         "steps": trainer.step,
         "complete": complete,
-        "data": {p.name: sha256(p) for p in sources},
+        "data": data,
         "last": trainer.history[-1:],
     }
     save(model, relations, folder, about)
@@ -155,7 +159,13 @@ def save(model: DraftModel, relations: Sequence[Known], folder: Path, about: dic
     heads = {f"heads.{k}": v for k, v in model.head_weights().items()}
     tensors = {k: v.detach().cpu().half().contiguous() for k, v in {**encoder, **heads}.items()}
     save_file(tensors, folder / WEIGHTS)
-    about = {"relations": [asdict(r) for r in relations], **about, "weights_sha256": sha256(folder / WEIGHTS)}
+    digest = sha256(folder / WEIGHTS)
+    about = {
+        "relations": [asdict(r) for r in relations],
+        **about,
+        **kept(folder / CONFIGURATION, digest, "combination"),
+    }
+    about["weights_sha256"] = digest
     (folder / CONFIGURATION).write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

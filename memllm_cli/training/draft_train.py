@@ -55,8 +55,16 @@ class Trainer(Loop):
 
     settings: Settings
 
-    def __init__(self, model: DraftModel, settings: Settings, pool: Sequence[Example], folder: Path, mask: int) -> None:
-        super().__init__(settings, len(pool), folder)
+    def __init__(
+        self,
+        model: DraftModel,
+        settings: Settings,
+        pool: Sequence[Example],
+        folder: Path,
+        mask: int,
+        identity: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(settings, len(pool), folder, identity)
         self.mask = mask
         """Id of the piece that stands for a hidden name."""
         self.model, self.pool = model, list(pool)

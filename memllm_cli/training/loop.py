@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from memllm_cli.errors import DamagedError, StorageError, UsageError
 from memllm_cli.files import whole
+from memllm_cli.terminal import interrupts_held
 
 Report = Callable[[Mapping[str, Any]], None]
 SAVE_EVERY = 300
@@ -36,8 +38,10 @@ class Loop:
     Each step draws from a seed of its own, so that an interrupted run is the same run.
     """
 
-    def __init__(self, settings: Any, examples: int, folder: Path) -> None:
+    def __init__(self, settings: Any, examples: int, folder: Path, identity: Mapping[str, str] | None = None) -> None:
         self.settings, self.examples, self.folder = settings, examples, folder
+        self.identity = dict(identity or {})
+        """What else makes it this run: the model it began from, the data."""
         self.step = 0
         self.seconds = 0.0
         self.history: list[dict[str, Any]] = []
@@ -67,6 +71,10 @@ class Loop:
         """Take up what `state` gave."""
         raise NotImplementedError
 
+    def agreed(self, seconds: float) -> float:
+        """How long a step took; several processes must say the same, or one stops before the others."""
+        return seconds
+
     # -- running ------------------------------------------------------------------------------------------------
 
     @property
@@ -89,15 +97,19 @@ class Loop:
         until, saved = self.seconds + seconds, time.monotonic()
         losses: dict[str, list[float]] = {}
         try:
+            if 0 < self.steps == self.step and (not self.history or self.history[-1]["step"] < self.step):
+                self.history.append({"step": self.step, **evaluate()})  # it was stopped right before
+                report(self.history[-1])
             while self.step < self.steps and self.seconds < until:
                 epoch, at = divmod(self.step, self.per_epoch)
                 for chosen in self.plan(epoch)[at:]:
                     began = time.monotonic()
                     torch.manual_seed(self.settings.seed * 1_000_003 + self.step)
-                    for name, value in self.update(chosen, epoch).items():
-                        losses.setdefault(name, []).append(value)
-                    self.step += 1
-                    self.seconds += time.monotonic() - began
+                    with interrupts_held():  # a step is done or not
+                        for name, value in self.update(chosen, epoch).items():
+                            losses.setdefault(name, []).append(value)
+                        self.step += 1
+                        self.seconds += self.agreed(time.monotonic() - began)
                     each = (self.seconds - began_seconds) / (self.step - began_at)
                     left = min((self.steps - self.step) * each, until - self.seconds)
                     progress(f"step {self.step} of {self.steps}, about {max(0.0, left) / 60:.0f} min left")
@@ -124,20 +136,51 @@ class Loop:
             return
         state = {
             **self.state(), "step": self.step, "seconds": self.seconds, "history": self.history,
-            "settings": asdict(self.settings), "examples": self.examples,
+            "settings": asdict(self.settings), "examples": self.examples, "identity": self.identity,
         }  # fmt: skip
         with whole(self.folder / "checkpoint.pt") as part:
             torch.save(state, part)
         (self.folder / "log.json").write_text(json.dumps(self.history, indent=1) + "\n", encoding="utf-8")
 
     def resume(self, device: torch.device) -> bool:
-        """Take up the checkpoint in the folder if it is of this very run; True when there was one."""
+        """Take up the checkpoint in the folder; True when there was one.
+
+        Raises UsageError when it is another run's, DamagedError when it cannot be read.
+        """
         path = self.folder / "checkpoint.pt"
         if not path.is_file():
             return False
-        state = torch.load(path, map_location=device, weights_only=True)
-        if state["settings"] != asdict(self.settings) or state["examples"] != self.examples:
-            return False
+        try:
+            state = torch.load(path, map_location=device, weights_only=True)
+            theirs = {**state["settings"], **state.get("identity", {}), "examples": state["examples"]}
+        except Exception as error:  # PyTorch raises whatever it stumbles over
+            raise DamagedError(f"{path} cannot be read: {type(error).__name__}", "Delete it to start again.") from error
+        ours = {**asdict(self.settings), **self.identity, "examples": self.examples}
+        other = sorted(k for k in ours.keys() | theirs.keys() if ours.get(k) != theirs.get(k))
+        if other:
+            raise UsageError(
+                f"{self.folder} holds another run: it differs in {', '.join(other)}.",
+                "Choose another --out, or delete its checkpoint.pt to start again.",
+            )
         self.restore(state)
         self.step, self.seconds, self.history = state["step"], state["seconds"], state["history"]
         return True
+
+
+def prepare_folder(folder: Path) -> None:
+    """Make the folder of a run. Raises StorageError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ".writable").touch()
+        (folder / ".writable").unlink()
+    except OSError as error:
+        raise StorageError(f"Nothing can be written to {folder}: {error.strerror}", "Choose another --out.") from error
+
+
+def kept(path: Path, weights: str, key: str) -> dict[str, Any]:
+    """What a configuration holds under a key, if it is still about these weights."""
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+        return {key: about[key]} if about["weights_sha256"] == weights else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}

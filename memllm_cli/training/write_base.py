@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from memllm_cli.errors import MemllmError, NotFound
 from memllm_cli.training.write_data import Tokenize
 
 
@@ -24,6 +25,8 @@ def gguf(path: Path, name: str) -> Base:
     from memllm_cli.engine.llama import LlamaEngine
 
     engine = LlamaEngine(path, context=64)
+    if (architecture := engine.architecture) != "llama":
+        raise MemllmError(f"{path.name} is of the architecture '{architecture}'.", "Only llama is merged.")
     cache: dict[str, list[int]] = {}
 
     def tokenize(text: str) -> list[int]:
@@ -35,10 +38,13 @@ def gguf(path: Path, name: str) -> Base:
 
 
 def folder(path: Path) -> Base:
-    """A folder in transformers' format. Raises ImportError without transformers."""
+    """A folder in transformers' format: to train, not to merge. Raises ImportError, NotFound."""
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(str(path))
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(path))
+    except (OSError, ValueError) as error:
+        raise NotFound(f"{path} holds no model in transformers' format.", "Give a GGUF or another folder.") from error
 
     def tokenize(text: str) -> list[int]:
         return list(tokenizer(text, add_special_tokens=False)["input_ids"])

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from memllm_cli.corpora.annotated import Annotated, Label
+from memllm_cli.corpora.docred import RELATIONS
 from memllm_cli.memory.relations import Relation
 from memllm_cli.protocol import is_field, written
 from memllm_cli.types import Triple
@@ -44,7 +45,8 @@ def told(text: Annotated, names: Mapping[str, str]) -> list[Told]:
 
     A triple belongs to the first sentence of its evidence that has one of its names while the other has been named by
     then; without such evidence to the first sentence that has both. One that has neither is not taught, and the
-    sentences that have one of its names are open (MemLLM, section 3.2: only what the text supports is taught).
+    sentences that have one of its names are open (MemLLM, section 3.2: only what the text supports is taught). So are
+    those with names that may be related, and all of a text in which not all of DocRED's relations are marked in full.
     """
     count = len(text.sentences)
     inside = [{m.sentence for m in name.mentions} for name in text.names]
@@ -64,16 +66,20 @@ def told(text: Annotated, names: Mapping[str, str]) -> list[Told]:
             open_[place] = True
         elif triple.subject.casefold() != triple.object.casefold():
             found[place].append(((max(head[0], tail[0]), min(head[0], tail[0])), triple))
+    for unsure in text.unsure:
+        for i in inside[unsure.head] | inside[unsure.tail]:
+            open_[i] = True
+    complete = text.exhaustive >= RELATIONS
     out = []
     for (start, end), triples, more in zip(text.sentences, found, open_, strict=True):
         ordered = tuple(dict.fromkeys(t for _, t in sorted(triples, key=lambda item: item[0])))
-        out.append(Told(text.text[start:end], ordered, more or not text.exhaustive))
+        out.append(Told(text.text[start:end], ordered, more or not complete))
     return out
 
 
 def _place(label: Label, inside: Sequence[set[int]]) -> int | None:
     head, tail = inside[label.head], inside[label.tail]
-    for i in sorted(label.evidence):
+    for i in sorted(label.evidence, reverse=len(label.evidence) == 2 and not set(label.evidence) & head & tail):
         if (i in head or i in tail) and min(head) <= i and min(tail) <= i:
             return i
     return min(head & tail, default=None)

@@ -19,7 +19,7 @@ from memllm_cli.errors import MemllmError
 from memllm_cli.files import sha256, whole
 from memllm_cli.memory.relations import Relation
 from memllm_cli.protocol import written
-from memllm_cli.training.loop import Report
+from memllm_cli.training.loop import Report, kept
 from memllm_cli.training.plot import curve
 from memllm_cli.training.write_base import Base
 from memllm_cli.training.write_data import prepare
@@ -44,14 +44,15 @@ def run(
     Raises MemllmError when the data has nothing to learn from.
     """
     accelerator = Accelerator(cpu=not torch.cuda.is_available())
-    folder.mkdir(parents=True, exist_ok=True)
     pool, held = (prepare(t, table, base_.tokenize, base_.start) for t in (texts, tuning))
     if not pool:
         raise MemllmError("No sentence of the data states a relation.", "See docs/training.md for what is taught.")
     torch.manual_seed(settings.seed)
     dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
     model = Writer(base(base_.path, dtype), settings.rank, settings.alpha, settings.dropout)
-    trainer = Trainer(model, settings, pool, folder, accelerator)
+    base_sha = sha256(base_.path) if base_.path.is_file() else str(base_.path)
+    data = {p.name: sha256(p) for p in sources}
+    trainer = Trainer(model, settings, pool, folder, accelerator, {"base": base_sha, **data})
     resumed = trainer.resume(accelerator.device)
     first = accelerator.is_main_process
     say: Callable[[Mapping[str, Any]], None] = report if first else lambda line: None
@@ -64,13 +65,13 @@ def run(
         if first:
             about = {
                 "base": base_.name,
-                "base_sha256": sha256(base_.path) if base_.path.is_file() else "",
+                "base_sha256": base_sha,
                 "format": written.FORMAT,
                 "rank": settings.rank,
                 "alpha": settings.alpha,
                 "settings": asdict(settings),
                 "steps": trainer.step,
-                "data": {p.name: sha256(p) for p in sources},
+                "data": data,
                 "last": trainer.history[-1:],
             }
             save(trainer, folder, about)
@@ -82,7 +83,8 @@ def save(trainer: Trainer, folder: Path, about: dict[str, Any]) -> None:
     tensors = {k: v.detach().cpu().half().contiguous() for k, v in trainer.model.trained().items()}
     with whole(folder / WEIGHTS) as part:
         save_file(tensors, part)
-    about = {**about, "weights_sha256": sha256(folder / WEIGHTS)}
+    digest = sha256(folder / WEIGHTS)
+    about = {**about, **kept(folder / CONFIGURATION, digest, "combination"), "weights_sha256": digest}
     (folder / CONFIGURATION).write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     points = [(float(line["step"]), float(line["loss"])) for line in trainer.history if "loss" in line]
     (folder / "loss.svg").write_text(curve(points, "loss a token of the calls"), encoding="utf-8")

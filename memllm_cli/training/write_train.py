@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 
+from memllm_cli.errors import MemllmError
 from memllm_cli.training.loop import Loop, linear
 from memllm_cli.training.write_data import Stream, batches
 from memllm_cli.training.write_model import Writer, padded
@@ -41,9 +42,15 @@ class Trainer(Loop):
     settings: Settings
 
     def __init__(
-        self, model: Writer, settings: Settings, pool: Sequence[Stream], folder: Path, accelerator: Accelerator
+        self,
+        model: Writer,
+        settings: Settings,
+        pool: Sequence[Stream],
+        folder: Path,
+        accelerator: Accelerator,
+        identity: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(settings, len(pool), folder)
+        super().__init__(settings, len(pool), folder, identity)
         self.pool, self.accelerator = list(pool), accelerator
         self.writes = accelerator.is_main_process
         self.parameters = [p for p in model.parameters() if p.requires_grad]
@@ -51,12 +58,14 @@ class Trainer(Loop):
         self.wrapped, self.optimizer = accelerator.prepare(model, optimizer)
         self.model: Writer = accelerator.unwrap_model(self.wrapped)
         self._steps = [len(self.plan(e)) for e in range(settings.epochs)]
+        if not min(self._steps):
+            raise MemllmError(f"There is too little data for {accelerator.num_processes} processes.", "Use fewer.")
         self.schedule = linear(self.optimizer, self.steps, settings.warmup)
 
     @property
     def per_epoch(self) -> int:
         """Steps of an epoch: of the shortest, as the order decides how well batches are filled."""
-        return max(1, min(self._steps))
+        return min(self._steps)
 
     def plan(self, epoch: int) -> list[list[list[Stream]]]:
         """For each step its batches; with several processes a last step that not all have work for is left out."""
@@ -86,6 +95,11 @@ class Trainer(Loop):
         share = torch.tensor([loss, right], device=self.accelerator.device)
         loss, right = (self.accelerator.reduce(share, "sum") / total).tolist()
         return {"loss": loss, "accuracy": right}
+
+    def agreed(self, seconds: float) -> float:
+        """The mean over processes."""
+        mine = torch.tensor(seconds, device=self.accelerator.device)
+        return float(self.accelerator.reduce(mine, "mean"))
 
     @torch.no_grad()
     def evaluate(self, pool: Sequence[Stream]) -> dict[str, float]:

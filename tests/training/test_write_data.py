@@ -24,7 +24,14 @@ def text(*labels: Label, exhaustive: bool = True) -> Annotated:
     for places in ((("Ada", 0),), (("Boris", 0), ("Boris", 2)), (("Calder", 1),), (("Dunmore", 2),)):
         mentions = [Mention(at := TEXT.index(n, SENTENCES[s][0]), at + len(n), s) for n, s in places]
         people.append(Name("PER", tuple(mentions)))
-    return Annotated("T", TEXT, SENTENCES, tuple(people), labels, frozenset(BY_ID) if exhaustive else frozenset())
+    return Annotated(
+        "T",
+        TEXT,
+        SENTENCES,
+        tuple(people),
+        labels,
+        frozenset(BY_ID) | docred.RELATIONS if exhaustive else frozenset(BY_ID),
+    )
 
 
 def letters(text: str) -> list[int]:
