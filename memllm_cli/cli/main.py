@@ -128,7 +128,8 @@ def run(arguments: list[str] | None = None) -> None:
     try:
         arguments = hoisted(list(sys.argv[1:] if arguments is None else arguments)) or ["--help"]
         output.json = "--json" in arguments
-        command: Any = typer.main.get_command(build(chosen(arguments)))
+        output.command = chosen(arguments)
+        command: Any = typer.main.get_command(build(output.command))
         code = command.main(args=arguments, prog_name="memllm", standalone_mode=False)
         if own:
             sys.stdout.flush()  # a reader that has gone shows here, not when the interpreter ends

@@ -60,7 +60,8 @@ def read(
             found = list(Copies(found, seed).make(found))
         texts += found
     if not tuning:
-        texts, tuning = [t for i, t in enumerate(texts) if i % 10], texts[::10]
+        tuning = texts[::10]
+        texts = [t for i, t in enumerate(texts) if i % 10] or texts
     if not any(text.labels for text in texts):
         raise NotFound("There is nothing to learn in the data.", "Give at least one text with relations.")
     return texts, tuning

@@ -163,10 +163,12 @@ def fit(
     catalog = state.catalog()
     kind = "drafter" if prompted else "writer"
     entry = (catalog.drafting if prompted else catalog.writing)(state.setting(kind).value)
-    drafts = state.drafter(relations)
+    if entry is None:
+        raise NotFound(f"There is no {kind}.", "Train one: memllm train --help")
+    if (drafts := state.drafter(relations)) is None:
+        raise NotFound("There is no drafter.", "Train one: memllm train draft --help")
     found = state.prompted(relations) if prompted else state.writer(relations)
-    if entry is None or drafts is None or found is None:
-        raise NotFound("A drafter and a writer are needed.", "Train them: memllm train --help")
+    assert found is not None
     with state.output.working("reading") as say:
         values = combine(
             Chosen(found[0], drafts, found[1]), relations, texts, lambda n: say(f"{n} of {len(texts)} documents")

@@ -11,6 +11,7 @@ from memllm_cli.corpora.annotated import Annotated
 from memllm_cli.corpora.score import Found as Triple
 from memllm_cli.corpora.score import annotated, fullest, judged, known, mapped, named, surest
 from memllm_cli.drafting.probability import fit
+from memllm_cli.errors import StorageError
 from memllm_cli.evaluation.write import as_external, document
 from memllm_cli.files import whole
 from memllm_cli.memory.relations import Relations
@@ -55,5 +56,9 @@ def store(path: Path, format: str, values: dict[str, Any]) -> None:
     """Put what was fitted into a configuration."""
     about = json.loads(path.read_text(encoding="utf-8"))
     about.setdefault("combination", {})[format] = values
-    with whole(path) as part:
-        part.write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    try:
+        with whole(path) as part:
+            part.write_text(json.dumps(about, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            part.chmod(path.stat().st_mode & 0o777)
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error.strerror}", "Train into a folder of your own.") from error

@@ -25,7 +25,7 @@ from memllm_cli.training.draft_calibrate import calibrate
 from memllm_cli.training.draft_data import examples
 from memllm_cli.training.draft_model import DraftModel, Sizes
 from memllm_cli.training.draft_train import Settings, Trainer, drafter, figures
-from memllm_cli.training.loop import Report, kept
+from memllm_cli.training.loop import Report, hush, kept
 
 WEIGHTS, CONFIGURATION = "drafter.safetensors", "drafter.json"
 
@@ -72,6 +72,7 @@ def run(
     start: Sequence[Path] = (),
 ) -> bool:
     """Train, or go on with what the folder holds; True when complete, and then the weights are there too."""
+    hush()
     torch.manual_seed(settings.seed)
     if not relations:
         raise NotFound("No relation of the data is in the table of relations.", "See kb/README.md for its column `id`.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -165,6 +166,15 @@ class Loop:
         self.restore(state)
         self.step, self.seconds, self.history = state["step"], state["seconds"], state["history"]
         return True
+
+
+def hush() -> None:
+    """Keep transformers from printing bars and reports of its own; errors still come as exceptions."""
+    import transformers
+
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
 
 
 def prepare_folder(folder: Path) -> None:

@@ -19,7 +19,7 @@ from memllm_cli.errors import MemllmError
 from memllm_cli.files import sha256, whole
 from memllm_cli.memory.relations import Relation
 from memllm_cli.protocol import written
-from memllm_cli.training.loop import Report, kept
+from memllm_cli.training.loop import Report, hush, kept
 from memllm_cli.training.plot import curve
 from memllm_cli.training.write_base import Base
 from memllm_cli.training.write_data import prepare
@@ -43,6 +43,7 @@ def run(
 
     Raises MemllmError when the data has nothing to learn from.
     """
+    hush()
     accelerator = Accelerator(cpu=not torch.cuda.is_available())
     pool, held = (prepare(t, table, base_.tokenize, base_.start) for t in (texts, tuning))
     if not pool:
