@@ -24,15 +24,11 @@ def register(app: typer.Typer) -> None:
 def _steps(folder: Path) -> list[tuple[str, list[str]]]:
     questions = ["What is the capital of Freedonia?", "Which country is Sylvania City the capital of?"]
     return [
-        ("The model reads five documents; what it is unsure of becomes a proposal.", ["ingest", str(folder)]),
-        (
-            "The default model has no write adapter yet and misses much. What the documents state is also in a table "
-            "in plain sight, which is imported:",
-            ["import", str(folder / "facts.csv")],
-        ),
+        ("Five documents are read; what the reader is unsure of becomes a proposal.", ["ingest", str(folder)]),
+        ("You have the last word on a proposal:", ["fact", "accept", "Freedonia >> capital >> Sylvania City"]),
         ("Answers come from memory, with the read and its source.", ["ask", questions[0]]),
         ("", ["ask", questions[1]]),
-        ("", ["ask", "What is the monthly rent under the Harbour Lease?"]),
+        ("Two documents disagree, and both are shown:", ["ask", "What is the notice period of the Harbour Lease?"]),
         ("A correction, with what it replaces:", ["fact", "set", "Rufus Town >> capital of >> Freedonia"]),
         ("The same questions again:", ["ask", questions[0]]),
         ("", ["ask", questions[1]]),

@@ -38,6 +38,8 @@ def ingest(
 ) -> None:
     """Read documents and write the facts they state into memory, each with its sentence.
 
+    The drafter finds them; a model you chose with --model or `model use` has the last word on each.
+
     Each document is committed as one operation; what is committed stays when you press Ctrl-C, and the next run
     skips it. Facts the model is unsure of are kept as proposals, which answers do not use.
 
@@ -116,9 +118,11 @@ def _kind(state: Context, fast: bool, no_draft: bool) -> str:
     """Which of `writing.WRITERS` reads."""
     if fast and no_draft:
         raise UsageError("--fast is the drafter alone, --no-draft leaves it out.", "Give one of the two.")
-    if fast:
-        return "draft"
-    return "free"
+    catalog = state.catalog()
+    own = state.setting("model").value not in ("", catalog.default)  # a model that was chosen, and not trained
+    if no_draft:
+        return "free" if own or catalog.writing(state.setting("writer").value) is None else "alone"
+    return "prompted" if own and not fast else "draft"
 
 
 def _exists(state: Context) -> bool:

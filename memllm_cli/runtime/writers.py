@@ -20,6 +20,7 @@ from memllm_cli.drafting.probability import Calibration
 from memllm_cli.memory.literals import ENTITY, fits
 from memllm_cli.memory.relations import Relations
 from memllm_cli.protocol import is_field
+from memllm_cli.runtime.phrases import STOP
 from memllm_cli.runtime.prompts import FORMAT
 from memllm_cli.runtime.write import Meter, Scored, SentenceWriter, Task
 from memllm_cli.types import Document, Triple
@@ -202,7 +203,7 @@ class Drafts:
         for d in drafted:
             probability = round(self.calibration.probability(d), 4)
             subject, object = d.subject.strip(" ,;:"), d.object.strip(" ,;:")
-            if probability < self.floor or not (is_field(subject) and is_field(object)):
+            if probability < self.floor or not (_names(subject) and _names(object)):
                 continue
             said = Triple(subject, self.names[d.relation], object)
             relation, flipped = self.relations.get(said.relation)
@@ -218,6 +219,11 @@ class Drafts:
             else:
                 best[key] = replace(best[key], said=ways)
         return tuple(sorted(best.values(), key=lambda f: -f.probability))
+
+
+def _names(text: str) -> bool:
+    """Whether a text can stand in a call and is more than a small word."""
+    return is_field(text) and text not in STOP and (len(text) == 1 or text.casefold() not in STOP)
 
 
 def _shown(document: Document, sentences: Sequence[int]) -> bool:

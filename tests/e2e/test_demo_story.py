@@ -30,15 +30,14 @@ def the_story(home: Home) -> None:
     assert answer == "Sylvania City"
     assert reads[0]["query"] == {"subject": "Freedonia", "relation": "capital", "object": None}
     assert [r["value"] for r in found(reads)] == ["Sylvania City"]
-    (evidence,) = found(reads)[0]["evidence"]
-    assert evidence["uri"].endswith("/freedonia.pdf")
-    assert evidence["page"] == 1
-    assert evidence["sentence"] == "Its capital is Sylvania City."
+    evidence = found(reads)[0]["evidence"]
+    assert all(e["uri"].endswith("/freedonia.pdf") and e["page"] == 1 for e in evidence)
+    assert "Its capital is Sylvania City." in [e["sentence"] for e in evidence]
 
     answer, reads = asked(home, COUNTRY)
     assert answer == "Freedonia"
     assert reads[0]["query"] == {"subject": None, "relation": "capital", "object": "Sylvania City"}
-    assert found(reads)[0]["evidence"][0]["sentence"] == "Its capital is Sylvania City."
+    assert "Its capital is Sylvania City." in [e["sentence"] for e in found(reads)[0]["evidence"]]
 
     change = home.run("--json", "fact", "set", "Rufus Town >> capital of >> Freedonia").data["changes"][0]
     assert change["before"] == [["Freedonia", "capital", "Sylvania City"]]
@@ -83,8 +82,9 @@ def test_the_whole_demo_folder(home: Home) -> None:
     read = home.run("--json", "ingest", str(DEMO)).data
     assert len(read["documents"]) == 5
     assert read["failed"] == []
-    assert home.run("--json", "import", str(DEMO / "facts.csv")).data["skipped"] == []
+    assert home.run("fact", "accept", "Freedonia >> capital >> Sylvania City").code == 0
     the_story(home)
-    the_contradiction(home)
+    _, reads = asked(home, "What is the notice period of the Harbour Lease?")
+    assert {r["value"] for r in found(reads)} == {"three months", "six months"}
     again = home.run("--json", "ingest", str(DEMO)).data
     assert (len(again["documents"]), len(again["unchanged"])) == (0, 5)

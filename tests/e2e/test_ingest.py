@@ -27,7 +27,7 @@ def test_ctrl_c_keeps_what_is_committed_and_the_next_run_reads_the_rest(home: Ho
     (folder / "b.txt").write_text(letter(names), encoding="utf-8")
     (folder / "c.txt").write_text(letter(["Cedar", "Maple"]), encoding="utf-8")
 
-    process = home.start("ingest", str(folder))
+    process = home.start("ingest", "--no-draft", str(folder))  # slow enough to be stopped
     assert process.stderr is not None
     said = ""
     for line in process.stderr:
@@ -46,7 +46,7 @@ def test_ctrl_c_keeps_what_is_committed_and_the_next_run_reads_the_rest(home: Ho
     kept = [Path(s["uri"]).name for s in home.run("--json", "source", "list").data]
     assert kept
     assert kept == files[: len(kept)]  # more than the first where the signal came late
-    again = home.run("--json", "ingest", str(folder)).data
+    again = home.run("--json", "ingest", "--no-draft", str(folder)).data
     assert [Path(d["path"]).name for d in again["documents"]] == files[len(kept) :]
     assert [Path(p).name for p in again["unchanged"]] == kept
     log = home.run("--json", "log", "--limit", "0").data

@@ -43,7 +43,7 @@ def test_what_is_kept_is_told_and_the_same_command_goes_on(home: Home, tmp_path:
     folder = tmp_path / "letters"
     many = [a + b for a in ("Birch", "Elm", "Oak", "Pine", "Ash") for b in ("ham", "ley", "ton", "wick", "ford")]
     letters(folder, {"a.txt": ["Alder"], "b.txt": ["Cedar"], "c.txt": many})
-    process = home.start("ingest", str(folder))
+    process = home.start("ingest", "--no-draft", str(folder))  # slow enough to be stopped
     assert process.stderr is not None
     for line in process.stderr:
         if line.startswith("b.txt:"):
@@ -52,7 +52,7 @@ def test_what_is_kept_is_told_and_the_same_command_goes_on(home: Home, tmp_path:
     assert ended(process)[-1] == ("interrupted: 2 of 3 documents are in memory; run the same command again to go on")
     assert documents(home) == {"a.txt", "b.txt"}
 
-    process = home.start("ingest", str(folder))
+    process = home.start("ingest", "--no-draft", str(folder))  # slow enough to be stopped
     assert process.stderr is not None
     for line in process.stderr:
         if "unchanged" in line:

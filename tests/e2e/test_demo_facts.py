@@ -1,0 +1,129 @@
+"""What is found in the demo's own documents: facts that must be kept, and what may be missing."""
+
+from __future__ import annotations
+
+import csv
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.e2e.conftest import DEMO
+
+if TYPE_CHECKING:
+    from tests.e2e.conftest import Home
+
+pytestmark = pytest.mark.e2e
+
+FOUND = """
+Beacon Services Agreement>>customer>>Tallowick Design GmbH
+Beacon Services Agreement>>effective date>>1 March 2026
+Beacon Services Agreement>>governing law>>Austria
+Beacon Services Agreement>>jurisdiction>>Vienna
+Beacon Services Agreement>>monthly fee>>EUR 1,850
+Beacon Services Agreement>>notice period>>60 days
+Beacon Services Agreement>>payment term>>30 days
+Beacon Services Agreement>>service level>>99.5 percent
+Beacon Services Agreement>>signing date>>16 February 2026
+Freedonia>>area>>18,600
+Freedonia>>head of government>>Vera Teasdale
+Freedonia>>head of state>>Rufus T. Marlowe
+Freedonia>>legislative body>>House of Reeds
+Freedonia>>motto>>Steady as the tide
+Freedonia>>population>>2,340,000
+Freedonia>>unemployment rate>>4.6 percent
+Harbour Lease>>effective date>>1 February 2026
+Harbour Lease>>expiry date>>31 January 2031
+Harbour Lease>>governing law>>Ireland
+Harbour Lease>>late fee>>EUR 75
+Harbour Lease>>monthly rent>>EUR 3,900
+Harbour Lease>>notice period>>six months
+Harbour Lease>>notice period>>three months
+Harbour Lease>>signing date>>12 January 2026
+Harbour Lease>>tenant>>Tallowick Design GmbH
+Harbour Side Letter>>governing law>>Ireland
+Harbour Side Letter>>party>>Marrowgate Property Ltd
+Harbour Side Letter>>party>>Tallowick Design GmbH
+Harbour Side Letter>>signing date>>20 May 2026
+Kestrel Viewer>>programming language>>Rust
+Kestrel Viewer>>version>>2.4
+Project Kestrel>>budget>>EUR 85,000
+Project Kestrel>>goal>>a searchable archive of all drawings
+Project Kestrel>>meeting date>>9 March 2026
+Project Kestrel>>milestone>>pilot with five users
+Project Kestrel>>risk>>a late delivery of the test data
+Project Kestrel>>sponsor>>Tallowick Design GmbH
+Project Kestrel>>status>>on track
+Tallowick Design GmbH>>head office address>>3 Linden Row
+user guide>>deadline>>17 April 2026
+"""
+"""Kept as facts, each stated by the sentence shown for it."""
+
+NEAR = """
+Freedonia>>official language>>Freedonian
+Harbour Lease>>signatory>>Emil Sandbrook
+Project Kestrel>>next meeting>>23 March 2026
+Sylvania City>>located in or next to body of water>>River Osel
+"""
+"""Right, and so near the line between facts and proposals that they may fall on either side."""
+
+MISSED = """
+Harbour Lease>>landlord>>Marrowgate Property Ltd
+Harbour Lease>>signatory>>Nora Quillfeather
+Tallowick Design GmbH>>head office address>>3 Linden Row, Porthollow
+Harbour Lease>>premises>>second floor of Harbour House
+Harbour House>>location>>Porthollow
+Harbour Lease>>permitted use>>design studio
+Harbour Lease>>term>>five years
+Harbour Lease>>monthly rent>>EUR 4,200
+Harbour Lease>>service charge>>EUR 380
+Harbour Lease>>deposit>>EUR 12,600
+Harbour Lease>>insurance amount>>EUR 500,000
+Harbour Lease>>governing law>>law of Ireland
+Harbour Lease>>jurisdiction>>courts of Porthollow
+Harbour Side Letter>>amends>>Harbour Lease
+new lift>>delivery date>>30 September 2026
+Beacon Services Agreement>>supplier>>Orrery Data Ltd
+Beacon Services Agreement>>term>>24 months
+Beacon Services Agreement>>service level>>99.5 percent availability
+Beacon Services Agreement>>liability cap>>EUR 50,000
+Beacon Services Agreement>>confidentiality period>>three years
+Beacon Services Agreement>>governing law>>law of Austria
+Orrery Data Ltd>>contact person>>Jonas Ibbotson
+Jonas Ibbotson>>email address>>jonas@orrery-data.example
+steering meeting>>meeting date>>9 March 2026
+Project Kestrel>>project lead>>Mara Lindqvist
+import screen>>responsible person>>Tomas Okoro
+import screen>>deadline>>27 March 2026
+user guide>>responsible person>>Ines Calloway
+user guide>>depends on>>import screen
+search index>>blocked by>>missing test data
+steering meeting>>decision>>drop support for the old file format
+Project Kestrel>>deadline>>30 June 2026
+Freedonia>>capital>>Sylvania City
+Freedonia>>currency>>Freedonian crown
+Freedonia>>inception>>1824
+"""
+"""Stated by the documents, and not kept as facts: proposals, other spellings of a value, or not found at all."""
+
+Triple = tuple[str, ...]
+
+
+def triples(text: str) -> set[Triple]:
+    return {tuple(part.casefold() for part in line.split(">>")) for line in text.strip().splitlines()}
+
+
+def test_the_facts_of_the_demo_are_found(home: Home) -> None:
+    assert home.run("--json", "ingest", str(DEMO)).data["failed"] == []
+    rows = home.run("--json", "fact", "list", "--limit", "0").data
+    kept = {(r["subject"].casefold(), r["relation"], r["object"].casefold()) for r in rows}
+    assert not triples(FOUND) - kept
+    wrong = kept - triples(FOUND) - triples(NEAR) - triples(MISSED)
+    assert len(wrong) <= 1, wrong
+    assert all(r["evidence"] for r in rows)
+
+
+def test_what_may_be_missing_is_listed() -> None:
+    with (DEMO / "facts.csv").open(encoding="utf-8") as file:
+        table = {(r["subject"].casefold(), r["relation"], r["object"].casefold()) for r in csv.DictReader(file)}
+    assert not table - triples(FOUND) - triples(NEAR) - triples(MISSED)
+    assert triples(MISSED) <= table
