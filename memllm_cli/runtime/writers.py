@@ -152,8 +152,8 @@ GoldNames = Callable[[Document, Window], list[list[Mention]]]
 class Drafts:
     """The drafter alone. `names` are its relations as they are written.
 
-    What reaches `threshold` is a fact if its evidence shows it: one sentence, two that follow each other, or one that
-    speaks of what was named a little before by a pronoun. What stays below `floor` is dropped; from `fullest` on F1 is
+    What reaches `threshold` is a fact if its evidence shows it: one sentence, or one that speaks by a pronoun of what
+    was named a little before. What stays below `floor` is dropped; from `fullest` on F1 is
     best.
     """
 
@@ -229,4 +229,4 @@ def _names(text: str) -> bool:
 def _shown(document: Document, sentences: Sequence[int]) -> bool:
     """Whether a reader of the evidence sees what it states."""
     apart = max(sentences) - min(sentences)
-    return apart <= 1 or (apart <= _REACH and _PRONOUN.search(document.sentence(max(sentences))) is not None)
+    return not apart or (apart <= _REACH and _PRONOUN.search(document.sentence(max(sentences))) is not None)

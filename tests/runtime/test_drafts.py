@@ -71,7 +71,9 @@ def test_what_is_unlikely_is_a_proposal_or_dropped(read) -> None:  # type: ignor
     assert [(f.triple.subject, f.sure) for f in found] == [("A", True), ("C", False)]
 
 
-@pytest.mark.parametrize(("sentences", "sure"), [((1,), True), ((2, 1), True), ((0, 2), True), ((0, 3), False)])
+@pytest.mark.parametrize(
+    ("sentences", "sure"), [((1,), True), ((2, 1), True), ((0, 2), True), ((0, 3), False), ((2, 3), False)]
+)
 def test_what_is_said_far_apart_without_a_pronoun_is_a_proposal(read, sentences: tuple[int, ...], sure: bool) -> None:  # type: ignore[no-untyped-def]
     (found,) = read(replace(drafted("Freedonia", 0, "Sylvania City", 9.0), sentences=sentences, together=False))
     assert found.sure == sure
