@@ -30,7 +30,7 @@ FREE_THRESHOLD = 0.35
 WORTH = 0.3
 """A draft that is less probable is not kept, not even as a proposal: there would be hundreds a document."""
 _LONGEST_NAME = 6  # words
-_PRONOUN = re.compile(r"\b(?:its?|he|she|his|hers?|they|their)\b", re.IGNORECASE)
+_PRONOUN = re.compile(r"\W*(?:its?|he|she|his|her|they|their)\b", re.IGNORECASE)
 _REACH = 6
 """Sentences between a name and a pronoun for it."""
 _NAME = re.compile(r"[^\W_][\w'’.&/,-]*( [\w'’.&/,-]+)*")
@@ -152,8 +152,8 @@ GoldNames = Callable[[Document, Window], list[list[Mention]]]
 class Drafts:
     """The drafter alone. `names` are its relations as they are written.
 
-    What reaches `threshold` is a fact if its evidence shows it: one sentence, or one that speaks by a pronoun of what
-    was named a little before. What stays below `floor` is dropped; from `fullest` on F1 is
+    What reaches `threshold` is a fact if its evidence shows it: one sentence, or one that begins with a pronoun for
+    what was named a little before. What stays below `floor` is dropped; from `fullest` on F1 is
     best.
     """
 
@@ -229,4 +229,4 @@ def _names(text: str) -> bool:
 def _shown(document: Document, sentences: Sequence[int]) -> bool:
     """Whether a reader of the evidence sees what it states."""
     apart = max(sentences) - min(sentences)
-    return not apart or (apart <= _REACH and _PRONOUN.search(document.sentence(max(sentences))) is not None)
+    return not apart or (apart <= _REACH and _PRONOUN.match(document.sentence(max(sentences))) is not None)
