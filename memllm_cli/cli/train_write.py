@@ -33,6 +33,9 @@ def write(
     full: Annotated[bool, typer.Option("--full", help="Train the linear layers themselves instead of LoRA.")] = False,
     everything: Annotated[bool, typer.Option("--all", help="Train on the documents kept for reports too.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = 0,
+    start: Annotated[
+        Path | None, typer.Option("--from", help="Folder of an earlier run whose adapter to start from.")
+    ] = None,
 ) -> None:
     """Train the model to write what it reads; stop with Ctrl-C and run the same command again to go on.
 
@@ -56,7 +59,17 @@ def write(
     settings = Settings(epochs=epochs, rank=0 if full else rank, alpha=2.0 * rank, rate=rate, seed=seed)
     with state.output.working("loading the model") as say:
         complete = write_run.run(
-            base, texts, tuning, table, out, settings, reporter(state), max_minutes * 60 or math.inf, files(data), say
+            base,
+            texts,
+            tuning,
+            table,
+            out,
+            settings,
+            reporter(state),
+            max_minutes * 60 or math.inf,
+            files(data),
+            say,
+            start,
         )
     state.output.data({"complete": complete, "folder": str(out)})
     state.output.line(f"adapter in {out}" if complete else f"stopped; the same command goes on from {out}")

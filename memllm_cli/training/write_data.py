@@ -44,9 +44,9 @@ def told(text: Annotated, names: Mapping[str, str]) -> list[Told]:
     """What each sentence states. `names` gives relations' names by external id; others are left out.
 
     A triple belongs to the first sentence of its evidence that has one of its names while the other has been named by
-    then; without such evidence to the first sentence that has both. One that has neither is not taught, and the
-    sentences that have one of its names are open (MemLLM, section 3.2: only what the text supports is taught). So are
-    those with names that may be related, and all of a text in which not all of DocRED's relations are marked in full.
+    then; without such evidence to the first sentence that has both. One that has neither is not taught: no sentence
+    states it (MemLLM, section 3.2: only what the text supports is taught). Sentences with names that may be related are
+    open, and all those of a text in which not all of DocRED's relations are marked in full.
     """
     count = len(text.sentences)
     inside = [{m.sentence for m in name.mentions} for name in text.names]
@@ -56,9 +56,7 @@ def told(text: Annotated, names: Mapping[str, str]) -> list[Told]:
         if label.relation not in names or not (inside[label.head] and inside[label.tail]):
             continue
         place = _place(label, inside)
-        if place is None:
-            for i in inside[label.head] | inside[label.tail]:
-                open_[i] = True
+        if place is None:  # no sentence states it, so every sentence may be closed without it
             continue
         head, tail = _mention(text, label.head, place), _mention(text, label.tail, place)
         triple = Triple(text.text[slice(*head)], names[label.relation], text.text[slice(*tail)])

@@ -9,16 +9,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from safetensors.torch import save_file
 
 from memllm_cli.corpora.annotated import Annotated
 from memllm_cli.engine.merge import CONFIGURATION, WEIGHTS
-from memllm_cli.errors import MemllmError
+from memllm_cli.errors import DamagedError, MemllmError, NotFound
 from memllm_cli.files import sha256, whole
 from memllm_cli.memory.relations import Relation
 from memllm_cli.protocol import written
+from memllm_cli.tensors import read_safetensors
 from memllm_cli.training.loop import Report, hush, kept
 from memllm_cli.training.plot import curve
 from memllm_cli.training.write_base import Base
@@ -38,6 +40,7 @@ def run(
     seconds: float = math.inf,
     sources: Sequence[Path] = (),
     progress: Callable[[str], None] = lambda text: None,
+    start: Path | None = None,
 ) -> bool:
     """Train, or go on with what the folder holds; True when complete. The adapter is written in any case.
 
@@ -51,9 +54,11 @@ def run(
     torch.manual_seed(settings.seed)
     dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
     model = Writer(base(base_.path, dtype), settings.rank, settings.alpha, settings.dropout)
+    if start is not None:
+        began_from(model, start)
     base_sha = sha256(base_.path) if base_.path.is_file() else str(base_.path)
     data = {p.name: sha256(p) for p in sources}
-    trainer = Trainer(model, settings, pool, folder, accelerator, {"base": base_sha, **data})
+    trainer = Trainer(model, settings, pool, folder, accelerator, {"base": base_sha, "from": str(start or ""), **data})
     resumed = trainer.resume(accelerator.device)
     first = accelerator.is_main_process
     say: Callable[[Mapping[str, Any]], None] = report if first else lambda line: None
@@ -77,6 +82,15 @@ def run(
             }
             save(trainer, folder, about)
     return complete
+
+
+def began_from(model: Writer, folder: Path) -> None:
+    """Take the adapter of an earlier run. Raises NotFound when it is not there or of another shape."""
+    try:
+        read = read_safetensors(folder / WEIGHTS)
+        model.take({k: torch.tensor(np.asarray(v, np.float32)) for k, v in read.items()})
+    except (ValueError, DamagedError, RuntimeError) as error:
+        raise NotFound(f"There is no adapter to start from in {folder}: {error}", "Rank and base must fit.") from error
 
 
 def save(trainer: Trainer, folder: Path, about: dict[str, Any]) -> None:

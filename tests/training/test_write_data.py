@@ -47,7 +47,7 @@ def test_a_triple_stands_at_its_evidence_once_both_are_named() -> None:
 def test_without_evidence_only_a_sentence_with_both_teaches_it() -> None:
     found = told(text(Label(1, "P551", 3), Label(0, "P551", 3)), BY_ID)
     assert [s.triples for s in found] == [(), (), (Triple("Boris", "residence", "Dunmore"),)]
-    assert [s.open for s in found] == [True, False, True]
+    assert not any(s.open for s in found)  # or closing would hardly ever be taught
 
 
 def test_incomplete_labels_never_teach_that_there_is_nothing_more() -> None:
