@@ -23,6 +23,8 @@ from memllm_cli.runtime.writers import Drafts
 from memllm_cli.tensors import read_safetensors
 
 CONFIGURATION = "drafter.json"
+MANY = 100
+"""Relations one must have been trained on to say something about others: with few, everything looks like them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,8 @@ def open_drafter(
 ) -> Drafts:
     """Load a drafter for the relations of a memory.
 
-    Relations it was trained on have their rows; others, a person's own among them, get one from their description
-    when `encoder` gives the encoder of descriptions. Raises ModelMissing, DamagedError.
+    Relations it was trained on have their rows; a person's own get one from their description when `encoder` gives the
+    encoder of descriptions, and so do others if it was trained on many. Raises ModelMissing, DamagedError.
     """
     built = catalog.built(entry) or catalog.build(entry, report)
     source = catalog.source(entry)
@@ -62,7 +64,8 @@ def open_drafter(
         kept.append(i)
     rows, bias = np.asarray(weights["rows"], np.float32)[kept], np.asarray(weights["bias"], np.float32)[kept]
     trained = set(known.names)
-    added = [r for r in relations.by_id.values() if r.name not in trained]
+    many = len(trained) >= MANY
+    added = [r for r in relations.by_id.values() if r.name not in trained and (many or not r.external)]
     if added and encoder is not None:
         described = encoder().embed([f"{r.name}: {r.description}" for r in added])
         more, offset = heads.rows(described)

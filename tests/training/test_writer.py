@@ -36,7 +36,7 @@ def resumed_at(text: str) -> int:
 @pytest.mark.slow
 def test_interrupted_resumed_merged_and_used(tmp_path: Path, data: Path) -> None:
     home, out = tmp_path / "home", tmp_path / "writer"
-    train = ["train", "write", f"redocred:{data}", "--out", str(out), "--epochs", "6", "--rank", "8"]
+    train = ["train", "write", f"redocred:{data}", "--out", str(out), "--epochs", "12", "--rank", "8"]
     process = subprocess.Popen(
         [sys.executable, "-m", "memllm_cli.cli.main", *train],
         cwd=ROOT, env={**os.environ, "MEMLLM_HOME": str(home)}, stderr=subprocess.PIPE, text=True,
