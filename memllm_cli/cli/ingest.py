@@ -33,7 +33,7 @@ def ingest(
     paths: Annotated[list[Path], typer.Argument(help="Files and folders: md, txt, rst, html, pdf.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count and estimate; store nothing.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Read unchanged documents too.")] = False,
-    fast: Annotated[bool, typer.Option("--fast", help="The drafter alone: see models/drafter/README.md.")] = False,
+    fast: Annotated[bool, typer.Option("--fast", help="The drafter alone, even if you chose a model.")] = False,
     no_draft: Annotated[bool, typer.Option("--no-draft", help="A language model alone, without the drafter.")] = False,
 ) -> None:
     """Read documents and write the facts they state into memory, each with its sentence.

@@ -68,7 +68,7 @@ class Chosen:
 
     def __init__(self, writer: StreamWriter, drafts: Drafts, combination: Combination) -> None:
         self.writer, self.drafts, self.combination = writer, drafts, combination
-        self.format = writer.format
+        self.format = f"{Drafts.format}+{writer.format}"
         self.model = writer.engine.sha256
         self.fullest = combination.fullest
         self.meter = Meter()

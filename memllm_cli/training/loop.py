@@ -6,6 +6,7 @@ import json
 import math
 import time
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -33,7 +34,7 @@ def linear(optimizer: torch.optim.Optimizer, steps: int, warmup: float, least: f
     return torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
 
 
-class Loop:
+class Loop(ABC):
     """One run over `batches`, step by step; everything it needs to go on is in its checkpoint.
 
     Each step draws from a seed of its own, so that an interrupted run is the same run.
@@ -51,26 +52,26 @@ class Loop:
 
     # -- what a run says of itself ------------------------------------------------------------------------------
 
+    @abstractmethod
     def plan(self, epoch: int) -> Sequence[Any]:
         """The batches of an epoch, one a step. Every epoch has as many."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def per_epoch(self) -> int:
         """Steps of an epoch."""
-        raise NotImplementedError
 
+    @abstractmethod
     def update(self, chosen: Any, epoch: int) -> Mapping[str, float]:
         """One step; its losses by name."""
-        raise NotImplementedError
 
+    @abstractmethod
     def state(self) -> dict[str, Any]:
         """Weights and optimiser, for the checkpoint."""
-        raise NotImplementedError
 
+    @abstractmethod
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up what `state` gave."""
-        raise NotImplementedError
 
     def agreed(self, seconds: float) -> float:
         """How long a step took; several processes must say the same, or one stops before the others."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from memllm_cli.engine.scripted import ScriptedEngine
+from memllm_cli.evaluation.write import finished
 from memllm_cli.memory.relations import Relations, read_table
 from memllm_cli.protocol import written
 from memllm_cli.runtime import stream
@@ -62,15 +63,6 @@ def drafted(triple: Triple, sentence: int, probability: float = 0.5) -> Found:
 @pytest.fixture
 def relations(relations_table: Path) -> Relations:
     return Relations(read_table(relations_table))
-
-
-def finished(reading) -> tuple[Found, ...]:  # type: ignore[no-untyped-def]
-    while True:
-        try:
-            next(reading)
-        except StopIteration as end:
-            found: tuple[Found, ...] = end.value
-            return found
 
 
 def writer(relations: Relations, script: Callable[[str], str] = play, bound: bool = True) -> StreamWriter:

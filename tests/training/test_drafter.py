@@ -29,20 +29,10 @@ def memllm(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900)
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    path = tmp_path / "mini.json"
-    path.write_text(json.dumps(corpus(60)))
-    return path
-
-
-@needs_torch
-@pytest.mark.slow
-def test_interrupted_resumed_built_and_used(tmp_path: Path, data: Path) -> None:
-    home, out = tmp_path / "home", tmp_path / "drafter"
-    train = ["train", "draft", f"redocred:{data}", "--out", str(out), "--epochs", "12", "--every", "6"]
+def interrupt(home: Path, *arguments: str) -> None:
+    """Run a training and press Ctrl-C after its first epoch."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "memllm_cli.cli.main", *train],
+        [sys.executable, "-m", "memllm_cli.cli.main", *arguments],
         cwd=ROOT, env={**os.environ, "MEMLLM_HOME": str(home)}, stderr=subprocess.PIPE, text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
@@ -55,6 +45,21 @@ def test_interrupted_resumed_built_and_used(tmp_path: Path, data: Path) -> None:
     rest = process.stderr.read()
     assert process.wait(timeout=120) == 130, rest
     assert "Traceback" not in rest
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    path = tmp_path / "mini.json"
+    path.write_text(json.dumps(corpus(60)))
+    return path
+
+
+@needs_torch
+@pytest.mark.slow
+def test_interrupted_resumed_built_and_used(tmp_path: Path, data: Path) -> None:
+    home, out = tmp_path / "home", tmp_path / "drafter"
+    train = ["train", "draft", f"redocred:{data}", "--out", str(out), "--epochs", "12", "--every", "6"]
+    interrupt(home, *train)
     first = memllm(home, *train, "--max-minutes", "0.1")
     assert "resumed_at" in first.stderr
     resumed = int(first.stderr.split("resumed_at ")[1].split()[0])

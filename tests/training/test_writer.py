@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.training.mini import corpus
-from tests.training.test_drafter import ROOT, memllm
+from tests.training.test_drafter import ROOT, interrupt, memllm
 
 needs_torch = pytest.mark.skipif(
     any(importlib.util.find_spec(m) is None for m in ("torch", "transformers", "peft", "accelerate")),
@@ -37,19 +36,7 @@ def resumed_at(text: str) -> int:
 def test_interrupted_resumed_merged_and_used(tmp_path: Path, data: Path) -> None:
     home, out = tmp_path / "home", tmp_path / "writer"
     train = ["train", "write", f"redocred:{data}", "--out", str(out), "--epochs", "12", "--rank", "8"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "memllm_cli.cli.main", *train],
-        cwd=ROOT, env={**os.environ, "MEMLLM_HOME": str(home)}, stderr=subprocess.PIPE, text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )  # fmt: skip
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "epoch 1.0" in line:
-            break
-    process.send_signal(signal.SIGINT)
-    rest = process.stderr.read()
-    assert process.wait(timeout=120) == 130, rest
-    assert "Traceback" not in rest
+    interrupt(home, *train)
     done = memllm(home, *train)
     assert done.returncode == 0, done.stderr
     assert resumed_at(done.stderr) > 0
