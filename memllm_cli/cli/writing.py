@@ -48,7 +48,7 @@ def open_writer(state: Context, relations: Relations, kind: str, build: str = ""
     if kind in ("alone", "unbound"):
         if (trained := state.writer(relations, kind == "alone", build)) is None:
             raise NotFound("There is no trained writer.", "Train one: memllm train write --help")
-        return Free(trained[0], relations, trained[1].alone)
+        return Free(trained[0], relations)
     if (drafts := state.drafter(relations)) is None:
         raise NotFound("There is no drafter.", "Train one: memllm train draft --help")
     if kind == "draft":

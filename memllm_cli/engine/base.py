@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -91,6 +91,21 @@ def sample(
     keep = int(np.searchsorted(np.cumsum(p), top_p)) + 1
     draw = (generator or np.random.default_rng()).choice(keep, p=p[:keep] / p[:keep].sum())
     return int(top[draw])
+
+
+def remembered(tokenize: Callable[[str], list[int]], most: int = 50_000) -> Callable[[str], list[int]]:
+    """The same function with its answers kept, up to `most` of them: the same names and marks are asked for often."""
+    cache: dict[str, list[int]] = {}
+
+    def tokens(text: str) -> list[int]:
+        known = cache.get(text)
+        if known is None:
+            if len(cache) >= most:
+                cache.clear()
+            known = cache[text] = tokenize(text)
+        return known
+
+    return tokens
 
 
 def log_sum_exp(row: NDArray[np.float32]) -> float:

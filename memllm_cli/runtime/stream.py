@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from memllm_cli.engine.base import Engine, log_sum_exp
+from memllm_cli.engine.base import Engine, log_sum_exp, remembered
 from memllm_cli.protocol import (
     CLOSE,
     FIELD,
@@ -90,30 +90,22 @@ _Call = Generator[list[int], None, tuple[list[Wrote], list[int]]]
 class StreamWriter:
     """Writes about sentences with one trained model.
 
-    `eager` nats are taken from closing. Without `bound` nothing keeps it to names of the text, to known relations, or
+    Without `bound` nothing keeps it to names of the text, to known relations, or
     to calls at all; `malformed` then counts what was no call.
     """
 
     style = written.STYLE
     format = written.FORMAT
 
-    def __init__(self, engine: Engine, relations: Sequence[str], eager: float = 0.0, bound: bool = True) -> None:
-        self.engine, self.relations, self.eager, self.bound = engine, list(relations), eager, bound
+    def __init__(self, engine: Engine, relations: Sequence[str], bound: bool = True) -> None:
+        self.engine, self.relations, self.bound = engine, list(relations), bound
         self.malformed = 0
-        self._cache: dict[str, list[int]] = {}
+        self.tokens = remembered(engine.tokenize)
+        """Ids of a piece of text."""
         self._opening = self.tokens(self.style.opening)
         self._close = self.tokens(self.style.close)
         self._item = self.tokens(self.style.item)
         self.longest = min(LONGEST, engine.context)
-
-    def tokens(self, text: str) -> list[int]:
-        """Ids of a piece of text."""
-        known = self._cache.get(text)
-        if known is None:
-            if len(self._cache) > 50_000:
-                self._cache.clear()
-            known = self._cache[text] = self.engine.tokenize(text)
-        return known
 
     def item(self, triple: Triple) -> tuple[str, ...]:
         """The pieces of a triple in this writer's style."""
@@ -187,7 +179,7 @@ class StreamWriter:
                 likely = lane.pick(allowed)
                 if constraint.can_close:
                     at = allowed.index(self._close[0])
-                    close = float(likely[at]) - self.eager
+                    close = float(likely[at])
                     likely[at] = -np.inf
                     best = int(np.argmax(likely))
                     if self._item[0] in allowed and close > likely[best]:
@@ -235,14 +227,8 @@ class StreamWriter:
                     yield pending
                     pending = []
                 likely = lane.pick(allowed)
-                if constraint.can_close and constraint.closing()[0] in allowed:
-                    at = allowed.index(constraint.closing()[0])
-                    likely[at] -= self.eager
-                    best = int(np.argmax(likely))
-                    logs.rest.append(float(likely[best]))
-                else:
-                    best = int(np.argmax(likely))
-                    logs.took(float(likely[best]), constraint.telling)
+                best = int(np.argmax(likely))
+                logs.took(float(likely[best]), constraint.telling)
             done = len(constraint.triples)
             constraint.advance(allowed[best])
             pending.append(allowed[best])
@@ -280,8 +266,8 @@ class Prompted(StreamWriter):
     style = TIGHT
     format = FORMAT
 
-    def __init__(self, engine: Engine, relations: Sequence[str], eager: float = 0.0) -> None:
-        super().__init__(engine, relations, eager)
+    def __init__(self, engine: Engine, relations: Sequence[str]) -> None:
+        super().__init__(engine, relations)
         self._prefix = write_prefix(engine)
         self.longest = engine.context
 

@@ -34,15 +34,12 @@ class Combination:
     """A fact's probability from that of its draft and from what the model wrote: a logistic regression.
 
     `threshold` is the probability from which on eight in ten were right on tuning documents, `fullest` the one of the
-    best F1. Without weights the draft's probability stays. `eager` is what is taken from closing, `alone` the score
-    from which on the model's triples are facts without drafts.
+    best F1. Without weights the draft's probability stays.
     """
 
     weights: tuple[float, ...] = ()
     threshold: float = 0.8
     fullest: float = 0.5
-    eager: float = 0.0
-    alone: float = 0.5
 
     @staticmethod
     def features(draft: float, wrote: Wrote) -> tuple[float, ...]:
@@ -127,12 +124,16 @@ class Chosen:
         return replace(found, probability=best, sure=sure, said=tuple((t, round(p, 4)) for t, p in ways))
 
 
+ALONE = 0.5
+"""Score from which on what the model writes without drafts is a fact. The scale is the model's own."""
+
+
 class Free:
     """The trained model alone, under the constraint that names stand in the text."""
 
     least = 0.0
 
-    def __init__(self, writer: StreamWriter, relations: Relations, threshold: float) -> None:
+    def __init__(self, writer: StreamWriter, relations: Relations, threshold: float = ALONE) -> None:
         self.writer, self.relations, self.threshold = writer, relations, threshold
         self.format = writer.format
         self.model = writer.engine.sha256
@@ -202,7 +203,7 @@ def open_writer(
     path = catalog.source(entry).with_suffix(".json")
     combined = read_combination(path, written.FORMAT)
     engine = catalog.load(built, LONGEST, SEQUENCES)
-    return StreamWriter(engine, spoken(relations), combined.eager, bound), combined
+    return StreamWriter(engine, spoken(relations), bound), combined
 
 
 def read_combination(path: Path, format: str) -> Combination:
@@ -216,7 +217,7 @@ def read_combination(path: Path, format: str) -> Combination:
             raise ValueError("its combination has another number of weights")
         return Combination(
             tuple(float(w) for w in raw.get("weights", ())),
-            **{k: float(raw[k]) for k in ("threshold", "fullest", "eager", "alone") if k in raw},
+            **{k: float(raw[k]) for k in ("threshold", "fullest") if k in raw},
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DamagedError(f"{path} cannot be used: {error}", "Train it again: memllm train --help") from error

@@ -15,7 +15,7 @@ from typing import Protocol
 
 import numpy as np
 
-from memllm_cli.engine.base import Engine
+from memllm_cli.engine.base import Engine, remembered
 from memllm_cli.memory.relations import Relations
 from memllm_cli.protocol import ITEM, ImpossibleError, WriteConstraint, WrittenTriple, as_field
 from memllm_cli.runtime.phrases import STOP, Phrases
@@ -128,7 +128,7 @@ class SentenceWriter:
         self.allow_empty = allow_empty
         self.meter = Meter()
         self._prefix = write_prefix(engine)
-        self._cache: dict[str, list[int]] = {}
+        self._tokens = remembered(engine.tokenize)
         self._item = engine.tokenize(ITEM)[0]
 
     def write(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, tuple[Scored, ...], str]]:
@@ -194,14 +194,6 @@ class SentenceWriter:
         work = _Work(task, constraint, focus, self.writing.most)
         self._forced(work)
         return work
-
-    def _tokens(self, text: str) -> list[int]:
-        known = self._cache.get(text)
-        if known is None:
-            if len(self._cache) > 50_000:
-                self._cache.clear()
-            known = self._cache[text] = self.engine.tokenize(text)
-        return known
 
     def _forced(self, work: _Work) -> None:
         """Feed on while there is only one way."""

@@ -22,19 +22,13 @@ class Base:
 
 def gguf(path: Path, name: str) -> Base:
     """A GGUF, its text cut by llama.cpp as it will be in use. Raises ModelMissing when it is none."""
+    from memllm_cli.engine.base import remembered
     from memllm_cli.engine.llama import LlamaEngine
 
     engine = LlamaEngine(path, context=64)
     if (architecture := engine.architecture) != "llama":
         raise MemllmError(f"{path.name} is of the architecture '{architecture}'.", "Only llama is merged.")
-    cache: dict[str, list[int]] = {}
-
-    def tokenize(text: str) -> list[int]:
-        if text not in cache:
-            cache[text] = engine.tokenize(text)
-        return cache[text]
-
-    return Base(path, name, tokenize, engine.bos())
+    return Base(path, name, remembered(engine.tokenize), engine.bos())
 
 
 def folder(path: Path) -> Base:
