@@ -77,6 +77,7 @@ def write(
             result = evaluation.run(reader, relations, texts, lambda n: say(f"{n} of {len(texts)} documents"))
     finally:
         reader.close()
+    result.malformed = getattr(getattr(reader, "writer", None), "malformed", 0)
     figures = evaluation.figures(result, start if least < 0 else least, seed)
     ranked = judged(result.texts, result.found)
     sure, recall = surest(ranked, annotated(result.texts))
@@ -88,7 +89,6 @@ def write(
         figures["held_out_relations"] = evaluation.apart(result, start, held_out)
     figures["calibration"] = evaluation.calibration(result)
     figures["writer"] = writer
-    figures["malformed"] = getattr(getattr(reader, "writer", None), "malformed", 0)
     _show(state, figures)
     output.data(figures)
 

@@ -56,7 +56,7 @@ def ingest(
 def _ingest(state: Context, paths: list[Path], dry_run: bool, again: bool, kind: str) -> None:
     output = state.output
     began = time.perf_counter()
-    memory = state.memory(create=not dry_run) if not dry_run or _exists(state) else None
+    memory = state.memory() if _exists(state) else None
     try:
         planned = _plan(state, memory, paths, again)
     except KeyboardInterrupt:
@@ -74,7 +74,7 @@ def _ingest(state: Context, paths: list[Path], dry_run: bool, again: bool, kind:
         if dry_run:
             _estimate(state, planned, kind, result)
         elif planned.documents:
-            assert memory is not None
+            memory = memory or state.memory(create=True)
             _write(state, memory, planned, kind, result)
     except KeyboardInterrupt:
         if memory is not None and not dry_run:

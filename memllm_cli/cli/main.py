@@ -146,7 +146,7 @@ def run(arguments: list[str] | None = None) -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except Exception as error:
-        code = _unexpected(error, output)
+        code = _unexpected(error, output, arguments or [])
     if own:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process ends now; a Ctrl-C would only show a traceback
     if code == 130:
@@ -171,7 +171,7 @@ def _unraisable(lost: Any) -> None:
     again.start()
 
 
-def _unexpected(error: Exception, output: Output) -> int:
+def _unexpected(error: Exception, output: Output, arguments: list[str]) -> int:
     if type(error).__module__.startswith(("click", "typer")) and hasattr(error, "format_message"):
         context = getattr(error, "ctx", None)
         if type(error).__name__ == "NoArgsIsHelpError" and context is not None:
@@ -187,13 +187,21 @@ def _unexpected(error: Exception, output: Output) -> int:
 
     text = "".join(traceback.format_exception(error))
     try:
-        log = private_folder(find_home().logs) / f"error-{datetime.now(UTC):%Y%m%dT%H%M%S}.txt"
+        log = private_folder(find_home(_home(arguments)).logs) / f"error-{datetime.now(UTC):%Y%m%dT%H%M%S}.txt"
         log.write_text(text, encoding="utf-8")
         where = f"Details: {log}"
     except (OSError, MemllmError):
         where = text.splitlines()[-1]
     output.error(MemllmError(f"This should not have happened: {type(error).__name__}: {error}", where))
     return 1
+
+
+def _home(arguments: list[str]) -> Path | None:
+    """What `--home` says among hoisted arguments."""
+    for a, after in zip(arguments, [*arguments[1:], ""], strict=True):
+        if a == "--home" or a.startswith("--home="):
+            return Path(after if a == "--home" else a.removeprefix("--home="))
+    return None
 
 
 if __name__ == "__main__":

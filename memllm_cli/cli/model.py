@@ -48,16 +48,17 @@ def list_(context: typer.Context) -> None:
         "model": catalog.default, "encoder": catalog.encoder, "drafter": catalog.drafter, "writer": catalog.writer,
     }  # fmt: skip
     used = {state.setting(kind).value or name for kind, name in defaults.items()}
+    own = {state.setting(kind).value: task for task, kind in SETTINGS.items()}
+    own = {name: task for name, task in own.items() if name and name not in catalog.entries}
     entries = [(e, _state(catalog, e), e.name in used) for e in catalog.entries.values()]
     state.output.table(
         ("", "name", "task", "size", "licence", "source", "state", "description"),
         [
             ("*" if now else "", e.name, e.task, f"{e.size / 1e6:,.0f} MB", e.licence, _source(e), s, e.description)
             for e, s, now in entries
-        ],
+        ]
+        + [("*", safe(name), task, "", "", "yours", "", "") for name, task in own.items()],
     )
-    for name in sorted(used - catalog.entries.keys()):
-        state.output.note(f"in use, not of the catalog: {safe(name)}")
     state.output.data(
         [
             {
@@ -74,6 +75,7 @@ def list_(context: typer.Context) -> None:
             }
             for e, s, now in entries
         ]
+        + [{"name": name, "task": task, "source": "yours", "used": True} for name, task in own.items()]
     )
 
 
@@ -164,7 +166,7 @@ def use(
     elif Path(name).expanduser().is_dir():
         name = str(Path(name).expanduser().resolve())
         setting = "writer" if (Path(name) / WRITER).is_file() else "drafter"
-        (catalog.writing if setting == "writer" else catalog.drafting)(name)
+        _try(state, catalog, setting, name)
     elif name.endswith(".gguf") or "/" in name:
         path = Path(name).expanduser().resolve()
         if not path.is_file():
@@ -184,6 +186,24 @@ def use(
     now = state.setting(setting)
     if now.value != name:
         state.output.note(f"{safe(now.origin)} still says {safe(now.value)}")
+
+
+def _try(state: Context, catalog: Catalog, setting: str, folder: str) -> None:
+    """Build and open what a folder holds, so that it is not chosen when it cannot be used."""
+    from memllm_cli.memory.relations import Relations, read_table
+
+    relations = Relations(read_table(state.home.shipped("kb/relations.csv")))
+    entry = (catalog.writing if setting == "writer" else catalog.drafting)(folder)
+    assert entry is not None  # only without a name
+    with state.output.working("building") as say:
+        if setting == "writer":
+            from memllm_cli.runtime.trained import open_writer
+
+            open_writer(catalog, entry, relations, say)[0].engine.close()
+        else:
+            from memllm_cli.runtime.drafters import open_drafter
+
+            open_drafter(catalog, entry, relations, say).close()
 
 
 def reindex(

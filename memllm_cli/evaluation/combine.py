@@ -9,7 +9,7 @@ from typing import Any
 
 from memllm_cli.corpora.annotated import Annotated
 from memllm_cli.corpora.score import Found as Triple
-from memllm_cli.corpora.score import annotated, fullest, judged, known, mapped, named, surest
+from memllm_cli.corpora.score import known, mapped, named, thresholds
 from memllm_cli.drafting.probability import fit
 from memllm_cli.errors import StorageError
 from memllm_cli.evaluation.write import as_external, document
@@ -41,15 +41,7 @@ def combine(
         return {}
     fitted = Combination(fit(features, right))
     with_p = [[(triple, fitted.of(values)) for triple, values in row] for row in rows]
-    ranked, total = judged(texts, with_p), annotated(texts)
-    threshold, recall = surest(ranked, total)
-    return {
-        "features": FEATURES,
-        "weights": fitted.weights,
-        "threshold": round(threshold, 4),
-        "recall_at_threshold": round(recall, 4),
-        "fullest": round(fullest(ranked, total), 4),
-    }
+    return {"features": FEATURES, "weights": fitted.weights, **thresholds(texts, with_p)}
 
 
 def store(path: Path, format: str, values: dict[str, Any]) -> None:

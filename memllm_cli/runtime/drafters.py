@@ -102,7 +102,7 @@ def _configuration(path: Path) -> _Configuration:
             Calibration(tuple(float(w) for w in calibration["weights"]), calibration["kinds"]),
             float(calibration["threshold"]),
             float(calibration["floor"]),
-            float(calibration["best_f1_from"]),
+            float(calibration["fullest"]),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedError(f"{path} cannot be read: {error}", "Restore it from the package.") from error

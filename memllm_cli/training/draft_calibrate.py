@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from memllm_cli.corpora.annotated import Annotated
-from memllm_cli.corpora.score import annotated, fullest, judged, known, mapped, named, surest
+from memllm_cli.corpora.score import known, mapped, named, thresholds
 from memllm_cli.drafting.draft import Drafter
 from memllm_cli.drafting.probability import FEATURES, Calibration, fit, kind_table
 
@@ -41,17 +41,9 @@ def calibrate(
             features.append(plain.features(d))
             right.append(mapped((d.subject, relations[d.relation], d.object), things) in gold)
     if not features:
-        return {"features": FEATURES, "weights": plain.weights, "kinds": kinds, "threshold": 1.0, "floor": 1.0}
+        found_ = {"threshold": 1.0, "fullest": 1.0, "floor": 1.0}
+        return {"features": FEATURES, "weights": plain.weights, **found_, "kinds": kinds}
     fitted = Calibration(fit(features, right), kinds)
     with_p = [[((d.subject, relations[d.relation], d.object), fitted.probability(d)) for d in f] for f in found]
-    ranked, total = judged(tuning, with_p), annotated(tuning)
-    threshold, recall = surest(ranked, total)
-    return {
-        "features": FEATURES,
-        "weights": fitted.weights,
-        "threshold": round(threshold, 4),
-        "recall_at_threshold": round(recall, 4),
-        "best_f1_from": round(fullest(ranked, total), 4),
-        "floor": FLOOR,
-        "kinds": kinds,
-    }
+    found_ = thresholds(tuning, with_p)
+    return {"features": FEATURES, "weights": fitted.weights, **found_, "floor": FLOOR, "kinds": kinds}

@@ -158,3 +158,26 @@ def test_commands_not_chosen_still_show_their_help() -> None:
     assert text("") == text(None) == text("fact")
     assert chosen(["--quiet", "--kb", "fact", "ask", "x"]) == "ask"
     assert chosen(["--version"]) == ""
+
+
+@pytest.mark.parametrize("option", [["--home", "{}"], ["--home={}"]])
+def test_what_was_not_foreseen_is_logged_in_the_home_that_was_given(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: list[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(Context, "memory", fail)
+    other = tmp_path / "other"
+    ran = run("stats", *(o.format(other) for o in option))
+    assert ran.code == 1
+    (log,) = other.glob("**/error-*.txt")
+    assert str(log) in ran.err
+    assert "a fault of ours" in log.read_text(encoding="utf-8")
+
+
+def test_ingest_of_nothing_makes_no_knowledge_base(run: Run, tmp_path: Path) -> None:
+    assert run("ingest", str(tmp_path / "none.txt")).code != 0
+    (tmp_path / "empty").mkdir()
+    run("ingest", str(tmp_path / "empty"))
+    assert not list((tmp_path / "home").glob("kb/**/facts.duckdb"))

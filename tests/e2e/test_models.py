@@ -55,3 +55,21 @@ def test_the_other_commands_report_it_too(known: Home, tmp_path: Path) -> None:
     assert "Traceback" not in talk.out + talk.err
     assert "Sylvania City" in talk.out  # what needs no model goes on
     assert known.run("--json", "source", "list").data == []
+
+
+def test_a_folder_is_chosen_only_when_it_can_be_used(home: Home, tmp_path: Path) -> None:
+    shipped = Path(__file__).parents[2] / "models" / "drafter"
+    folder = tmp_path / "drafter"
+    folder.mkdir()
+    for name in ("drafter.safetensors", "drafter.json"):
+        (folder / name).write_bytes((shipped / name).read_bytes())
+    assert home.run("--json", "model", "use", str(folder)).data["setting"] == "drafter"
+    assert {m["name"]: m["source"] for m in home.run("--json", "model", "list").data}[str(folder)] == "yours"
+
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "drafter.safetensors").write_bytes((shipped / "drafter.safetensors").read_bytes())
+    (broken / "drafter.json").write_text('{"relations": []}', encoding="utf-8")
+    assert "drafter.json" in home.run("model", "use", str(broken)).refused(1)
+    settings = {s["name"]: s["value"] for s in home.run("--json", "paths").data["settings"]}
+    assert settings["drafter"] == str(folder)
