@@ -13,7 +13,7 @@ DEFAULTS: dict[str, str] = {
     "model": "",  # empty: the catalog's default
     "encoder": "all-MiniLM-L6-v2",
     "drafter": "",  # empty: the catalog's default
-    "writer": "",  # empty: the catalog's default
+    "adapter": "",  # empty: the catalog's default
     "reads": "on",
     "style": "",  # empty: grounded below a billion parameters, free from there on
 }

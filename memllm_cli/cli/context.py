@@ -121,7 +121,7 @@ class Context:
         from memllm_cli.runtime.trained import open_writer
 
         catalog = self.catalog()
-        entry = catalog.writing(self.setting("writer").value)
+        entry = catalog.adapted(self.setting("adapter").value)
         if entry is None:
             return None
         if build and build != entry.build:

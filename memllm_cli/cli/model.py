@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from memllm_cli.runtime.models import Catalog, Entry
 
 
-SETTINGS = {"generate": "model", "encode": "encoder", "draft": "drafter", "write": "writer"}
+SETTINGS = {"generate": "model", "encode": "encoder", "draft": "drafter", "adapt": "adapter"}
 """Which setting a model of each task is chosen by."""
 
 
@@ -45,7 +45,7 @@ def list_(context: typer.Context) -> None:
     state: Context = context.obj
     catalog = state.catalog()
     defaults = {
-        "model": catalog.default, "encoder": catalog.encoder, "drafter": catalog.drafter, "writer": catalog.writer,
+        "model": catalog.default, "encoder": catalog.encoder, "drafter": catalog.drafter, "adapter": catalog.adapter,
     }  # fmt: skip
     used = {state.setting(kind).value or name for kind, name in defaults.items()}
     own = {state.setting(kind).value: task for task, kind in SETTINGS.items()}
@@ -123,7 +123,7 @@ def build(
     """
     state: Context = context.obj
     catalog = state.catalog()
-    default = [n for n in (catalog.default, catalog.encoder, catalog.drafter, catalog.writer) if n in catalog.entries]
+    default = [n for n in (catalog.default, catalog.encoder, catalog.drafter, catalog.adapter) if n in catalog.entries]
     entries = [catalog.entry(name) for name in names or default]
     out = []
     for entry in entries:
@@ -154,7 +154,7 @@ def use(
 
     from memllm_cli.config import store
     from memllm_cli.paths import private_folder, storage_error
-    from memllm_cli.runtime.models import WRITER
+    from memllm_cli.runtime.models import ADAPTER
 
     state: Context = context.obj
     catalog = state.catalog()
@@ -165,7 +165,7 @@ def use(
         setting = SETTINGS[catalog.entries[name].task]
     elif Path(name).expanduser().is_dir():
         name = str(Path(name).expanduser().resolve())
-        setting = "writer" if (Path(name) / WRITER).is_file() else "drafter"
+        setting = "adapter" if (Path(name) / ADAPTER).is_file() else "drafter"
         _try(state, catalog, setting, name)
     elif name.endswith(".gguf") or "/" in name:
         path = Path(name).expanduser().resolve()
@@ -193,10 +193,10 @@ def _try(state: Context, catalog: Catalog, setting: str, folder: str) -> None:
     from memllm_cli.memory.relations import Relations, read_table
 
     relations = Relations(read_table(state.home.shipped("kb/relations.csv")))
-    entry = (catalog.writing if setting == "writer" else catalog.drafting)(folder)
+    entry = (catalog.adapted if setting == "adapter" else catalog.drafting)(folder)
     assert entry is not None  # only without a name
     with state.output.working("building") as say:
-        if setting == "writer":
+        if setting == "adapter":
             from memllm_cli.runtime.trained import open_writer
 
             open_writer(catalog, entry, relations, say)[0].engine.close()

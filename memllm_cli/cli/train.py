@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memllm_cli.cli import train_write
+from memllm_cli.cli import train_adapter
 from memllm_cli.cli.context import Context
 from memllm_cli.cli.train_data import DATA, files, missing, read, reporter
 from memllm_cli.errors import NotFound, StorageError
@@ -25,9 +25,11 @@ def register(app: typer.Typer) -> None:
     group.callback()(_named)
     group.command("draft")(draft)
     group.command("label")(label)
-    group.command("write")(train_write.write)
-    group.command("data")(train_write.data)
-    group.command("fit")(train_write.fit)
+    group.command("replies")(replies)
+    for name in ("write", "read", "both"):
+        group.command(name)(getattr(train_adapter, name))
+    group.command("data")(train_adapter.data)
+    group.command("fit")(train_adapter.fit)
     app.add_typer(group, name="train")
 
 
@@ -131,6 +133,39 @@ def label(
         drafts.close()
     state.output.line(f"{count(kept, 'text')} of {len(texts)} labelled, {count(labels, 'relation')}")
     state.output.data({"texts": kept, "relations": labels})
+
+
+def replies(
+    context: typer.Context,
+    out: Annotated[Path, typer.Option(help="File of JSON lines; train on it as chat:FILE.")],
+    longest: Annotated[int, typer.Option(min=8, max=512, help="Tokens of a reply, which is cut off there.")] = 64,
+    limit: Annotated[int, typer.Option(min=0, help="Prompts at most; 0 takes all.")] = 0,
+) -> None:
+    """Let the model reply to our everyday prompts, so that it learns where nothing is to be read.
+
+    Example: memllm train replies --out replies.jsonl
+    """
+    import json
+    from dataclasses import asdict
+
+    from memllm_cli.training import replies as made
+
+    state: Context = context.obj
+    asked = made.prompts()[: limit or None]
+    engine, _ = state.engine(sequences=8, context=512)
+    kept = 0
+    try:
+        with whole(out) as part, part.open("w", encoding="utf-8") as file, state.output.working("replying") as say:
+            for talk in made.replies(engine, asked, longest):
+                file.write(json.dumps(asdict(talk), ensure_ascii=False) + "\n")
+                kept += 1
+                say(f"{kept} of at most {len(asked)} replies")
+    except OSError as error:
+        raise StorageError(f"{out} cannot be written: {error.strerror}", "Choose another --out.") from error
+    finally:
+        engine.close()
+    state.output.line(f"{kept} replies to {count(len(asked), 'prompt')}")
+    state.output.data({"prompts": len(asked), "replies": kept})
 
 
 def _passages(data: str, limit: int) -> list[Text]:

@@ -12,14 +12,17 @@ from memllm_cli.errors import MemllmError, NotFound, UsageError
 if TYPE_CHECKING:
     from memllm_cli.corpora.annotated import Annotated as Text
     from memllm_cli.memory.relations import Relation
+    from memllm_cli.training.adapter_data import Material
 
 DATA = (
     "KIND:PATH (redocred, docred, knowledgenet, fewrel, tekgen, own), made:COUNT[:RELATION], answered:COUNT, or "
     "copies:KIND:PATH for copies with other names; as many as you like."
 )
+SPOKEN = DATA.replace("; as many", "; for reading also asked:COUNT, chat:PATH, text:PATH; as many")
 MOST = 100_000
 """Documents made at once."""
 MADE, ANSWERED, COPIES = "made:", "answered:", "copies:"
+ASKED, CHAT, TEXT = "asked:", "chat:", "text:"
 
 
 def read(
@@ -28,7 +31,8 @@ def read(
     """Texts to train on and texts to tune on.
 
     Of Re-DocRED's development split the fixed parts; with `everything` those kept for reports are trained on too.
-    Without it every tenth text is tuned on. Raises NotFound when no text has a relation, else as `corpora.load`.
+    Without it every tenth text is tuned on. What is not about texts with relations (`material`) is passed over. Raises
+    NotFound when no text has a relation, else as `corpora.load`.
     """
     from memllm_cli.corpora.load import load, split
     from memllm_cli.corpora.splits import part
@@ -36,6 +40,8 @@ def read(
     texts: list[Text] = []
     tuning: list[Text] = []
     for argument in data:
+        if argument.startswith((ASKED, CHAT, TEXT)):
+            continue
         if argument.startswith(ANSWERED) and argument.removeprefix(ANSWERED).isdecimal():
             from memllm_cli.training import synthetic
 
@@ -67,6 +73,37 @@ def read(
     return texts, tuning
 
 
+def material(
+    data: Sequence[str], limit: int, everything: bool, table: Sequence[Relation], seed: int
+) -> tuple[Material, Material]:
+    """What an adapter is trained on, and what it is tuned on: of questions those with kept-out phrasings and names.
+
+    Raises as `read`.
+    """
+    from memllm_cli.training import synthetic
+    from memllm_cli.training.adapter_data import Material, read_passages, read_talks
+    from memllm_cli.training.ask_data import Questions
+
+    told = [r for r in table if r.external not in synthetic.HELD_OUT]
+    learned, held = Material(), Material()
+    for argument in data:
+        rest = argument.partition(":")[2]
+        if argument.startswith(ASKED):
+            if not rest.isdecimal() or int(rest) > MOST:
+                raise UsageError(f"'{argument}' is not asked:COUNT.", "For instance: asked:2000")
+            count = min(int(rest), limit or MOST)
+            learned.exchanges += Questions(told, synthetic.load(), seed).make(count)
+            held.exchanges += Questions(told, synthetic.load(kept_out=True), seed).make(min(count, 50))
+        elif argument.startswith(CHAT):
+            learned.talks += read_talks(Path(rest).expanduser())[: limit or None]
+        elif argument.startswith(TEXT):
+            learned.passages += read_passages(Path(rest).expanduser())[: limit or None]
+    rest_ = [d for d in data if not d.startswith((ASKED, CHAT, TEXT))]
+    if rest_:
+        learned.texts, held.texts = read(rest_, limit, everything, table, seed)
+    return learned, held
+
+
 def _made(argument: str, table: Sequence[Relation], seed: int) -> list[Text]:
     from memllm_cli.training import synthetic
 
@@ -85,7 +122,9 @@ def reports(data: Sequence[str]) -> list[Text]:
     from memllm_cli.corpora.load import load, split
     from memllm_cli.corpora.splits import part
 
-    named = [d for d in data if not d.startswith((MADE, ANSWERED, COPIES)) and split(d)[0] == "redocred"]
+    named = [
+        d for d in data if not d.startswith((MADE, ANSWERED, COPIES, ASKED, CHAT, TEXT)) and split(d)[0] == "redocred"
+    ]
     return [text for argument in named for text in part(load(argument), "report")]
 
 
@@ -93,7 +132,11 @@ def files(data: Sequence[str]) -> list[Path]:
     """The files that are named, whose checksums are kept with what is trained."""
     from memllm_cli.corpora.load import split
 
-    paths = [split(d.removeprefix(COPIES))[1] for d in data if not d.startswith((MADE, ANSWERED))]
+    named = [d for d in data if not d.startswith((MADE, ANSWERED, ASKED))]
+    paths = [
+        Path(d.partition(":")[2]).expanduser() if d.startswith((CHAT, TEXT)) else split(d.removeprefix(COPIES))[1]
+        for d in named
+    ]
     return [path for path in paths if path.is_file()]
 
 

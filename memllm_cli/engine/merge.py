@@ -21,7 +21,7 @@ from memllm_cli.errors import DamagedError, MemllmError, StorageError
 from memllm_cli.files import sha256
 from memllm_cli.tensors import read_safetensors
 
-WEIGHTS, CONFIGURATION = "writer.safetensors", "writer.json"
+WEIGHTS, CONFIGURATION = "adapter.safetensors", "adapter.json"
 """Files of an adapter's folder."""
 _NAMES = {
     "q_proj": "attn_q", "k_proj": "attn_k", "v_proj": "attn_v", "o_proj": "attn_output",

@@ -20,7 +20,7 @@ from memllm_cli.files import sha256
 from memllm_cli.paths import Home, private_folder
 
 Report = Callable[[str], None]
-DRAFTER, WRITER = "drafter.safetensors", "writer.safetensors"
+DRAFTER, ADAPTER = "drafter.safetensors", "adapter.safetensors"
 """Files of trained weights, by which their folders are known."""
 
 
@@ -73,7 +73,7 @@ class Catalog:
             self.default = str(raw["default"]["model"])
             self.encoder = str(raw["default"]["encoder"])
             self.drafter = str(raw["default"].get("drafter", ""))
-            self.writer = str(raw["default"].get("writer", ""))
+            self.adapter = str(raw["default"].get("adapter", ""))
         except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
             raise DamagedError(f"{path} cannot be read: {error}", "Restore it: memllm init") from error
 
@@ -87,9 +87,9 @@ class Catalog:
         """The drafter of that name, or in that folder; without a name the default, None when there is none."""
         return self._ours(name, self.drafter, DRAFTER)
 
-    def writing(self, name: str = "") -> Entry | None:
-        """The trained writer of that name, or in that folder; without a name the default, None when there is none."""
-        return self._ours(name, self.writer, WRITER)
+    def adapted(self, name: str = "") -> Entry | None:
+        """The trained adapter of that name, or in that folder; without a name the default, None when there is none."""
+        return self._ours(name, self.adapter, ADAPTER)
 
     def _ours(self, name: str, default: str, file: str) -> Entry | None:
         if not name:
@@ -97,7 +97,7 @@ class Catalog:
         if name in self.entries:
             return self.entries[name]
         weights = Path(name).expanduser().resolve() / file
-        kind, task, build = ("drafter", "draft", "f16") if file == DRAFTER else ("writer", "write", "q8_0")
+        kind, task, build = ("drafter", "draft", "f16") if file == DRAFTER else ("adapter", "adapt", "q8_0")
         if not weights.is_file():
             raise ModelMissing(f"There is no {kind} in {weights.parent}.", f"Train one: memllm train {task} --help")
         about = weights.with_suffix(".json")
@@ -147,7 +147,7 @@ class Catalog:
     def source(self, entry: Entry) -> Path:
         """The file the entry is built from, verified. Raises ModelMissing when it is not here or wrong."""
         path = self._packaged(entry) or self.folder(entry) / Path(entry.file).name
-        if entry.task in ("draft", "write"):
+        if entry.task in ("draft", "adapt"):
             path = Path(entry.file)
             path = path if path.is_absolute() else self.home.shipped(f"models/{entry.file}")
         if not path.is_file():
@@ -229,7 +229,7 @@ class Catalog:
             report(f"building {target.name} from {source.name}")
             if entry.task in ("encode", "draft"):
                 self._build_encoder(entry, source, target)
-            elif entry.task == "write":
+            elif entry.task == "adapt":
                 from memllm_cli.engine.merge import merge
 
                 merge(self._base(entry), source.parent, target, entry.build)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from memllm_cli.engine.base import Engine
 from memllm_cli.protocol import ReadCall, WriteCall, render
@@ -39,7 +39,22 @@ _CONTROL = ("<|im_start|>", "<|im_end|>", "<|start_header_id|>", "<|end_header_i
             "<start_of_turn>", "<end_of_turn>", "[INST]", "[/INST]", "</s>")  # fmt: skip
 
 
-def turns(engine: Engine, messages: Sequence[Message], answer: bool = True) -> list[int]:
+class Speaker(Protocol):
+    """What the prompts need of an engine, as in `engine.base.Engine`."""
+
+    template: str
+
+    def tokenize(self, text: str) -> list[int]:
+        """Ids of plain text."""
+
+    def special(self, text: str) -> int | None:
+        """The id of a control token."""
+
+    def bos(self) -> list[int]:
+        """What every prompt starts with."""
+
+
+def turns(engine: Speaker, messages: Sequence[Message], answer: bool = True) -> list[int]:
     """Token ids of a conversation in the engine's chat format; with `answer` the assistant's turn is left open."""
     messages = list(messages)
     if engine.template in ("gemma", "mistral") and messages and messages[0].role == "system":
@@ -54,7 +69,7 @@ def turns(engine: Engine, messages: Sequence[Message], answer: bool = True) -> l
     return ids
 
 
-def _turn(engine: Engine, message: Message, closed: bool) -> list[int]:
+def _turn(engine: Speaker, message: Message, closed: bool) -> list[int]:
     template = engine.template
     if template == "mistral":
         if message.role == "user":
@@ -71,7 +86,7 @@ def _turn(engine: Engine, message: Message, closed: bool) -> list[int]:
     return ids + (_control(engine, closing) if closed else [])
 
 
-def _control(engine: Engine, text: str) -> list[int]:
+def _control(engine: Speaker, text: str) -> list[int]:
     """Ids of text that may begin or end with a control token; plain text where the model has no such token."""
     for control in _CONTROL:
         if control in text:

@@ -210,8 +210,8 @@ def read_combination(path: Path, format: str) -> Combination:
     """What was fitted for a writer in its configuration, for the format it writes. Raises DamagedError."""
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
-        if about.get("format", format) != format:
-            raise ValueError(f"it writes in the format {about['format']}, not {format}")
+        if format not in about.get("formats", [format]):
+            raise ValueError(f"it knows the formats {', '.join(about['formats'])}, not {format}")
         raw = about.get("combination", {}).get(format, {})
         if len(raw.get("weights", ())) not in (0, len(FEATURES)):
             raise ValueError("its combination has another number of weights")

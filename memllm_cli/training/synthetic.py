@@ -27,7 +27,7 @@ _TYPES = {
 TYPE = {kind: name for name, kinds in _TYPES.items() for kind in kinds.split()}
 """Type of name (as `types.KINDS`) of each kind of filler; the others are MISC."""
 KEPT_OUT = 2
-"""Of each relation's statements the last so many are never trained on."""
+"""Of each relation's statements the last so many are never trained on, of its questions the last from each side."""
 EVERY = 10
 """Of each kind's fillers one in so many is never trained on."""
 PRONOUNS = 0.4
@@ -70,6 +70,8 @@ def load(kept_out: bool = False) -> Phrasings:
     for row in rows:
         (statements if row["form"] == "statement" else questions).setdefault(row["relation"], []).append(row["text"])
     cut = slice(-KEPT_OUT, None) if kept_out else slice(None, -KEPT_OUT)
+    kept = {name: {of[-1] for side in ("{s}", "{o}") if (of := [q for q in found if side in q])} for name, found in
+            questions.items()}  # fmt: skip
     fillers: dict[str, list[str]] = {}
     for row in _rows("fillers.csv"):
         fillers.setdefault(row["kind"], []).append(row["text"])
@@ -90,7 +92,7 @@ def load(kept_out: bool = False) -> Phrasings:
         values,
         [row["text"] for row in _rows("neutral.csv")],
         [row["text"] for row in _rows("asides.csv")],
-        {name: found[cut] for name, found in questions.items()},
+        {name: [q for q in found if (q in kept[name]) == kept_out] for name, found in questions.items()},
     )
 
 

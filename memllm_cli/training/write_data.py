@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from memllm_cli.corpora.annotated import Annotated, Label
 from memllm_cli.corpora.docred import RELATIONS
 from memllm_cli.memory.relations import Relation
 from memllm_cli.protocol import is_field, written
+from memllm_cli.training.streams import Stream, Tokenize
 from memllm_cli.types import Triple
 
-Tokenize = Callable[[str], Sequence[int]]
 LONGEST = 768
 """Tokens of a window."""
 CONTEXT = 2
@@ -29,15 +28,6 @@ class Told:
     text: str
     triples: tuple[Triple, ...]
     open: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """One window: token ids, and how much each counts in the loss (0 where nothing is taught)."""
-
-    ids: tuple[int, ...]
-    weights: tuple[float, ...]
-    triples: int
 
 
 def told(text: Annotated, names: Mapping[str, str]) -> list[Told]:
@@ -132,25 +122,6 @@ def _call(one: Told, tokenize: Tokenize) -> tuple[list[int], list[float]]:
         ids += tokens
         weights += [1.0 if free else 0.0] * len(tokens)
     return ids, weights
-
-
-def batches(pool: Sequence[Stream], tokens: int, seed: int, epoch: int) -> list[list[Stream]]:
-    """All streams once, in an order that seed and epoch decide: those of like length together, each batch at most
-    `tokens` with its padding."""
-    rng = random.Random(f"{seed}/{epoch}")
-    order = list(pool)
-    rng.shuffle(order)
-    out: list[list[Stream]] = []
-    for start in range(0, len(order), 64):
-        batch: list[Stream] = []
-        for stream in sorted(order[start : start + 64], key=lambda s: len(s.ids)):
-            if batch and (len(batch) + 1) * len(stream.ids) > tokens:
-                out.append(batch)
-                batch = []
-            batch.append(stream)
-        out.append(batch)
-    rng.shuffle(out)
-    return out
 
 
 def names(table: Sequence[Relation]) -> dict[str, str]:

@@ -44,8 +44,8 @@ def test_nothing_drafted_fits_nothing(relations_table: Path) -> None:
 
 
 def test_a_combination_is_kept_by_format(tmp_path: Path) -> None:
-    path = tmp_path / "writer.json"
-    path.write_text(json.dumps({"format": written.FORMAT, "rank": 8}))
+    path = tmp_path / "adapter.json"
+    path.write_text(json.dumps({"formats": [written.FORMAT], "rank": 8}))
     store(path, written.FORMAT, {"weights": [0, 1, 0, 0, 0, 0], "threshold": 0.7, "fullest": 0.4})
     assert read_combination(path, written.FORMAT) == Combination((0, 1, 0, 0, 0, 0), 0.7, 0.4)
     assert json.loads(path.read_text())["rank"] == 8

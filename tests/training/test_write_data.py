@@ -9,7 +9,8 @@ from memllm_cli.corpora import docred
 from memllm_cli.corpora.annotated import Annotated, Label, Mention, Name
 from memllm_cli.memory.relations import read_table
 from memllm_cli.protocol import written
-from memllm_cli.training.write_data import batches, names, prepare, shown, streams, told
+from memllm_cli.training.streams import batches
+from memllm_cli.training.write_data import names, prepare, shown, streams, told
 from memllm_cli.types import Triple
 from tests.training.mini import corpus
 
@@ -74,7 +75,7 @@ def test_long_texts_become_windows_that_repeat_sentences_without_calls() -> None
     again = "".join(map(chr, second.ids[1:]))
     repeated = "".join(written.sentence(TEXT[slice(*place)]) for place in (SENTENCES[2], SENTENCES[0], SENTENCES[1]))
     assert again.startswith(written.header("T") + repeated)
-    assert first.triples + second.triples == 2
+    assert first.items + second.items == 2
 
 
 def test_both_directions_of_a_relation_have_names(relations_table: Path) -> None:

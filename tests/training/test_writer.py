@@ -42,7 +42,7 @@ def test_interrupted_resumed_merged_and_used(tmp_path: Path, data: Path) -> None
     assert resumed_at(done.stderr) > 0
     log = json.loads((out / "log.json").read_text())
     assert log[-1]["loss"] < log[0]["loss"] / 2
-    about = json.loads((out / "writer.json").read_text())
+    about = json.loads((out / "adapter.json").read_text())
     assert (about["base"], about["rank"]) == ("smollm2-135m-instruct", 8)
     assert (out / "loss.svg").read_text().startswith("<svg")
 
@@ -62,7 +62,7 @@ def test_interrupted_resumed_merged_and_used(tmp_path: Path, data: Path) -> None
             assert figures["f1"] > 30, figures
     fitted = memllm(home, "--json", "train", "fit", str(unseen), "--limit", "6")
     assert fitted.returncode == 0, fitted.stderr
-    assert len(json.loads((out / "writer.json").read_text())["combination"]["stream-1"]["weights"]) == 6
+    assert len(json.loads((out / "adapter.json").read_text())["combination"]["stream-1"]["weights"]) == 6
 
 
 @needs_torch
@@ -77,6 +77,6 @@ def test_two_processes_train_one_model(tmp_path: Path, data: Path) -> None:
     environment = {**os.environ, "MEMLLM_HOME": str(tmp_path / "home"), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert (out / "writer.safetensors").is_file()
+    assert (out / "adapter.safetensors").is_file()
     (line,) = json.loads((out / "log.json").read_text())
     assert line["loss"] > 0

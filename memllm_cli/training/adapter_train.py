@@ -1,4 +1,4 @@
-"""Training the writer: steps of several batches, on one processor or several through accelerate."""
+"""Training the adapter: steps of several batches, on one processor or several through accelerate."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import torch
 from accelerate import Accelerator
 
 from memllm_cli.errors import MemllmError
+from memllm_cli.training.adapter_model import Tuned, padded
 from memllm_cli.training.loop import Loop, linear
-from memllm_cli.training.write_data import Stream, batches
-from memllm_cli.training.write_model import Writer, padded
+from memllm_cli.training.streams import Stream, batches
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +37,13 @@ class Settings:
 
 
 class Trainer(Loop):
-    """One run of the writer. Every process takes every so manieth batch of a step; gradients are averaged."""
+    """One run. Every process takes every so manieth batch of a step; gradients are averaged."""
 
     settings: Settings
 
     def __init__(
         self,
-        model: Writer,
+        model: Tuned,
         settings: Settings,
         pool: Sequence[Stream],
         folder: Path,
@@ -56,7 +56,8 @@ class Trainer(Loop):
         self.parameters = [p for p in model.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(self.parameters, lr=settings.rate, weight_decay=0.0)
         self.wrapped, self.optimizer = accelerator.prepare(model, optimizer)
-        self.model: Writer = accelerator.unwrap_model(self.wrapped)
+        self.model: Tuned = accelerator.unwrap_model(self.wrapped)
+        self.dtype = next(self.model.parameters()).dtype
         self._steps = [len(self.plan(e)) for e in range(settings.epochs)]
         if not min(self._steps):
             raise MemllmError(f"There is too little data for {accelerator.num_processes} processes.", "Use fewer.")
@@ -85,7 +86,7 @@ class Trainer(Loop):
         total = sum(sum(s.weights) for batch in chosen for s in batch)
         loss = right = 0.0
         for batch in chosen[self.accelerator.process_index :: processes]:
-            value, hits = self.wrapped(*padded(batch, self.accelerator.device))
+            value, hits = self.wrapped(*self._rows(batch))
             self.accelerator.backward(value * processes / total)
             loss, right = loss + float(value.detach()), right + float(hits)
         torch.nn.utils.clip_grad_norm_(self.parameters, 1.0)
@@ -96,6 +97,9 @@ class Trainer(Loop):
         loss, right = (self.accelerator.reduce(share, "sum") / total).tolist()
         return {"loss": loss, "accuracy": right}
 
+    def _rows(self, batch: Sequence[Stream]) -> tuple[torch.Tensor, ...]:
+        return padded(batch, self.accelerator.device, self.dtype).parts()
+
     def agreed(self, seconds: float) -> float:
         """The mean over processes."""
         mine = torch.tensor(seconds, device=self.accelerator.device)
@@ -103,16 +107,16 @@ class Trainer(Loop):
 
     @torch.no_grad()
     def evaluate(self, pool: Sequence[Stream]) -> dict[str, float]:
-        """Nats a triple and a token that counts, and the share of such tokens that were the likeliest."""
+        """Nats an item (triple or read), nats a token that counts, and the share of these that were the likeliest."""
         self.model.eval()
         loss = right = 0.0
         for stream in pool:
-            value, hits = self.model(*padded([stream], self.accelerator.device))
+            value, hits = self.model(*self._rows([stream]))
             loss, right = loss + float(value), right + float(hits)
         tokens = max(1.0, sum(sum(s.weights) for s in pool))
-        triples = max(1, sum(s.triples for s in pool))
+        items = max(1, sum(s.items for s in pool))
         return {
-            "tuning_nats_a_triple": round(loss / triples, 3),
+            "tuning_nats_an_item": round(loss / items, 3),
             "tuning_loss": round(loss / tokens, 4),
             "tuning_accuracy": round(right / tokens, 4),
         }

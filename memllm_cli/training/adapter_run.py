@@ -1,10 +1,10 @@
-"""`memllm train write`: data in, a folder with checkpoint, log, loss plot, adapter and configuration out."""
+"""`memllm train write|read|both`: data in, a folder with checkpoint, log, loss plot, adapter and configuration out."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,26 +14,26 @@ import torch
 from accelerate import Accelerator
 from safetensors.torch import save_file
 
-from memllm_cli.corpora.annotated import Annotated
 from memllm_cli.engine.merge import CONFIGURATION, WEIGHTS
 from memllm_cli.errors import DamagedError, MemllmError, NotFound
 from memllm_cli.files import sha256, whole
-from memllm_cli.memory.relations import Relation
-from memllm_cli.protocol import written
+from memllm_cli.protocol import asking, written
 from memllm_cli.tensors import read_safetensors
+from memllm_cli.training.adapter_base import Base
+from memllm_cli.training.adapter_model import Tuned, base
+from memllm_cli.training.adapter_train import Settings, Trainer
 from memllm_cli.training.loop import Report, hush, kept
 from memllm_cli.training.plot import curve
-from memllm_cli.training.write_base import Base
-from memllm_cli.training.write_data import prepare
-from memllm_cli.training.write_model import Writer, base
-from memllm_cli.training.write_train import Settings, Trainer
+from memllm_cli.training.streams import Stream
+
+FORMATS = {"write": written.FORMAT, "read": asking.FORMAT}
 
 
 def run(
     base_: Base,
-    texts: Sequence[Annotated],
-    tuning: Sequence[Annotated],
-    table: Sequence[Relation],
+    tasks: Collection[str],
+    pool: Sequence[Stream],
+    held: Sequence[Stream],
     folder: Path,
     settings: Settings,
     report: Report,
@@ -42,18 +42,18 @@ def run(
     progress: Callable[[str], None] = lambda text: None,
     start: Path | None = None,
 ) -> bool:
-    """Train, or go on with what the folder holds; True when complete. The adapter is written in any case.
+    """Train on the streams of `pool`, or go on with what the folder holds; True when complete.
 
-    Raises MemllmError when the data has nothing to learn from.
+    `held` is evaluated on the way. The adapter is written in any case. Raises MemllmError when there is nothing to
+    learn from.
     """
     hush()
     accelerator = Accelerator(cpu=not torch.cuda.is_available())
-    pool, held = (prepare(t, table, base_.tokenize, base_.start) for t in (texts, tuning))
     if not pool:
-        raise MemllmError("No sentence of the data states a relation.", "See docs/training.md for what is taught.")
+        raise MemllmError("The data teaches nothing of this task.", "See docs/training.md for what is taught.")
     torch.manual_seed(settings.seed)
     dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
-    model = Writer(base(base_.path, dtype), settings.rank, settings.alpha, settings.dropout)
+    model = Tuned(base(base_.path, dtype), settings.rank, settings.alpha, settings.dropout)
     if start is not None:
         began_from(model, start)
     base_sha = sha256(base_.path) if base_.path.is_file() else str(base_.path)
@@ -63,7 +63,7 @@ def run(
     first = accelerator.is_main_process
     say: Callable[[Mapping[str, Any]], None] = report if first else lambda line: None
     tokens = sum(len(s.ids) for s in pool)
-    say({"windows": len(pool), "tokens": tokens, "triples": sum(s.triples for s in pool), "steps": trainer.steps,
+    say({"windows": len(pool), "tokens": tokens, "items": sum(s.items for s in pool), "steps": trainer.steps,
          "resumed_at": trainer.step if resumed else 0})  # fmt: skip
     try:
         complete = trainer.run(lambda: trainer.evaluate(held), say, seconds, progress)
@@ -72,7 +72,8 @@ def run(
             about = {
                 "base": base_.name,
                 "base_sha256": base_sha,
-                "format": written.FORMAT,
+                "tasks": list(tasks),
+                "formats": [FORMATS[task] for task in tasks],
                 "rank": settings.rank,
                 "alpha": settings.alpha,
                 "settings": asdict(settings),
@@ -84,7 +85,7 @@ def run(
     return complete
 
 
-def began_from(model: Writer, folder: Path) -> None:
+def began_from(model: Tuned, folder: Path) -> None:
     """Take the adapter of an earlier run. Raises NotFound when it is not there or of another shape."""
     try:
         read = read_safetensors(folder / WEIGHTS)
