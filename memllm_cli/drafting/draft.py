@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -19,6 +20,8 @@ FLOOR = -4.0
 """Margin below which a triple is not worth mentioning."""
 MOST_NAMES = 80
 """Names of one window at most; pairs grow with their square."""
+_FULL_STOP = re.compile(r"(?<=\w{5})\.$")
+"""The end of a sentence and not of a name: abbreviations are shorter."""
 
 
 class TokenVectors(Protocol):
@@ -135,7 +138,7 @@ def _name(text: str, tags: Array, group: Sequence[Mention]) -> _Name:
     """One thing by its fullest name, the first of the longest."""
     best = max(group, key=lambda m: (m.end - m.start, -m.start))
     score = max(float(tags[m.place.start : m.place.end].max(-1).mean()) for m in group)
-    surface = " ".join(text[best.start : best.end].split())
+    surface = _FULL_STOP.sub("", " ".join(text[best.start : best.end].split()))
     return _Name(surface, best.kind, score, frozenset(m.place.sentence for m in group))
 
 

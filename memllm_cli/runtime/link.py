@@ -24,6 +24,7 @@ from memllm_cli.types import Query
 
 LONGEST = 10  # words in a name
 SHARPNESS = 20.0  # nats of prior for a score of 1: how much the words of the question weigh against the model
+HINT = 3.0  # the same, beside a model that was trained to read
 KNOWN = 4.0  # nats of prior for a query the memory can answer
 ANSWERABLE, UNANSWERABLE = 0.32, 0.5  # least fit of a query the memory can, or cannot, answer
 SURE = 0.75  # fit of an answerable query from which on no vectors are asked
@@ -137,6 +138,37 @@ class Linker:
             if any(c.answerable and c.fit >= SURE for c in scored.values()):
                 break
         return sorted(scored.values(), key=lambda c: -c.score)[:most]
+
+    def every(self, question: str, before: Sequence[str] = (), about: Sequence[int] = ()) -> list[Candidate]:
+        """Every query about a name of the question, for a model that knows by itself what is asked.
+
+        The prior says what memory can answer and, a little, which relation's words stand there. `about` are entities
+        that a read returned, asked about instead of the names of the question.
+        """
+        snapshot = self.finder.memory.snapshot
+        names = self.names(snapshot)
+        if about:
+            found = [Mention(0, 0, snapshot.name(e), (e,)) for e in about]
+        else:
+            found = mentions(snapshot, question, names) or self._similar(question, snapshot)
+            for earlier in () if _names_another(question) else before:
+                found = found or mentions(snapshot, earlier, names)
+        fits = self.phrases(snapshot).scores(self._masked(question, [] if about else found).replace("\x00", " "))
+        out: dict[Query, Candidate] = {}
+        for mention in found:
+            if not is_field(mention.surface):
+                continue
+            for relation in snapshot.relations.by_id.values():
+                for side in ("subject", "object"):
+                    known = any(snapshot.values(relation.id, **{side: e}) for e in mention.entities)
+                    fit = fits.get((relation.id, side), 0.0)
+                    query = (
+                        Query(mention.surface, relation.name, None)
+                        if side == "subject"
+                        else Query(None, relation.name, mention.surface)
+                    )
+                    out.setdefault(query, Candidate(query, HINT * fit + (KNOWN if known else 0.0), known, fit))
+        return list(out.values())
 
     def phrases(self, snapshot: Snapshot) -> Phrases:
         """The relations' phrases, indexed anew when there are more of them."""

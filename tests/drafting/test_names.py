@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from memllm_cli.drafting.draft import _FULL_STOP
 from memllm_cli.drafting.heads import TAGS
 from memllm_cli.drafting.layout import Window, windows
 from memllm_cli.drafting.names import by_surface, mentions, united
@@ -42,3 +43,9 @@ def test_names_of_one_type_that_mean_the_same_are_united() -> None:
     same = np.full((3, 3), 5.0, dtype=np.float32)
     assert [len(g) for g in united(groups, same, 1.0)] == [2, 1]
     assert [len(g) for g in united(groups, -same, 1.0)] == [1, 1, 1]
+
+
+def test_the_full_stop_of_a_sentence_is_no_part_of_a_name() -> None:
+    assert _FULL_STOP.sub("", "3 Linden Row, Porthollow.") == "3 Linden Row, Porthollow"
+    for name in ("Acorn Ltd.", "Anna Berg Jr.", "Drost en Vermaat B.V.", "Ph.D."):
+        assert _FULL_STOP.sub("", name) == name

@@ -53,12 +53,18 @@ Project Kestrel>>milestone>>pilot with five users
 Project Kestrel>>risk>>a late delivery of the test data
 Project Kestrel>>sponsor>>Tallowick Design GmbH
 Project Kestrel>>status>>on track
-Tallowick Design GmbH>>head office address>>3 Linden Row
+Tallowick Design GmbH>>head office address>>3 Linden Row, Porthollow
 user guide>>deadline>>17 April 2026
 """
 """Kept as facts, each stated by the sentence shown for it."""
 
 NEAR = """
+Freedonia>>highest point>>Mount Halbrecht
+Freedonia>>shares border with>>Marovia
+Harbour Lease>>jurisdiction>>Porthollow
+Kestrel Viewer>>repository>>git.tallowick.example/kestrel-viewer
+Rufus T. Marlowe>>place of birth>>Port Lammas
+search index>>priority>>high
 Freedonia>>official language>>Freedonian
 Harbour Lease>>signatory>>Emil Sandbrook
 Project Kestrel>>next meeting>>23 March 2026
@@ -69,7 +75,6 @@ Sylvania City>>located in or next to body of water>>River Osel
 MISSED = """
 Harbour Lease>>landlord>>Marrowgate Property Ltd
 Harbour Lease>>signatory>>Nora Quillfeather
-Tallowick Design GmbH>>head office address>>3 Linden Row, Porthollow
 Harbour Lease>>premises>>second floor of Harbour House
 Harbour House>>location>>Porthollow
 Harbour Lease>>permitted use>>design studio

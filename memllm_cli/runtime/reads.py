@@ -1,0 +1,75 @@
+"""How reads stand in a conversation: for a model with examples in its prompt, and for one that was trained to read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from memllm_cli.engine.base import Engine, remembered
+from memllm_cli.protocol import CLOSE, ITEM, as_field, asking, is_field, render_open_read
+from memllm_cli.runtime.prompts import Message, read_messages, turns
+from memllm_cli.types import Query
+
+
+class ReadFormat(Protocol):
+    """The tokens of prompts, calls and results."""
+
+    trained: bool
+    """Whether the model says by itself when it wants to read."""
+
+    def prompt(self, history: Sequence[Message], question: str) -> list[int]:
+        """A conversation, the assistant's turn left open."""
+
+    def call(self, query: Query) -> tuple[str, list[int]]:
+        """A read up to its arrow, and its tokens."""
+
+    def results(self, values: Sequence[str]) -> list[int]:
+        """What memory returned, with the close."""
+
+
+class Examples:
+    """An instruction and examples come before the conversation; the read is forced."""
+
+    trained = False
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine, self._tokens = engine, remembered(engine.tokenize, 4096)
+
+    def prompt(self, history: Sequence[Message], question: str) -> list[int]:
+        """See ReadFormat."""
+        return turns(self._engine, read_messages(history, question))
+
+    def call(self, query: Query) -> tuple[str, list[int]]:
+        """See ReadFormat."""
+        text = render_open_read((query,))
+        return text, self._tokens(text)
+
+    def results(self, values: Sequence[str]) -> list[int]:
+        """See ReadFormat."""
+        said = ITEM.join(v for value in values if (v := as_field(value)))
+        return self._engine.tokenize(f"{said}{CLOSE}")
+
+
+class Trained:
+    """The form of `protocol.asking`, which the adapter was trained on. No instruction."""
+
+    trained = True
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine, self._tokens = engine, remembered(engine.tokenize)
+        self.opening = self._tokens(asking.OPENING)[0]
+        """The token whose probability says that a read is wanted."""
+
+    def prompt(self, history: Sequence[Message], question: str) -> list[int]:
+        """See ReadFormat."""
+        return turns(self._engine, [*history, Message("user", question)])
+
+    def call(self, query: Query) -> tuple[str, list[int]]:
+        """See ReadFormat."""
+        pieces = [asking.OPENING, asking.REST, *asking.queries([query])]
+        return "".join(pieces), [t for piece in pieces for t in self._tokens(piece)]
+
+    def results(self, values: Sequence[str]) -> list[int]:
+        """See ReadFormat."""
+        pieces = asking.results(v for v in values if is_field(v))
+        return [t for piece in pieces for t in self._tokens(piece)]
