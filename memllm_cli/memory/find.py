@@ -65,6 +65,11 @@ class Hit:
     distance: float
 
     @property
+    def entity(self) -> int:
+        """The entity that `value` names."""
+        return self.fact.key[2 if self.side == "object" else 0]
+
+    @property
     def exact(self) -> bool:
         """Whether both names were found as written."""
         return self.distance < EXACT

@@ -39,6 +39,12 @@ def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tup
         connection.execute(f"INSERT INTO {table} SELECT {values}", [list(column) for column in zip(*rows, strict=True)])
 
 
+def is_name(text: str) -> bool:
+    """Whether a name can be kept: it has a letter or a digit, and is not too long."""
+    shown = " ".join(text.split())
+    return bool(normal(shown)) and any(c.isalnum() for c in shown) and len(shown) <= LONGEST_NAME
+
+
 class Writer:
     """Collects entities, assertions and evidence of one operation on top of a snapshot."""
 

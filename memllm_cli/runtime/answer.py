@@ -21,24 +21,25 @@ from memllm_cli.memory.literals import ENTITY
 from memllm_cli.memory.names import normal
 from memllm_cli.memory.snapshot import Snapshot, authority
 from memllm_cli.protocol import (
-    CLOSE,
-    ITEM,
     CallDecoder,
     ChoiceConstraint,
     TextSegment,
-    as_field,
-    render_open_read,
 )
 from memllm_cli.runtime.events import Done, Event, ReadCall, ReadResult, Source, Text
-from memllm_cli.runtime.link import ALIKE, SECOND, Candidate, Linker
-from memllm_cli.runtime.prompts import Message, read_messages, turns
+from memllm_cli.runtime.link import ALIKE, SECOND, SURE, Candidate, Linker
+from memllm_cli.runtime.prompts import Message
 from memllm_cli.runtime.question import asked
+from memllm_cli.runtime.reads import Examples, ReadFormat, Trained
 from memllm_cli.runtime.smalltalk import offer, small_talk
 from memllm_cli.types import Query
 
 GROUNDED_BELOW = 1_000_000_000
 """Models with fewer parameters answer grounded by default."""
 MOST_READS = 2
+MOST_ABOUT = 4
+"""Values of a read that a second one may be about."""
+OPENS = 0.5
+"""Probability from which on a model that was trained to read is taken to want one."""
 NOTHING = "Memory has nothing on this."
 
 
@@ -71,14 +72,16 @@ class Conversation:
 
 
 class Answerer:
-    """Answers questions from one memory with one model. `engine` None answers grounded without a model."""
+    """Answers questions from one memory with one model, whose reads have the form `format`."""
 
-    def __init__(self, engine: Engine, finder: Finder, options: Options | None = None) -> None:
+    def __init__(
+        self, engine: Engine, finder: Finder, options: Options | None = None, format: ReadFormat | None = None
+    ) -> None:
         self.engine = engine
         self.finder = finder
         self.linker = Linker(finder)
         self.options = options or Options()
-        self._choices: dict[str, list[int]] = {}
+        self.format = format or Examples(engine)
 
     def ask(self, question: str, conversation: Conversation | None = None) -> Iterator[Event]:
         """Answer one question; the last event is `Done`. Adds the turn to the conversation when it is complete."""
@@ -91,29 +94,17 @@ class Answerer:
             conversation.messages += [Message("user", question), Message("assistant", said)]
             yield Done(said, 0, 0, 0, clock.total(), clock.total())
             return
-        candidates = self.linker.candidates(question, conversation.questions())
-        answer = ""
-        reads = 0
-        context: list[int] = []
-        result: ReadResult | None = None
-        if candidates or not grounded:
-            context = self._prompt(conversation, question)
-        prompt = context
-        while candidates and reads < MOST_READS:
-            query, context = self._choose(prompt, candidates, clock)
-            yield ReadCall(query)
-            reads += 1
-            result = self._read(query)
-            yield result
-            if result.sources or result.too_many:
-                break  # else the read leaves no trace, and what else the question may be asking is tried
-            context = prompt
-            candidates = self._others(candidates, query)
+        looked = _Looked()
+        if self.format.trained:
+            yield from self._wanted(question, conversation, clock, looked)
+        else:
+            yield from self._forced(question, conversation, clock, looked)
+        result, answer = looked.result, ""
         pieces: Iterator[Text]
-        if grounded:
+        if grounded and (looked.reads or not self.format.trained):
             pieces = self._grounded(result, question)
         else:
-            pieces = self._free(context, result, clock)
+            pieces = self._free(looked.context, clock)
         backed = False
         for piece in pieces:
             clock.start()
@@ -126,15 +117,72 @@ class Answerer:
         conversation.messages += [Message("user", question), Message("assistant", answer)]
         first = clock.first or clock.total()
         yield Done(
-            answer, reads, clock.evaluated, clock.generated, clock.total(), first,
-            style="grounded" if grounded else "free", backed=backed,
+            answer, looked.reads, clock.evaluated, clock.generated, clock.total(), first,
+            style="grounded" if grounded else "free", backed=backed, opened=looked.opened,
         )  # fmt: skip
+
+    def _forced(
+        self, question: str, conversation: Conversation, clock: _Clock, looked: _Looked
+    ) -> Iterator[ReadCall | ReadResult]:
+        """A read of what the question may be asking; a second one of another sense when the first gives nothing."""
+        candidates = self.linker.candidates(question, conversation.questions())
+        prompt = self._prompt(conversation, question) if candidates or self.options.style != "grounded" else []
+        looked.context = prompt
+        while candidates and looked.reads < MOST_READS:
+            query, context = self._choose(prompt, candidates, clock)
+            yield from self._look(query, looked)
+            if looked.result is not None and (looked.result.sources or looked.result.too_many):
+                looked.context = [*context, *self._told(looked.result)]
+                return
+            candidates = self._others(candidates, query)  # the read leaves no trace, and another sense is tried
+
+    def _wanted(
+        self, question: str, conversation: Conversation, clock: _Clock, looked: _Looked
+    ) -> Iterator[ReadCall | ReadResult]:
+        """Reads where the model opens one; where it does not and the words are plain, one is made all the same."""
+        assert isinstance(self.format, Trained)
+        before = conversation.questions()
+        looked.context = self._prompt(conversation, question)
+        about: list[int] = []
+        while looked.reads < MOST_READS:
+            clock.evaluated += self.engine.load(0, looked.context)
+            looked.opened.append(float(np.exp(self.engine.pick(0, [self.format.opening])[0])))
+            if looked.opened[-1] < OPENS and (looked.reads or not self._plain(question, before)):
+                return
+            candidates = self.linker.every(question, before, about)
+            if not candidates:
+                return
+            query, context = self._choose(looked.context, candidates, clock)
+            last = looked.result
+            yield from self._look(query, looked)
+            found = looked.result
+            if found is None or not found.sources:
+                if looked.reads > 1:
+                    looked.result = last
+                return
+            looked.context = [*context, *self._told(found)]
+            about = [s.hit.entity for s in found.sources][:MOST_ABOUT]
+            if not about:
+                return
+
+    def _plain(self, question: str, before: Sequence[str]) -> bool:
+        """Whether the words of a question name what memory has: the safety net below the model."""
+        return any(c.answerable and c.fit >= SURE for c in self.linker.candidates(question, before))
+
+    def _look(self, query: Query, looked: _Looked) -> Iterator[ReadCall | ReadResult]:
+        yield ReadCall(query)
+        looked.reads += 1
+        looked.result = self._read(query)
+        yield looked.result
+
+    def _told(self, result: ReadResult) -> list[int]:
+        return self.format.results([s.hit.value for s in result.sources])
 
     def _prompt(self, conversation: Conversation, question: str) -> list[int]:
         history = conversation.messages[-12:]
         room = self.engine.context - self.options.most_tokens - 128
         while True:
-            ids = turns(self.engine, read_messages(history, question))
+            ids = self.format.prompt(history, question)
             if len(ids) <= room or not history:
                 return ids[:1] + ids[-(room - 1) :] if len(ids) > room else ids
             history = history[2:]
@@ -142,11 +190,14 @@ class Answerer:
     def _choose(self, context: list[int], candidates: Sequence[Candidate], clock: _Clock) -> tuple[Query, list[int]]:
         """Decode one of the candidate reads; returns it and the context with the opened call."""
         calls: dict[str, Candidate] = {}
+        written: dict[str, list[int]] = {}
         for candidate in candidates:
-            calls.setdefault(render_open_read((candidate.query,)), candidate)
+            text, tokens_ = self.format.call(candidate.query)
+            calls.setdefault(text, candidate)
+            written[text] = tokens_
         texts = list(calls)
-        tokens = [self._tokens(t) for t in texts]
-        constraint = ChoiceConstraint(self._tokens, texts)
+        tokens = [written[t] for t in texts]
+        constraint = ChoiceConstraint(written.__getitem__, texts)
         prior = np.array([calls[t].score for t in texts])
         alive = list(range(len(texts)))
         chosen: list[int] = []
@@ -177,13 +228,6 @@ class Answerer:
 
         return [c for c in candidates if c.query != query and c.answerable and c.fit >= (ALIKE if alike(c) else SECOND)]
 
-    def _tokens(self, text: str) -> list[int]:
-        if text not in self._choices:
-            if len(self._choices) > 4096:
-                self._choices.clear()
-            self._choices[text] = self.engine.tokenize(text)
-        return self._choices[text]
-
     def _read(self, query: Query) -> ReadResult:
         found = self.finder.find(query)
         evidence = self.finder.memory.evidence([h.fact for h in found.hits])
@@ -210,10 +254,7 @@ class Answerer:
             said = f"Yes: {join(stated)}" if stated else f"Memory says: {said}"
         yield Text(said, backed=True)
 
-    def _free(self, context: list[int], result: ReadResult | None, clock: _Clock) -> Iterator[Text]:
-        if result is not None and result.sources:
-            values = ITEM.join(v for s in result.sources if (v := as_field(s.hit.value)))
-            context = [*context, *self.engine.tokenize(f"{values}{CLOSE}")]
+    def _free(self, context: list[int], clock: _Clock) -> Iterator[Text]:
         context = context[-(self.engine.context - self.options.most_tokens - 1) :]
         clock.evaluated += self.engine.load(0, context)
         generator = np.random.default_rng(self.options.seed)
@@ -278,6 +319,19 @@ def join(values: Sequence[str]) -> str:
 def _many(snapshot: Snapshot, hit: Hit) -> bool:
     relation = snapshot.relations.by_id[hit.fact.key[1]]
     return not (relation.one_object if hit.side == "object" else relation.one_subject)
+
+
+@dataclass(slots=True)
+class _Looked:
+    """What has been read for a question: how often, what was returned last, the context with it.
+
+    `opened` is how likely the model found a read each time it could begin one.
+    """
+
+    reads: int = 0
+    result: ReadResult | None = None
+    context: list[int] = field(default_factory=list)
+    opened: list[float] = field(default_factory=list)
 
 
 class _Clock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from memllm_cli.memory.find import Hit
@@ -70,6 +71,8 @@ class Done:
     """`free` when the model wrote the answer in its own words; it may then say what the memory does not."""
     backed: bool = False
     """Whether the answer states, or in the model's words holds, a value that the last read returned."""
+    opened: Sequence[float] = ()
+    """How likely a model that was trained to read found a read, each time it could begin one."""
 
 
 Event = Text | ReadCall | ReadResult | Done

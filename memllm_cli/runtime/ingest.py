@@ -12,6 +12,7 @@ from memllm_cli import documents
 from memllm_cli.documents.clean import one_line
 from memllm_cli.errors import DocumentError, NotFound
 from memllm_cli.memory.store import Memory, Written
+from memllm_cli.memory.writer import is_name
 from memllm_cli.runtime.writers import DocumentWriter, Found
 from memllm_cli.types import Document
 
@@ -129,7 +130,7 @@ def ingest(planned: Planned, memory: Memory, writer: DocumentWriter) -> Generato
         facts = [
             Written(f.triple, f.sentences, f.probability, proposed=not f.sure)
             for f in found
-            if f.probability >= writer.least
+            if f.probability >= writer.least and is_name(f.triple.subject) and is_name(f.triple.object)
         ]
         change = memory.ingest(document, facts, writer.model, writer.format, run)
         proposals = sum(f.proposed for f in facts)

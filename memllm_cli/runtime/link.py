@@ -160,7 +160,12 @@ class Linker:
                 continue
             for relation in snapshot.relations.by_id.values():
                 for side in ("subject", "object"):
-                    known = any(snapshot.values(relation.id, **{side: e}) for e in mention.entities)
+                    known = any(
+                        snapshot.values(relation.id, subject=e)
+                        if side == "subject"
+                        else snapshot.values(relation.id, object=e)
+                        for e in mention.entities
+                    )
                     fit = fits.get((relation.id, side), 0.0)
                     query = (
                         Query(mention.surface, relation.name, None)

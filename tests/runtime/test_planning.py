@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,10 @@ import pytest
 from memllm_cli import documents
 from memllm_cli.errors import DocumentError
 from memllm_cli.memory.store import Memory
-from memllm_cli.runtime.ingest import Planned, plan
+from memllm_cli.runtime.ingest import Planned, Read, ingest, plan
+from memllm_cli.runtime.write import Meter
+from memllm_cli.runtime.writers import Found
+from memllm_cli.types import Document, Triple
 
 SAID = [("empty.txt", b"", "empty; "), ("binary.txt", b"a\0b" * 100, "a binary file"), ("blank.md", b"\n\n", "has no")]
 
@@ -52,3 +56,27 @@ def test_a_file_that_was_moved_is_noted(tmp_path: Path, memory: Memory) -> None:
     assert [d.uri for d in plans.documents] == [str(new)]
     memory.forget(str(old))
     assert planned([new], memory).moved == ()
+
+
+class Careless:
+    """Finds what cannot be kept beside what can."""
+
+    model, format, least = "0", "draft-1", 0.0
+
+    def __init__(self) -> None:
+        self.meter = Meter()
+
+    def read(self, document: Document) -> Generator[int, None, tuple[Found, ...]]:
+        yield 1
+        names = ("Freedonia", "...", "\u200b", "x" * 5000)
+        return tuple(Found(Triple(name, "capital", "Sylvania City"), (0,), 0.9, True) for name in names)
+
+
+def test_names_that_cannot_be_kept_stop_nothing(tmp_path: Path, memory: Memory) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("The capital of Freedonia is Sylvania City.\n")
+    *_, last = ingest(planned([path]), memory, Careless())  # type: ignore[arg-type]
+    assert isinstance(last, Read)
+    assert last.facts == 1
+    (fact,) = memory.snapshot.facts()
+    assert memory.snapshot.texts(fact)[0] == "Freedonia"
