@@ -62,8 +62,8 @@ def _answer(state: Context, question: str, shown: bool, options: Options) -> Non
     memory = state.memory()
     notes = None if state.output.quiet or state.output.json else state.output.err
     with Waiting(notes, f"loading {model_name(state)}..."):
-        engine, _ = state.engine()
-    answerer = Answerer(engine, state.finder(memory), options)
+        engine, format = state.reader()
+    answerer = Answerer(engine, state.finder(memory), options, format)
     renderer = Renderer(state.output.out, shown)
     events: list[Event] = []
     try:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from memllm_cli.memory.relations import Relations
     from memllm_cli.memory.store import Memory
     from memllm_cli.runtime.models import Catalog, Entry
+    from memllm_cli.runtime.reads import ReadFormat
     from memllm_cli.runtime.stream import StreamWriter
     from memllm_cli.runtime.trained import Combination
     from memllm_cli.runtime.writers import Drafts
@@ -98,6 +99,24 @@ class Context:
                 name, lambda text: self.output.note(safe(text)), context=context, sequences=sequences
             )
 
+    def reader(self, context: int = 2048) -> tuple[Engine, ReadFormat]:
+        """The language model in use to answer with, and how it reads.
+
+        The default model comes with the adapter in use, if that was trained to read.
+        """
+        from memllm_cli.runtime.reads import Examples, Trained
+
+        catalog = self.catalog()
+        own = self.setting("model").value not in ("", catalog.default)
+        entry = None if own else catalog.adapted(self.setting("adapter").value)
+        if entry is None or "read" not in entry.tasks:
+            engine, _ = self.engine(context=context)
+            return engine, Examples(engine)
+        with interrupts_held():
+            built = catalog.made(entry, lambda text: self.output.note(safe(text)))
+            engine = catalog.load(built, context, 1)
+        return engine, Trained(engine)
+
     def drafter(self, relations: Relations) -> Drafts | None:
         """The drafter in use, for the relations of a memory; None when there is none."""
         from memllm_cli.runtime.drafters import open_drafter
@@ -122,7 +141,7 @@ class Context:
 
         catalog = self.catalog()
         entry = catalog.adapted(self.setting("adapter").value)
-        if entry is None:
+        if entry is None or "write" not in entry.tasks:
             return None
         if build and build != entry.build:
             entry = replace(entry, name=f"{entry.name}-{build}", build=build)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from memllm_cli.cli import evaluate_read
 from memllm_cli.cli.context import Context
 from memllm_cli.cli.train_data import MADE
 from memllm_cli.cli.writing import DRAFTING, WRITERS, open_writer
@@ -23,6 +24,8 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
     group.callback()(_named)
     group.command("write")(write)
+    group.command("ask")(evaluate_read.ask)
+    group.command("chat")(evaluate_read.chat)
     app.add_typer(group, name="eval")
 
 

@@ -121,7 +121,8 @@ def _kind(state: Context, fast: bool, no_draft: bool) -> str:
     catalog = state.catalog()
     own = state.setting("model").value not in ("", catalog.default)  # a model that was chosen, and not trained
     if no_draft:
-        return "free" if own or catalog.adapted(state.setting("adapter").value) is None else "alone"
+        adapter = catalog.adapted(state.setting("adapter").value)
+        return "free" if own or adapter is None or "write" not in adapter.tasks else "alone"
     return "prompted" if own and not fast else "draft"
 
 

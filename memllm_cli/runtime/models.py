@@ -30,7 +30,7 @@ class Entry:
 
     name: str
     task: str
-    """`generate`, `encode`, `draft` or `write`."""
+    """`generate`, `encode`, `draft` or `adapt`."""
     architecture: str
     parameters: int
     licence: str
@@ -48,7 +48,9 @@ class Entry:
     build: str
     """Quantisation the program builds from the file (`q4_0`), or empty to use it as it is."""
     base: str = ""
-    """For a drafter the encoder, for a writer the language model that it was tuned from."""
+    """For a drafter the encoder, for an adapter the language model that it was tuned from."""
+    tasks: tuple[str, ...] = ()
+    """What an adapter was trained for: `write`, `read`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +106,14 @@ class Catalog:
         try:
             raw = json.loads(about.read_text(encoding="utf-8"))
             base = self.encoder if file == DRAFTER else str(raw["base"])
+            tasks = tuple(map(str, raw.get("tasks", ())))
             decides = [sha256(weights), base, *(str(raw.get(k)) for k in ("base_sha256", "rank", "alpha"))]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DamagedError(f"{about} cannot be read: {error}", f"Train it again: memllm train {task}") from error
         digest = hashlib.sha256(" ".join(decides).encode()).hexdigest()  # of what the built file depends on
         return Entry(
             f"{kind}-{digest[:12]}", task, "", 0, "", 0, "", f"trained, in {weights.parent}", "", "",
-            str(weights), weights.stat().st_size, sha256(weights), build, base,
+            str(weights), weights.stat().st_size, sha256(weights), build, base, tasks,
         )  # fmt: skip
 
     def folder(self, entry: Entry) -> Path:
@@ -256,15 +259,13 @@ class Catalog:
         return Built(entry, target, digest)
 
     def _base(self, entry: Entry) -> Path:
-        """The file a writer was tuned from: of the catalog, or a GGUF by its path."""
+        """The file an adapter was tuned from: of the catalog, or a GGUF by its path."""
         if entry.base in self.entries:
             return self.source(self.entries[entry.base])
         path = Path(entry.base)
         if not path.is_file():
-            why = (
-                "a writer is merged into a GGUF, and it was tuned from a folder" if path.is_dir() else "it is not here"
-            )
-            raise ModelMissing(f"The writer cannot be merged into {path}: {why}.", "Train one from a GGUF.")
+            why = "it was tuned from a folder, and is merged into a GGUF" if path.is_dir() else "that is not here"
+            raise ModelMissing(f"The adapter cannot be merged into {path}: {why}.", "Train one from a GGUF.")
         return path
 
     def _build_encoder(self, entry: Entry, source: Path, target: Path) -> None:
@@ -352,4 +353,5 @@ def _entry(name: str, row: dict[str, Any]) -> Entry:
         sha256=str(source["sha256"]),
         build=str(row.get("build", "")),
         base=str(row.get("base", "")),
+        tasks=tuple(map(str, row.get("tasks", ()))),
     )

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from memllm_cli.corpora.annotated import Annotated
+from memllm_cli.corpora.exchange import Exchange
 from memllm_cli.errors import DamagedError, NotFound
 from memllm_cli.memory.relations import Relation
 from memllm_cli.training import write_data
 from memllm_cli.training.adapter_base import Base
-from memllm_cli.training.ask_data import Exchange, Talk, asked, plain, talked
+from memllm_cli.training.ask_data import Talk, asked, plain, talked
 from memllm_cli.training.read_data import Reading
 from memllm_cli.training.streams import Stream
 

@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from memllm_cli.corpora.exchange import Exchange, Hop
 from memllm_cli.memory.relations import Relation
 from memllm_cli.protocol import asking, is_field
 from memllm_cli.runtime.prompts import Message
@@ -32,23 +33,6 @@ SENTENCE = 0.3
 BEFORE = 0.25
 """Share of questions that come after another turn of the conversation."""
 _INNER = ("the {r} of {s}", "{s}'s {r}", "the {r} of {s}")
-
-
-@dataclass(frozen=True, slots=True)
-class Hop:
-    """One read: what is asked, and what memory returns."""
-
-    query: Query
-    values: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """A question, the reads that it takes, one after the other, and the answer."""
-
-    question: str
-    hops: tuple[Hop, ...]
-    answer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +88,7 @@ class Questions:
         query = Query(known, relation.name, None) if from_subject else Query(None, relation.name, known)
         answer = self._answer(rng, relation, known, values, from_subject)
         text = question.replace("{s}", known).replace("{o}", known)
-        return Exchange(_cased(rng, text), (Hop(query, tuple(values)),), answer)
+        return Exchange(_cased(rng, text), (self._hop(rng, relation, query, values),), answer)
 
     def _two(self, rng: random.Random, outer: Relation) -> Exchange | None:
         questions = [q for q in self.phrasings.questions[outer.name] if "{s}" in q]
@@ -118,8 +102,15 @@ class Questions:
             return None
         described = rng.choice(_INNER).format(r=inner.name, s=first)
         text = rng.choice(questions).replace("{s}", described)
-        hops = Hop(Query(first, inner.name, None), (middle,)), Hop(Query(middle, outer.name, None), (value,))
-        return Exchange(_cased(rng, text), hops, self._answer(rng, outer, middle, [value], True))
+        asked_first = self._hop(rng, inner, Query(first, inner.name, None), [middle])
+        asked_then = self._hop(rng, outer, Query(middle, outer.name, None), [value])
+        return Exchange(_cased(rng, text), (asked_first, asked_then), self._answer(rng, outer, middle, [value], True))
+
+    def _hop(self, rng: random.Random, relation: Relation, query: Query, values: Sequence[str]) -> Hop:
+        hop = Hop(query, tuple(values))
+        statements = list(self.phrasings.statements[relation.name])
+        said = (rng.choice(statements).replace("{s}", t.subject).replace("{o}", t.object) for t in hop.facts)
+        return Hop(query, tuple(values), tuple(_ended(s) for s in said))
 
     def _names(self, rng: random.Random, relation: Relation) -> tuple[str, str]:
         out = []

@@ -1,0 +1,21 @@
+"""Everyday prompts that want no read, and how likely a model finds one."""
+
+from __future__ import annotations
+
+import csv
+from importlib import resources
+
+from memllm_cli.engine.base import Engine
+from memllm_cli.runtime.reads import Trained
+
+
+def prompts() -> list[str]:
+    """Our own prompts to report on; those of `training/phrasings` are others."""
+    path = resources.files("memllm_cli.evaluation") / "everyday.csv"
+    return [row["prompt"] for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines())]
+
+
+def opening(engine: Engine, format: Trained, prompt: str) -> float:
+    """Log probability that the reply to a prompt begins with a read."""
+    engine.load(0, format.prompt((), prompt))
+    return float(engine.pick(0, [format.opening])[0])
