@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from memllm_cli.memory.find import Finder
     from memllm_cli.memory.relations import Relations
     from memllm_cli.memory.store import Memory
+    from memllm_cli.runtime.checked import Check
     from memllm_cli.runtime.models import Catalog, Entry
     from memllm_cli.runtime.reads import ReadFormat
     from memllm_cli.runtime.stream import StreamWriter
@@ -147,6 +148,16 @@ class Context:
             entry = replace(entry, name=f"{entry.name}-{build}", build=build)
         with interrupts_held():
             return open_writer(catalog, entry, relations, lambda text: self.output.note(safe(text)), bound)
+
+    def check(self) -> Check | None:
+        """What was fitted for the adapter in use; None when there is none that writes, or nothing was fitted."""
+        from memllm_cli.runtime.checked import read_check
+
+        catalog = self.catalog()
+        entry = catalog.adapted(self.setting("adapter").value)
+        if entry is None or "write" not in entry.tasks:
+            return None
+        return read_check(catalog.source(entry).with_suffix(".json"))
 
     def prompted(self, relations: Relations) -> tuple[StreamWriter, Combination]:
         """The language model in use, to choose among drafts by examples in its prompt."""

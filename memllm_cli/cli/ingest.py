@@ -123,7 +123,9 @@ def _kind(state: Context, fast: bool, no_draft: bool) -> str:
     if no_draft:
         adapter = catalog.adapted(state.setting("adapter").value)
         return "free" if own or adapter is None or "write" not in adapter.tasks else "alone"
-    return "prompted" if own and not fast else "draft"
+    if fast:
+        return "draft"
+    return "prompted" if own else "checked" if state.check() is not None else "draft"
 
 
 def _exists(state: Context) -> bool:

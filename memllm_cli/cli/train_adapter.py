@@ -164,7 +164,9 @@ def _base(state: Context, name: str) -> Base:
 
 def fit(
     context: typer.Context,
-    data: Annotated[Path, typer.Argument(help="A file in DocRED's format; of Re-DocRED the part to tune on.")],
+    data: Annotated[
+        Path, typer.Argument(help="DocRED's format (of Re-DocRED the part to tune on), or a table of judged facts.")
+    ],
     prompted: Annotated[
         bool, typer.Option("--prompted", help="For models with examples in their prompt, not the trained writer.")
     ] = False,
@@ -184,6 +186,9 @@ def fit(
     from memllm_cli.runtime.trained import Chosen
 
     state: Context = context.obj
+    if data.suffix == ".csv":
+        _fit_check(state, data)
+        return
     texts = docred.read(data)
     texts = (part(texts, "tune") or texts)[: limit or None]
     relations = Relations(read_table(state.home.shipped("kb/relations.csv")))
@@ -208,4 +213,28 @@ def fit(
     recall = 100 * values["recall_at_threshold"]
     state.output.line(f"from {values['threshold']} on 8 in 10 are right ({recall:.1f} % of all triples)")
     state.output.line(f"from {values['fullest']} on F1 is best")
+    state.output.data({**values, "file": str(path)})
+
+
+def _fit_check(state: Context, data: Path) -> None:
+    """Fit the model's word on a fact to facts that a person has judged."""
+    from memllm_cli.evaluation.check import check, read_judged
+    from memllm_cli.evaluation.combine import store
+    from memllm_cli.memory.relations import Relations, read_table
+    from memllm_cli.runtime.checked import FORMAT
+
+    judged = read_judged(data)
+    if len({right for *_, right in judged}) < 2:
+        raise NotFound("The table has no facts of both verdicts.", "Judge some: python -m benchmarks.judged --help")
+    relations = Relations(read_table(state.home.shipped("kb/relations.csv")))
+    entry, writer = state.catalog().adapted(state.setting("adapter").value), state.writer(relations)
+    if entry is None or writer is None:
+        raise NotFound("There is no trained writer.", "Train one: memllm train write --help")
+    with state.output.working("reading"):
+        values = check(writer[0], judged)
+    path = state.catalog().source(entry).with_suffix(".json")
+    store(path, FORMAT, values)
+    state.output.table(("", "weight"), list(zip(values["features"], map(str, values["weights"]), strict=True)))
+    kept = f"{values['kept']} of {values['judged']} are kept"
+    state.output.line(f"from {values['threshold']} on 8 in 10 are right; {kept}")
     state.output.data({**values, "file": str(path)})

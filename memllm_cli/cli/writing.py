@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 WRITERS = {
     "draft": "the drafter alone",
+    "checked": "the drafter, and the trained model's word on each fact",
     "both": "the trained writer choosing among its drafts",
     "prompted": "a model with examples in its prompt choosing among the drafts",
     "alone": "the trained writer without drafts",
@@ -20,7 +21,7 @@ WRITERS = {
     "free": "a model with examples in its prompt, without drafts",
 }
 BUILDS = ("f16", "q8_0", "q6_k", "q5_k_m", "q4_k_m", "q4_1", "q4_0")
-DRAFTING = ("draft", "both", "prompted")
+DRAFTING = ("draft", "checked", "both", "prompted")
 """Those that use the drafter."""
 SEQUENCES = 9
 """Sentences that a model without training writes about together, and one for what they share."""
@@ -35,7 +36,7 @@ def open_writer(state: Context, relations: Relations, kind: str, build: str = ""
         raise UsageError(f"There is no writer '{kind}'.", f"Writers: {', '.join(WRITERS)}")
     if build and build not in BUILDS:
         raise UsageError(f"There is no quantisation '{build}'.", f"Such as: {', '.join(BUILDS)}")
-    if build and kind not in ("both", "alone", "unbound"):
+    if build and kind not in ("checked", "both", "alone", "unbound"):
         raise UsageError("--build is for the trained writer.", "Choose --writer both, alone or unbound.")
     if kind == "free":
         from memllm_cli.runtime.write import CONTEXT, Named, SentenceWriter
@@ -53,6 +54,13 @@ def open_writer(state: Context, relations: Relations, kind: str, build: str = ""
         raise NotFound("There is no drafter.", "Train one: memllm train draft --help")
     if kind == "draft":
         return drafts
+    if kind == "checked":
+        from memllm_cli.runtime.checked import Checked
+
+        check, trained = state.check(), state.writer(relations, build=build)
+        if check is None or trained is None:
+            raise NotFound("There is no trained writer with a check.", "Fit one: memllm train fit judged.csv")
+        return Checked(trained[0], drafts, check)
     chooser = state.prompted(relations) if kind == "prompted" else state.writer(relations, build=build)
     if chooser is None:
         raise NotFound("There is no trained writer.", "Train one: memllm train write --help")
