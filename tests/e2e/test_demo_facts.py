@@ -27,17 +27,25 @@ Beacon Services Agreement>>signing date>>16 February 2026
 Freedonia>>area>>18,600
 Freedonia>>head of government>>Vera Teasdale
 Freedonia>>head of state>>Rufus T. Marlowe
+Freedonia>>highest point>>Mount Halbrecht
 Freedonia>>legislative body>>House of Reeds
 Freedonia>>motto>>Steady as the tide
+Freedonia>>official language>>Freedonian
 Freedonia>>population>>2,340,000
+Freedonia>>shares border with>>Marovia
 Freedonia>>unemployment rate>>4.6 percent
+Harbour Lease>>deposit>>EUR 12,600
 Harbour Lease>>effective date>>1 February 2026
 Harbour Lease>>expiry date>>31 January 2031
 Harbour Lease>>governing law>>Ireland
+Harbour Lease>>landlord>>Marrowgate Property Ltd
 Harbour Lease>>late fee>>EUR 75
 Harbour Lease>>monthly rent>>EUR 3,900
+Harbour Lease>>monthly rent>>EUR 4,200
 Harbour Lease>>notice period>>six months
 Harbour Lease>>notice period>>three months
+Harbour Lease>>service charge>>EUR 380
+Harbour Lease>>signatory>>Emil Sandbrook
 Harbour Lease>>signing date>>12 January 2026
 Harbour Lease>>tenant>>Tallowick Design GmbH
 Harbour Side Letter>>governing law>>Ireland
@@ -47,63 +55,59 @@ Harbour Side Letter>>signing date>>20 May 2026
 Kestrel Viewer>>programming language>>Rust
 Kestrel Viewer>>version>>2.4
 Project Kestrel>>budget>>EUR 85,000
+Project Kestrel>>deadline>>30 June 2026
 Project Kestrel>>goal>>a searchable archive of all drawings
 Project Kestrel>>meeting date>>9 March 2026
 Project Kestrel>>milestone>>pilot with five users
+Project Kestrel>>project lead>>Mara Lindqvist
 Project Kestrel>>risk>>a late delivery of the test data
 Project Kestrel>>sponsor>>Tallowick Design GmbH
 Project Kestrel>>status>>on track
+Rufus T. Marlowe>>place of birth>>Port Lammas
 Tallowick Design GmbH>>head office address>>3 Linden Row, Porthollow
-user guide>>deadline>>17 April 2026
 """
 """Kept as facts, each stated by the sentence shown for it."""
 
 NEAR = """
-Freedonia>>highest point>>Mount Halbrecht
-Freedonia>>shares border with>>Marovia
+Beacon Services Agreement>>term>>24 months
+Freedonia>>largest city>>Port Lammas
+Freedonia>>shares border with>>Duchy of Tarn
 Harbour Lease>>jurisdiction>>Porthollow
 Kestrel Viewer>>repository>>git.tallowick.example/kestrel-viewer
-Rufus T. Marlowe>>place of birth>>Port Lammas
-search index>>priority>>high
-Freedonia>>official language>>Freedonian
-Harbour Lease>>signatory>>Emil Sandbrook
+Orrery Data Ltd>>contact person>>Jonas Ibbotson
+Orrery Data Ltd>>headquarters location>>Larkenbridge
+Project Kestrel>>meeting date>>23 March 2026
 Project Kestrel>>next meeting>>23 March 2026
 Sylvania City>>located in or next to body of water>>River Osel
+import screen>>deadline>>27 March 2026
+search index>>priority>>high
+user guide>>deadline>>17 April 2026
 """
 """Right, and so near the line between facts and proposals that they may fall on either side."""
 
 MISSED = """
-Harbour Lease>>landlord>>Marrowgate Property Ltd
 Harbour Lease>>signatory>>Nora Quillfeather
 Harbour Lease>>premises>>second floor of Harbour House
 Harbour House>>location>>Porthollow
 Harbour Lease>>permitted use>>design studio
 Harbour Lease>>term>>five years
-Harbour Lease>>monthly rent>>EUR 4,200
-Harbour Lease>>service charge>>EUR 380
-Harbour Lease>>deposit>>EUR 12,600
 Harbour Lease>>insurance amount>>EUR 500,000
 Harbour Lease>>governing law>>law of Ireland
 Harbour Lease>>jurisdiction>>courts of Porthollow
 Harbour Side Letter>>amends>>Harbour Lease
 new lift>>delivery date>>30 September 2026
 Beacon Services Agreement>>supplier>>Orrery Data Ltd
-Beacon Services Agreement>>term>>24 months
 Beacon Services Agreement>>service level>>99.5 percent availability
 Beacon Services Agreement>>liability cap>>EUR 50,000
 Beacon Services Agreement>>confidentiality period>>three years
 Beacon Services Agreement>>governing law>>law of Austria
-Orrery Data Ltd>>contact person>>Jonas Ibbotson
 Jonas Ibbotson>>email address>>jonas@orrery-data.example
 steering meeting>>meeting date>>9 March 2026
-Project Kestrel>>project lead>>Mara Lindqvist
 import screen>>responsible person>>Tomas Okoro
-import screen>>deadline>>27 March 2026
 user guide>>responsible person>>Ines Calloway
 user guide>>depends on>>import screen
 search index>>blocked by>>missing test data
 steering meeting>>decision>>drop support for the old file format
-Project Kestrel>>deadline>>30 June 2026
 Freedonia>>capital>>Sylvania City
 Freedonia>>currency>>Freedonian crown
 Freedonia>>inception>>1824
