@@ -33,12 +33,12 @@ def ingest(
     paths: Annotated[list[Path], typer.Argument(help="Files and folders: md, txt, rst, html, pdf.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count and estimate; store nothing.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Read unchanged documents too.")] = False,
-    fast: Annotated[bool, typer.Option("--fast", help="The drafter alone; no model has a word on what it finds.")] = False,
+    fast: Annotated[bool, typer.Option("--fast", help="The drafter alone, which no model checks.")] = False,
     no_draft: Annotated[bool, typer.Option("--no-draft", help="A language model alone, without the drafter.")] = False,
 ) -> None:
     """Read documents and write the facts they state into memory, each with its sentence.
 
-    The drafter finds them, and the default model, which was taught to write, has a word on each; a model you chose with
+    The drafter finds them, and the default model, which was taught to write, checks each; a model you chose with
     --model or `model use` has the last one.
 
     Each document is committed as one operation; what is committed stays when you press Ctrl-C, and the next run
