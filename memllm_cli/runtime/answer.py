@@ -20,6 +20,7 @@ from memllm_cli.memory.find import Finder, Hit
 from memllm_cli.memory.literals import ENTITY
 from memllm_cli.memory.names import normal
 from memllm_cli.memory.snapshot import Snapshot, authority
+from memllm_cli.memory.store import Evidence
 from memllm_cli.protocol import (
     CallDecoder,
     ChoiceConstraint,
@@ -233,7 +234,8 @@ class Answerer:
         evidence = self.finder.memory.evidence([h.fact for h in found.hits])
         snapshot = self.finder.memory.snapshot
         sources = tuple(
-            Source(h, snapshot.texts(h.fact), tuple(evidence[h.fact.key]), _many(snapshot, h)) for h in found.hits
+            Source(h, snapshot.texts(h.fact), telling(evidence[h.fact.key], h.value), _many(snapshot, h))
+            for h in found.hits
         )
         return ReadResult(query, sources, found.too_many, found.proposals)
 
@@ -276,6 +278,11 @@ class Answerer:
         for segment in decoder.flush():
             if isinstance(segment, TextSegment):
                 yield Text(segment.text)
+
+
+def telling(evidence: Sequence[Evidence], value: str) -> tuple[Evidence, ...]:
+    """Evidence in its order, but what names the value first: of two sentences one may only say what it is about."""
+    return tuple(sorted(evidence, key=lambda e: not says(e.sentence, value)))
 
 
 def best(result: ReadResult) -> list[Source]:

@@ -4,8 +4,8 @@ import pytest
 
 from memllm_cli.engine.scripted import ScriptedEngine
 from memllm_cli.memory.find import Finder
-from memllm_cli.memory.store import Memory, Written
-from memllm_cli.runtime.answer import NOTHING, Answerer, Conversation, Options, says
+from memllm_cli.memory.store import Evidence, Memory, Written
+from memllm_cli.runtime.answer import NOTHING, Answerer, Conversation, Options, says, telling
 from memllm_cli.runtime.events import Done, ReadCall, ReadResult, Text
 from memllm_cli.runtime.smalltalk import small_talk
 from memllm_cli.types import Document, Query, Sentence, Triple
@@ -182,3 +182,11 @@ def test_free_answers_are_generated_with_the_values_in_the_context(answerer: Ans
     assert isinstance(done, Done)
     assert (done.style, done.backed) == ("free", True)
     assert any("({MEM_READ(Freedonia>>capital>>)-->Sylvania City})" in context for context in seen)
+
+
+def test_the_sentence_that_names_the_value_is_shown_first() -> None:
+    about, telling_ = (
+        Evidence(1, "Page", "/d/page.md", 1, None, "", sentence) for sentence in ("Freedonia", "Its capital is Tromby.")
+    )
+    assert telling([about, telling_], "Tromby") == (telling_, about)
+    assert telling([about, telling_], "Freedonia") == (about, telling_)
