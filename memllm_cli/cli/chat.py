@@ -14,7 +14,7 @@ from memllm_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from memllm_cli.embed.base import Embedder
-    from memllm_cli.engine.base import Engine
+    from memllm_cli.runtime.reads import ReadFormat
 
 
 def register(app: typer.Typer) -> None:
@@ -46,8 +46,8 @@ def chat(
 
     notes = None if state.output.quiet else state.output.err
 
-    def engine() -> Engine:
-        return state.engine()[0]
+    def model() -> ReadFormat:
+        return state.reader()[1]
 
     def encoder() -> Embedder:
         with Waiting(notes, "loading the encoder..."):
@@ -60,7 +60,7 @@ def chat(
         memory = state.memory()
     talk = Chat(
         Finder(memory, encoder),
-        engine,
+        model,
         state.output.out,
         create=lambda: state.memory(create=True),
         options=Options(style=style),

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from memllm_cli.engine.base import Engine
 from memllm_cli.errors import MemllmError, NotFound, UsageError
 from memllm_cli.memory.find import Finder
 from memllm_cli.protocol import parse_statement
@@ -19,6 +18,7 @@ from memllm_cli.repl.render import Renderer, one_line, statement
 from memllm_cli.repl.why import show_why
 from memllm_cli.runtime.answer import Answerer, Conversation, Options
 from memllm_cli.runtime.events import Done, ReadResult
+from memllm_cli.runtime.reads import ReadFormat
 from memllm_cli.runtime.smalltalk import small_talk
 from memllm_cli.terminal import clean
 
@@ -67,7 +67,7 @@ class Chat:
     def __init__(
         self,
         finder: Finder,
-        make: Callable[[], Engine],
+        make: Callable[[], ReadFormat],
         console: Console,
         *,
         create: Callable[[], object] | None = None,
@@ -201,9 +201,9 @@ class Chat:
             self._stopped()
 
     def _ready(self) -> Answerer:
-        engine = self._loading.get()
-        if self._answerer is None or self._answerer.engine is not engine:
-            self._answerer = Answerer(engine, self.finder, self.options)
+        model = self._loading.get()
+        if self._answerer is None or self._answerer.engine is not model.engine:
+            self._answerer = Answerer(model.engine, self.finder, self.options, model)
         return self._answerer
 
     def _stopped(self) -> None:

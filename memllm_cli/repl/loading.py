@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
-from memllm_cli.engine.base import Engine
+from memllm_cli.runtime.reads import ReadFormat
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,22 +19,22 @@ PATIENCE = 0.3
 
 
 class Loading:
-    """An engine made in a thread of its own while the person types. It is only made there, never used."""
+    """A model made in a thread of its own while the person types. It is only made there, never used."""
 
-    def __init__(self, make: Callable[[], Engine]) -> None:
+    def __init__(self, make: Callable[[], ReadFormat]) -> None:
         self._make = make
         self._thread: threading.Thread | None = None
-        self._engine: Engine | None = None
+        self._model: ReadFormat | None = None
         self._error: BaseException | None = None
 
     def start(self) -> None:
         """Begin to load, unless that is done or under way."""
-        if self._engine is None and self._thread is None:
+        if self._model is None and self._thread is None:
             self._thread = threading.Thread(target=self._load, name="load model", daemon=True)
             self._thread.start()
 
-    def get(self) -> Engine:
-        """The engine, waited for. Raises what making it raised; the next call then tries again."""
+    def get(self) -> ReadFormat:
+        """The model, waited for. Raises what making it raised; the next call then tries again."""
         self.start()
         if self._thread is not None:
             self._thread.join()
@@ -42,22 +42,22 @@ class Loading:
         if self._error is not None:
             error, self._error = self._error, None
             raise error
-        assert self._engine is not None
-        return self._engine
+        assert self._model is not None
+        return self._model
 
     def drop(self) -> None:
-        """Give the engine back; the next `get` makes a new one. Waits for one that is being made."""
+        """Give the model back; the next `get` makes a new one. Waits for one that is being made."""
         if self._thread is not None:
             self._thread.join()
             self._thread = None
-        if self._engine is not None:
-            self._engine.close()
-        self._engine, self._error = None, None
+        if self._model is not None:
+            self._model.engine.close()
+        self._model, self._error = None, None
 
     def _load(self) -> None:
         try:
-            self._engine = self._make()
-        except Exception as error:  # raised again, as it is, in the thread that asks for the engine
+            self._model = self._make()
+        except Exception as error:  # raised again, as it is, in the thread that asks for the model
             self._error = error
 
 

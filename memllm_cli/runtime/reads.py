@@ -14,6 +14,8 @@ from memllm_cli.types import Query
 class ReadFormat(Protocol):
     """The tokens of prompts, calls and results."""
 
+    engine: Engine
+    """The model whose tokens they are."""
     trained: bool
     """Whether the model says by itself when it wants to read."""
 
@@ -33,11 +35,11 @@ class Examples:
     trained = False
 
     def __init__(self, engine: Engine) -> None:
-        self._engine, self._tokens = engine, remembered(engine.tokenize, 4096)
+        self.engine, self._tokens = engine, remembered(engine.tokenize, 4096)
 
     def prompt(self, history: Sequence[Message], question: str) -> list[int]:
         """See ReadFormat."""
-        return turns(self._engine, read_messages(history, question))
+        return turns(self.engine, read_messages(history, question))
 
     def call(self, query: Query) -> tuple[str, list[int]]:
         """See ReadFormat."""
@@ -47,7 +49,7 @@ class Examples:
     def results(self, values: Sequence[str]) -> list[int]:
         """See ReadFormat."""
         said = ITEM.join(v for value in values if (v := as_field(value)))
-        return self._engine.tokenize(f"{said}{CLOSE}")
+        return self.engine.tokenize(f"{said}{CLOSE}")
 
 
 class Trained:
@@ -56,13 +58,13 @@ class Trained:
     trained = True
 
     def __init__(self, engine: Engine) -> None:
-        self._engine, self._tokens = engine, remembered(engine.tokenize)
+        self.engine, self._tokens = engine, remembered(engine.tokenize)
         self.opening = self._tokens(asking.OPENING)[0]
         """The token whose probability says that a read is wanted."""
 
     def prompt(self, history: Sequence[Message], question: str) -> list[int]:
         """See ReadFormat."""
-        return turns(self._engine, [*history, Message("user", question)])
+        return turns(self.engine, [*history, Message("user", question)])
 
     def call(self, query: Query) -> tuple[str, list[int]]:
         """See ReadFormat."""

@@ -19,6 +19,7 @@ from memllm_cli.memory.find import Finder
 from memllm_cli.memory.store import Memory, Written
 from memllm_cli.repl.chat import EMPTY, Chat
 from memllm_cli.runtime.answer import Options
+from memllm_cli.runtime.reads import Examples
 from memllm_cli.types import Document, Sentence, Triple
 
 PAGE = "The capital of Freedonia is Sylvania City."
@@ -33,7 +34,12 @@ class Talk:
         console = Console(file=self.file, highlight=False, soft_wrap=True)
         make = make or (lambda: ScriptedEngine(lambda context: ""))
         self.chat = Chat(
-            Finder(memory), make, console, options=Options(temperature=0.0), model="scripted", history=history
+            Finder(memory),
+            lambda: Examples(make()),
+            console,
+            options=Options(temperature=0.0),
+            model="scripted",
+            history=history,
         )
 
     def __call__(self, line: str) -> str:
