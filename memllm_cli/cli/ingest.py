@@ -38,8 +38,8 @@ def ingest(
 ) -> None:
     """Read documents and write the facts they state into memory, each with its sentence.
 
-    The drafter finds them, and the default model, which was taught to write, checks each; a model you chose with
-    --model or `model use` has the last one.
+    The drafter finds them, and the default model, which was taught to write, checks each. If you chose a model
+    with --model or `model use`, that one decides among the drafts instead; --fast asks neither.
 
     Each document is committed as one operation; what is committed stays when you press Ctrl-C, and the next run
     skips it. Facts the model is unsure of are kept as proposals, which answers do not use.

@@ -146,7 +146,7 @@ def use(
         str, typer.Argument(help="A catalog name, a GGUF, a folder of `memllm train`, or st:NAME for an encoder.")
     ],
 ) -> None:
-    """Choose the model, or the encoder, for every later command.
+    """Choose the model, the encoder, the drafter or the adapter for every later command.
 
     Example: memllm model use smollm2-135m-instruct
     """
@@ -154,7 +154,7 @@ def use(
 
     from memllm_cli.config import store
     from memllm_cli.paths import private_folder, storage_error
-    from memllm_cli.runtime.models import ADAPTER
+    from memllm_cli.runtime.models import ADAPTER, DRAFTER
 
     state: Context = context.obj
     catalog = state.catalog()
@@ -163,6 +163,8 @@ def use(
         setting = "encoder"
     elif name in catalog.entries:
         setting = SETTINGS[catalog.entries[name].task]
+        if any((Path(name) / file).is_file() for file in (ADAPTER, DRAFTER)):
+            state.output.note(f"taken from the catalog; the folder here is: memllm model use ./{safe(name)}")
     elif Path(name).expanduser().is_dir():
         name = str(Path(name).expanduser().resolve())
         setting = "adapter" if (Path(name) / ADAPTER).is_file() else "drafter"
@@ -196,7 +198,9 @@ def _try(state: Context, catalog: Catalog, setting: str, folder: str) -> None:
     entry = (catalog.adapted if setting == "adapter" else catalog.drafting)(folder)
     assert entry is not None  # only without a name
     with state.output.working("building") as say:
-        if setting == "adapter":
+        if setting == "adapter" and "write" not in entry.tasks:
+            catalog.load(catalog.made(entry, say), 512, 1).close()
+        elif setting == "adapter":
             from memllm_cli.runtime.trained import open_writer
 
             open_writer(catalog, entry, relations, say)[0].engine.close()

@@ -152,7 +152,7 @@ def replies(
 
     state: Context = context.obj
     asked = made.prompts()[: limit or None]
-    engine, _ = state.engine(sequences=8, context=512)
+    engine, _ = state.engine(sequences=8, context=longest + 512)
     kept = 0
     try:
         with whole(out) as part, part.open("w", encoding="utf-8") as file, state.output.working("replying") as say:

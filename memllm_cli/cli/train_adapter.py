@@ -200,7 +200,8 @@ def fit(
     if (drafts := state.drafter(relations)) is None:
         raise NotFound("There is no drafter.", "Train one: memllm train draft --help")
     found = state.prompted(relations) if prompted else state.writer(relations)
-    assert found is not None
+    if found is None:
+        raise NotFound("There is no trained writer.", "Train one: memllm train write --help")
     with state.output.working("reading") as say:
         values = combine(
             Chosen(found[0], drafts, found[1]), relations, texts, lambda n: say(f"{n} of {len(texts)} documents")
@@ -232,6 +233,8 @@ def _fit_check(state: Context, data: Path) -> None:
         raise NotFound("There is no trained writer.", "Train one: memllm train write --help")
     with state.output.working("reading"):
         values = check(writer[0], judged)
+    if not values["kept"]:
+        raise NotFound("No threshold keeps 20 facts of which 8 in 10 are right.", "Judge more of them.")
     path = state.catalog().source(entry).with_suffix(".json")
     store(path, FORMAT, values)
     state.output.table(("", "weight"), list(zip(values["features"], map(str, values["weights"]), strict=True)))

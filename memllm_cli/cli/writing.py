@@ -37,7 +37,7 @@ def open_writer(state: Context, relations: Relations, kind: str, build: str = ""
     if build and build not in BUILDS:
         raise UsageError(f"There is no quantisation '{build}'.", f"Such as: {', '.join(BUILDS)}")
     if build and kind not in ("checked", "both", "alone", "unbound"):
-        raise UsageError("--build is for the trained writer.", "Choose --writer both, alone or unbound.")
+        raise UsageError("--build is for the trained writer.", "Choose --writer checked, both, alone or unbound.")
     if kind == "free":
         from memllm_cli.runtime.write import CONTEXT, Named, SentenceWriter
         from memllm_cli.runtime.writers import Freely

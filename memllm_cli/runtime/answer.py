@@ -102,7 +102,8 @@ class Answerer:
             yield from self._forced(question, conversation, clock, looked)
         result, answer = looked.result, ""
         pieces: Iterator[Text]
-        if grounded and (looked.reads or not self.format.trained):
+        asked_in_vain = looked.wanted and (result is None or not result.sources)
+        if asked_in_vain or (grounded and (looked.reads or not self.format.trained)):
             pieces = self._grounded(result, question)
         else:
             pieces = self._free(looked.context, clock)
@@ -148,20 +149,22 @@ class Answerer:
         while looked.reads < MOST_READS:
             clock.evaluated += self.engine.load(0, looked.context)
             looked.opened.append(float(np.exp(self.engine.pick(0, [self.format.opening])[0])))
-            if looked.opened[-1] < OPENS and (looked.reads or not self._plain(question, before)):
+            opened = looked.opened[-1] >= OPENS
+            looked.wanted = looked.wanted or opened
+            if not opened and (looked.reads or not self._plain(question, before)):
                 return
+            looked.result = None  # of a second read, which says that the first was not the answer
             candidates = self.linker.every(question, before, about)
             if not candidates:
                 return
             query, context = self._choose(looked.context, candidates, clock)
-            last = looked.result
             yield from self._look(query, looked)
             found = looked.result
             if found is None or not found.sources:
-                if looked.reads > 1:
-                    looked.result = last
                 return
             looked.context = [*context, *self._told(found)]
+            if len(looked.context) >= self.engine.context - self.options.most_tokens:
+                return
             about = [s.hit.entity for s in found.sources][:MOST_ABOUT]
             if not about:
                 return
@@ -262,9 +265,10 @@ class Answerer:
         generator = np.random.default_rng(self.options.seed)
         decoder = CallDecoder()
         utf8 = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        forbidden = (self.format.opening,) if isinstance(self.format, Trained) else ()  # its reads are made above
         begun = False
         for _ in range(self.options.most_tokens):
-            token = sample(self.engine.logits(0), self.options.temperature, generator=generator)
+            token = sample(self.engine.logits(0), self.options.temperature, forbidden=forbidden, generator=generator)
             if token in self.engine.stops:
                 break
             clock.generated += 1
@@ -336,6 +340,8 @@ class _Looked:
     """
 
     reads: int = 0
+    wanted: bool = False
+    """Whether a model that was trained to read opened the first read by itself."""
     result: ReadResult | None = None
     context: list[int] = field(default_factory=list)
     opened: list[float] = field(default_factory=list)

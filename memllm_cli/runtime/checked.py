@@ -25,8 +25,8 @@ FORMAT = "check-1"
 FEATURES = ("one", "draft", "all", "relation", "close")
 LOOKED = 0.5
 """Probability of a draft from which on the model is asked."""
-EVIDENCE = 256
-"""Tokens of evidence that the model is shown."""
+EVIDENCE, TITLE = 256, 64
+"""Tokens of evidence, and of the document's title, that the model is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ def _job(
     close = tokens(written.STYLE.close)[0]
 
     def job(lane: Lane) -> Generator[list[int], None, dict[int, Support]]:
-        head = [*writer.engine.bos(), *tokens(written.header(title))]
+        head = [*writer.engine.bos(), *tokens(written.header(title))[:TITLE]]
         text = [t for s in sentences for t in tokens(written.sentence(s))][:EVIDENCE]
         *before, last = [*head, *text, *tokens(written.STYLE.opening)]
         yield before

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from memllm_cli.engine.base import Engine, remembered
-from memllm_cli.protocol import CLOSE, ITEM, as_field, asking, is_field, render_open_read
+from memllm_cli.protocol import CLOSE, ITEM, as_field, asking, render_open_read
 from memllm_cli.runtime.prompts import Message, read_messages, turns
 from memllm_cli.types import Query
+
+MOST = 8
+"""Values that a trained model is told, as in training."""
 
 
 class ReadFormat(Protocol):
@@ -73,5 +76,5 @@ class Trained:
 
     def results(self, values: Sequence[str]) -> list[int]:
         """See ReadFormat."""
-        pieces = asking.results(v for v in values if is_field(v))
+        pieces = asking.results(v for value in values[:MOST] if (v := as_field(value)))
         return [t for piece in pieces for t in self._tokens(piece)]

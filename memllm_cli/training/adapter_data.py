@@ -62,7 +62,7 @@ def read_talks(path: Path) -> list[Talk]:
     """Conversations of a file of JSON lines, as `memllm train replies` writes it. Raises NotFound, DamagedError."""
     out: list[Talk] = []
     try:
-        for line in path.read_text(encoding="utf-8").splitlines():
+        for line in path.read_text(encoding="utf-8").strip("\n").split("\n"):
             row = json.loads(line)
             out.append(Talk(str(row["prompt"]), str(row["reply"]), bool(row["complete"])))
     except FileNotFoundError:
