@@ -20,7 +20,7 @@ from memllm_cli.drafting.probability import Calibration
 from memllm_cli.memory.literals import ENTITY, fits
 from memllm_cli.memory.relations import Relations
 from memllm_cli.protocol import is_field
-from memllm_cli.runtime.phrases import STOP
+from memllm_cli.runtime.phrases import STOP, stems
 from memllm_cli.runtime.prompts import FORMAT
 from memllm_cli.runtime.write import Meter, Scored, SentenceWriter, Task
 from memllm_cli.types import Document, Triple
@@ -200,6 +200,7 @@ class Drafts:
 
     def _found(self, document: Document, drafted: Sequence[Drafted]) -> tuple[Found, ...]:
         best: dict[tuple[str, str, str], Found] = {}
+        sentences = [document.sentence(i) for i in range(len(document.sentences))]
         for d in drafted:
             probability = round(self.calibration.probability(d), 4)
             subject, object = d.subject.strip(" ,;:"), d.object.strip(" ,;:")
@@ -211,11 +212,14 @@ class Drafts:
             readable = relation.object_type == ENTITY or fits(tail, relation.object_type)
             provable = readable and _shown(document, d.sentences)
             sure = provable and probability >= self.threshold
+            shown = d.sentences
+            if not provable and not d.together and probability >= WORTH:
+                shown = _telling(sentences, said, stems(relation.name)) or shown
             key = (head.casefold(), relation.name, tail.casefold())
             ways = (*(best[key].said if key in best else ()), (said, probability))
             if key not in best or best[key].probability < probability:
                 triple = Triple(head, relation.name, tail)
-                best[key] = Found(triple, d.sentences, probability, sure, ways, provable)
+                best[key] = Found(triple, shown, probability, sure, ways, provable)
             else:
                 best[key] = replace(best[key], said=ways)
         return tuple(sorted(best.values(), key=lambda f: -f.probability))
@@ -224,6 +228,18 @@ class Drafts:
 def _names(text: str) -> bool:
     """Whether a text can stand in a call and is more than a small word."""
     return is_field(text) and text not in STOP and (len(text) == 1 or text.casefold() not in STOP)
+
+
+def _telling(sentences: Sequence[str], said: Triple, words: set[str]) -> tuple[int, ...]:
+    """For names that stand apart: a sentence with one of them and with words of the relation, and the nearest before it
+    with the other; empty when there is none."""
+    for here, there in ((said.object, said.subject), (said.subject, said.object)):
+        for i, sentence in enumerate(sentences):
+            if here in sentence and words & stems(sentence.replace(here, " ")):
+                before = next((j for j in range(i, -1, -1) if there in sentences[j]), None)
+                if before is not None:
+                    return tuple(dict.fromkeys((i, before)))
+    return ()
 
 
 def _shown(document: Document, sentences: Sequence[int]) -> bool:

@@ -100,3 +100,11 @@ def test_kind_tables_hold_shares() -> None:
         {"PER LOC": 0.6667, "ORG LOC": 0.3333},
         {},
     ]
+
+
+def test_names_that_stand_apart_are_shown_where_the_relation_is_said(read) -> None:  # type: ignore[no-untyped-def]
+    apart = replace(drafted("Freedonia", 0, "Sylvania City", 0.9), sentences=(0, 3), together=False)
+    (found,) = read(apart)
+    assert (found.sentences, found.sure) == ((0,), False)  # both stand in the sentence that says it
+    (found,) = read(replace(drafted("Freedonia", 3, "Sylvania City", 0.9), sentences=(0, 3), together=False))
+    assert found.sentences == (0, 3)  # nothing says who owns what
