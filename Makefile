@@ -14,6 +14,7 @@ PIP    := CMAKE_ARGS="$(LEAN) $(LLAMA_FLAGS)" $(BIN)/python -m pip install --qui
 help:
 	@echo "make demo    install into .venv (about 5 minutes the first time) and show the program"
 	@echo "make test    install and run the tests"
+	@echo "make test-slow   those that train, too: installs PyTorch; a quarter of an hour"
 	@echo "make lint    ruff, mypy"
 	@echo "make bench   benchmarks, as ratios"
 	@echo "make clean   remove .venv and built models"
@@ -30,6 +31,11 @@ $(VENV)/.dev: $(VENV)/.core
 	@$(PIP) -e ".[dev]"
 	@touch $@
 
+$(VENV)/.train: $(VENV)/.dev
+	@echo "[3/3] PyTorch and what trains with it (1.3 GB)"
+	@$(PIP) -e ".[train]"
+	@touch $@
+
 install: $(VENV)/.core
 
 models: $(VENV)/.core
@@ -41,7 +47,7 @@ demo: models
 test: $(VENV)/.dev models
 	$(BIN)/python -m pytest $(ARGS)
 
-test-slow: $(VENV)/.dev models
+test-slow: $(VENV)/.train models
 	$(BIN)/python -m pytest --slow $(ARGS)
 
 lint: $(VENV)/.dev

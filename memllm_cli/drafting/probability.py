@@ -43,8 +43,17 @@ class Calibration:
 
     def probability(self, drafted: Drafted) -> float:
         """Between 0 and 1."""
-        total = sum(w * f for w, f in zip(self.weights, self.features(drafted), strict=True))
-        return 1 / (1 + math.exp(-max(-30.0, min(30.0, total))))
+        return chance(self.weights, self.features(drafted))
+
+
+def chance(weights: Sequence[float], features: Sequence[float]) -> float:
+    """The probability that a logistic regression gives."""
+    return logistic(sum(w * f for w, f in zip(weights, features, strict=True)))
+
+
+def logistic(score: float) -> float:
+    """The probability of a score in nats."""
+    return 1 / (1 + math.exp(-max(-30.0, min(30.0, score))))
 
 
 def kind_table(pairs: Sequence[tuple[int, str, str]], relations: int) -> list[dict[str, float]]:

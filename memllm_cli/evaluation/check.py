@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from memllm_cli.drafting.probability import fit
+from memllm_cli.drafting.probability import fit, logistic
 from memllm_cli.errors import DamagedError, NotFound
-from memllm_cli.runtime.checked import FEATURES, chance, rated
+from memllm_cli.runtime.checked import FEATURES, rated
 from memllm_cli.runtime.stream import StreamWriter
 from memllm_cli.types import Triple
 
@@ -68,5 +68,5 @@ def _threshold(scored: Sequence[tuple[float, bool]], wanted: float = 0.8) -> tup
         hits += ok
         last = n == len(ranked) or ranked[n][0] < score - 1e-6
         if last and n >= LEAST and hits / n >= wanted:
-            best = (round(chance(score), 4), n)
+            best = (round(logistic(score), 4), n)
     return best

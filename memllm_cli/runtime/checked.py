@@ -13,6 +13,7 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from memllm_cli.drafting.probability import chance
 from memllm_cli.errors import DamagedError
 from memllm_cli.protocol import written
 from memllm_cli.runtime.stream import StreamWriter
@@ -58,12 +59,7 @@ class Check:
 
     def probability(self, draft: float, support: Support) -> float:
         """Between 0 and 1."""
-        return chance(sum(w * f for w, f in zip(self.weights, self.features(draft, support), strict=True)))
-
-
-def chance(score: float) -> float:
-    """The probability of a score in nats."""
-    return 1 / (1 + math.exp(-max(-30.0, min(30.0, score))))
+        return chance(self.weights, self.features(draft, support))
 
 
 class Checked:

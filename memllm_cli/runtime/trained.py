@@ -9,6 +9,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from memllm_cli.drafting.probability import chance
 from memllm_cli.errors import DamagedError
 from memllm_cli.memory.literals import ENTITY, fits
 from memllm_cli.memory.relations import Relations
@@ -54,8 +55,7 @@ class Combination:
 
     def of(self, features: Sequence[float]) -> float:
         """The probability that `features` give."""
-        total = sum(w * f for w, f in zip(self.weights, features, strict=True))
-        return 1 / (1 + math.exp(-max(-30.0, min(30.0, total))))
+        return chance(self.weights, features)
 
 
 class Chosen:
