@@ -106,6 +106,7 @@ class Context:
         The default model comes with the adapter in use, if that was trained to read.
         """
         from memllm_cli.runtime.reads import Examples, Trained
+        from memllm_cli.runtime.wanted import read_weights
 
         catalog = self.catalog()
         own = self.setting("model").value not in ("", catalog.default)
@@ -116,7 +117,7 @@ class Context:
         with interrupts_held():
             built = catalog.made(entry, lambda text: self.output.note(safe(text)))
             engine = catalog.load(built, context, 1)
-        return engine, Trained(engine)
+        return engine, Trained(engine, read_weights(catalog.source(entry).with_suffix(".json")))
 
     def drafter(self, relations: Relations) -> Drafts | None:
         """The drafter in use, for the relations of a memory; None when there is none."""

@@ -60,7 +60,7 @@ def ask(
     rows: list[tuple[str, dict[str, Any]]] = []
     wrong: list[tuple[str, str, str]] = []
     try:
-        with _memory(state) as memory, output.working("asking") as say:
+        with fresh_memory(state) as memory, output.working("asking") as say:
             held = evaluation.remember(memory, exchanges, unasked)
             finder = Finder(memory, lambda: state.catalog().open_encoder(""))
 
@@ -108,7 +108,6 @@ def chat(
     import math
 
     from memllm_cli.evaluation import everyday
-    from memllm_cli.runtime.answer import OPENS
     from memllm_cli.runtime.reads import Trained
 
     state: Context = context.obj
@@ -124,7 +123,7 @@ def chat(
                 say(f"{i + 1} of {len(prompts)}")
     finally:
         engine.close()
-    opened = sorted((c for c in chances if c[1] >= OPENS), key=lambda c: -c[1])
+    opened = sorted((c for c in chances if c[1] >= format.weights.opens), key=lambda c: -c[1])
     share = round(100 * len(opened) / max(1, len(prompts)), 1)
     state.output.line(f"{len(opened)} of {len(prompts)} prompts open a read ({share} %)")
     for prompt, chance in opened[:10]:
@@ -133,7 +132,7 @@ def chat(
 
 
 @contextmanager
-def _memory(state: Context) -> Iterator[Memory]:
+def fresh_memory(state: Context) -> Iterator[Memory]:
     """A memory of its own for as long as the evaluation takes."""
     from memllm_cli.memory.store import Memory
 

@@ -23,15 +23,16 @@ from memllm_cli.memory.snapshot import Snapshot, authority
 from memllm_cli.memory.store import Evidence
 from memllm_cli.protocol import (
     CallDecoder,
-    ChoiceConstraint,
     TextSegment,
 )
+from memllm_cli.runtime.choice import Choice, choose
 from memllm_cli.runtime.events import Done, Event, ReadCall, ReadResult, Source, Text
 from memllm_cli.runtime.link import ALIKE, SECOND, SURE, Candidate, Linker
 from memllm_cli.runtime.prompts import Message
 from memllm_cli.runtime.question import asked
 from memllm_cli.runtime.reads import Examples, ReadFormat, Trained
 from memllm_cli.runtime.smalltalk import offer, small_talk
+from memllm_cli.runtime.wanted import every
 from memllm_cli.types import Query
 
 GROUNDED_BELOW = 1_000_000_000
@@ -39,8 +40,8 @@ GROUNDED_BELOW = 1_000_000_000
 MOST_READS = 2
 MOST_ABOUT = 4
 """Values of a read that a second one may be about."""
-OPENS = 0.5
-"""Probability from which on a model that was trained to read is taken to want one."""
+UNTHINKABLE = 0.002
+"""Probability of a second read below which it is not thought of, which costs a few evaluations."""
 NOTHING = "Memory has nothing on this."
 
 
@@ -131,10 +132,11 @@ class Answerer:
         prompt = self._prompt(conversation, question) if candidates or self.options.style != "grounded" else []
         looked.context = prompt
         while candidates and looked.reads < MOST_READS:
-            query, context = self._choose(prompt, candidates, clock)
+            choice = self._chosen(looked, candidates, clock)
+            query = choice.candidate.query
             yield from self._look(query, looked)
             if looked.result is not None and (looked.result.sources or looked.result.too_many):
-                looked.context = [*context, *self._told(looked.result)]
+                looked.context = [*choice.context, *self._told(looked.result)]
                 return
             candidates = self._others(candidates, query)  # the read leaves no trace, and another sense is tried
 
@@ -143,31 +145,52 @@ class Answerer:
     ) -> Iterator[ReadCall | ReadResult]:
         """Reads where the model opens one; where it does not and the words are plain, one is made all the same."""
         assert isinstance(self.format, Trained)
-        before = conversation.questions()
+        weights, before = self.format.weights, conversation.questions()
         looked.context = self._prompt(conversation, question)
-        about: list[int] = []
-        while looked.reads < MOST_READS:
-            clock.evaluated += self.engine.load(0, looked.context)
-            looked.opened.append(float(np.exp(self.engine.pick(0, [self.format.opening])[0])))
-            opened = looked.opened[-1] >= OPENS
-            looked.wanted = looked.wanted or opened
-            if not opened and (looked.reads or not self._plain(question, before)):
-                return
-            looked.result = None  # of a second read, which says that the first was not the answer
-            candidates = self.linker.every(question, before, about)
-            if not candidates:
-                return
-            query, context = self._choose(looked.context, candidates, clock)
-            yield from self._look(query, looked)
-            found = looked.result
-            if found is None or not found.sources:
-                return
-            looked.context = [*context, *self._told(found)]
+        clock.evaluated += self.engine.load(0, looked.context)
+        looked.opened.append(self._opens())
+        looked.wanted = looked.opened[0] >= weights.opens
+        if not looked.wanted and not self._plain(question, before):
+            return
+        candidates = every(self.linker, question, weights, before)
+        if not candidates:
+            return
+        yield from self._follow(self._chosen(looked, candidates, clock), looked)
+        while looked.reads < MOST_READS and looked.result is not None and looked.result.sources:
+            about = [s.hit.entity for s in looked.result.sources][:MOST_ABOUT]
             if len(looked.context) >= self.engine.context - self.options.most_tokens:
                 return
-            about = [s.hit.entity for s in found.sources][:MOST_ABOUT]
-            if not about:
+            clock.evaluated += self.engine.load(0, looked.context)
+            looked.opened.append(self._opens())
+            if looked.opened[-1] < UNTHINKABLE:
                 return
+            asked = looked.result.query.relation
+            candidates = [
+                c for c in every(self.linker, question, weights, before, about)
+                if c.answerable or c.query.relation != asked
+            ]  # fmt: skip
+            if not candidates:
+                return
+            choice = self._chosen(looked, candidates, clock)
+            if not weights.another(looked.opened[-1], choice.candidate):
+                return
+            yield from self._follow(choice, looked)
+
+    def _opens(self) -> float:
+        """The probability that the model begins a read here."""
+        assert isinstance(self.format, Trained)
+        return float(np.exp(self.engine.pick(0, [self.format.opening])[0]))
+
+    def _chosen(self, looked: _Looked, candidates: Sequence[Candidate], clock: _Clock) -> Choice:
+        choice = choose(self.engine, self.format, looked.context, candidates)
+        clock.evaluated += choice.evaluated
+        return choice
+
+    def _follow(self, choice: Choice, looked: _Looked) -> Iterator[ReadCall | ReadResult]:
+        """Read what was chosen; what it returns joins the context."""
+        yield from self._look(choice.candidate.query, looked)
+        if looked.result is not None and looked.result.sources:
+            looked.context = [*choice.context, *self._told(looked.result)]
 
     def _plain(self, question: str, before: Sequence[str]) -> bool:
         """Whether the words of a question name what memory has: the safety net below the model."""
@@ -190,37 +213,6 @@ class Answerer:
             if len(ids) <= room or not history:
                 return ids[:1] + ids[-(room - 1) :] if len(ids) > room else ids
             history = history[2:]
-
-    def _choose(self, context: list[int], candidates: Sequence[Candidate], clock: _Clock) -> tuple[Query, list[int]]:
-        """Decode one of the candidate reads; returns it and the context with the opened call."""
-        calls: dict[str, Candidate] = {}
-        written: dict[str, list[int]] = {}
-        for candidate in candidates:
-            text, tokens_ = self.format.call(candidate.query)
-            calls.setdefault(text, candidate)
-            written[text] = tokens_
-        texts = list(calls)
-        tokens = [written[t] for t in texts]
-        constraint = ChoiceConstraint(written.__getitem__, texts)
-        prior = np.array([calls[t].score for t in texts])
-        alive = list(range(len(texts)))
-        chosen: list[int] = []
-        while not constraint.done:
-            allowed = constraint.allowed()
-            token = allowed[0]
-            if len(allowed) > 1:
-                clock.evaluated += self.engine.load(0, [*context, *chosen])
-                likely = self.engine.pick(0, allowed)
-                mass = [
-                    float(np.logaddexp.reduce([prior[i] for i in alive if tokens[i][len(chosen)] == t]))
-                    for t in allowed
-                ]
-                token = allowed[int(np.argmax(likely + np.array(mass)))]
-            alive = [i for i in alive if tokens[i][len(chosen)] == token]
-            constraint.advance(token)
-            chosen.append(token)
-        assert constraint.choice is not None
-        return calls[texts[constraint.choice]].query, [*context, *chosen]
 
     def _others(self, candidates: Sequence[Candidate], query: Query) -> list[Candidate]:
         """What else may be asked after a read that returned nothing: a fitting relation, or a like value (a date)."""

@@ -13,6 +13,7 @@ from itertools import pairwise
 import numpy as np
 
 from memllm_cli.memory.find import Finder
+from memllm_cli.memory.fold import Fact
 from memllm_cli.memory.names import normal
 from memllm_cli.memory.relations import Relation
 from memllm_cli.memory.snapshot import Snapshot
@@ -24,7 +25,6 @@ from memllm_cli.types import Query
 
 LONGEST = 10  # words in a name
 SHARPNESS = 20.0  # nats of prior for a score of 1: how much the words of the question weigh against the model
-HINT = 3.0  # the same, beside a model that was trained to read
 KNOWN = 4.0  # nats of prior for a query the memory can answer
 ANSWERABLE, UNANSWERABLE = 0.32, 0.5  # least fit of a query the memory can, or cannot, answer
 SURE = 0.75  # fit of an answerable query from which on no vectors are asked
@@ -107,6 +107,15 @@ class Linker:
             self._built_for = version
         return self._names
 
+    def mentioned(self, question: str, before: Sequence[str] = ()) -> list[Mention]:
+        """Names of a question that the memory knows, exactly or nearly; of the newest of `before` if it has none."""
+        snapshot = self.finder.memory.snapshot
+        names = self.names(snapshot)
+        found = mentions(snapshot, question, names) or self._similar(question, snapshot)
+        for earlier in () if _names_another(question) else before:
+            found = found or mentions(snapshot, earlier, names)
+        return found
+
     def candidates(self, question: str, before: Sequence[str] = (), most: int = 8) -> list[Candidate]:
         """Queries the question may be asking, best first; empty when it names nothing the memory knows.
 
@@ -115,7 +124,7 @@ class Linker:
         """
         snapshot = self.finder.memory.snapshot
         names = self.names(snapshot)
-        found = mentions(snapshot, question, names) or self._similar(question, snapshot)
+        found = self.mentioned(question)
         if not found and (only := self._held_by_one(question, snapshot)):
             return only[:most]
         inherited = not found
@@ -127,9 +136,9 @@ class Linker:
             return []
         for semantic in (False, True):  # words first; vectors only when words point to nothing the memory has
             scored: dict[Query, Candidate] = {}
-            what = read(self._masked(question, [] if inherited else found))
+            what = read(self.masked(question, [] if inherited else found))
             for mention in found:
-                asked = self._masked(question, [] if inherited else [mention])
+                asked = self.masked(question, [] if inherited else [mention])
                 scores = self._relation_scores(snapshot, asked, semantic)
                 for candidate in self._queries(snapshot, mention, scores, what, asked):
                     old = scored.get(candidate.query)
@@ -138,42 +147,6 @@ class Linker:
             if any(c.answerable and c.fit >= SURE for c in scored.values()):
                 break
         return sorted(scored.values(), key=lambda c: -c.score)[:most]
-
-    def every(self, question: str, before: Sequence[str] = (), about: Sequence[int] = ()) -> list[Candidate]:
-        """Every query about a name of the question, for a model that knows by itself what is asked.
-
-        The prior says what memory can answer and, a little, which relation's words stand there. `about` are entities
-        that a read returned, asked about instead of the names of the question.
-        """
-        snapshot = self.finder.memory.snapshot
-        names = self.names(snapshot)
-        if about:
-            found = [Mention(0, 0, snapshot.name(e), (e,)) for e in about]
-        else:
-            found = mentions(snapshot, question, names) or self._similar(question, snapshot)
-            for earlier in () if _names_another(question) else before:
-                found = found or mentions(snapshot, earlier, names)
-        fits = self.phrases(snapshot).scores(self._masked(question, [] if about else found).replace("\x00", " "))
-        out: dict[Query, Candidate] = {}
-        for mention in found:
-            if not is_field(mention.surface):
-                continue
-            for relation in snapshot.relations.by_id.values():
-                for side in ("subject", "object"):
-                    known = any(
-                        snapshot.values(relation.id, subject=e)
-                        if side == "subject"
-                        else snapshot.values(relation.id, object=e)
-                        for e in mention.entities
-                    )
-                    fit = fits.get((relation.id, side), 0.0)
-                    query = (
-                        Query(mention.surface, relation.name, None)
-                        if side == "subject"
-                        else Query(None, relation.name, mention.surface)
-                    )
-                    out.setdefault(query, Candidate(query, HINT * fit + (KNOWN if known else 0.0), known, fit))
-        return list(out.values())
 
     def phrases(self, snapshot: Snapshot) -> Phrases:
         """The relations' phrases, indexed anew when there are more of them."""
@@ -221,7 +194,8 @@ class Linker:
         return out
 
     @staticmethod
-    def _masked(question: str, found: Sequence[Mention]) -> str:
+    def masked(question: str, found: Sequence[Mention]) -> str:
+        """A question with `\\x00` in the place of each name."""
         tokens = question.split()
         for mention in sorted(found, key=lambda m: -m.start):
             tokens[mention.start : mention.end] = ["\x00"]
@@ -260,7 +234,7 @@ class Linker:
         """For each relation and known side: how well the words of the question fit (0 to 1)."""
         plain = asked.replace("\x00", " ")
         lexical = self.phrases(snapshot).scores(plain)
-        vectors = self._semantic(plain) if semantic else {}
+        vectors = self.similar_relations(plain) if semantic else {}
         out: dict[tuple[int, str], float] = {}
         for relation in snapshot.relations.by_id.values():
             both = max(lexical.get((relation.id, s), 0.0) for s in ("subject", "object"))
@@ -270,18 +244,36 @@ class Linker:
                 out[(relation.id, side)] = min(1.0, score)
         return out
 
-    def _semantic(self, plain: str) -> dict[tuple[int, str], float]:
+    def similar_relations(self, plain: str, least: float = 0.3) -> dict[tuple[int, str], float]:
+        """Cosines of relations, by the side whose name is known, with a text in which no name stands; none below
+        `least`, nothing without an encoder."""
         encoder = self.finder.encoder()
         if encoder is None or not plain.strip():
             return {}
         phrases, vectors = self.finder.relation_vectors()
         similar = vectors @ encoder.embed([plain])[0]
         out: dict[tuple[int, str], float] = {}
-        for i in np.flatnonzero(similar > 0.3):
+        for i in np.flatnonzero(similar > least):
             _, relation, flipped = phrases[i]
             key = (relation.id, "object" if flipped else "subject")
             out[key] = max(out.get(key, 0.0), float(similar[i]))
         return out
+
+    def similar_notes(self, asked: str, facts: Sequence[Fact]) -> float:
+        """The highest cosine of a question without names with what people wrote when they stated one of the facts: an
+        edit keeps the question it came with."""
+        snapshot = self.finder.memory.snapshot
+        notes = {
+            self.masked(note, mentions(snapshot, note, self.names(snapshot))).replace("\x00", " ")
+            for fact in facts
+            for a in fact.supports
+            if a.person and (note := snapshot.operations[a.operation].note)
+        }
+        encoder = self.finder.encoder() if notes and asked.strip() else None
+        if encoder is None:
+            return 0.0
+        vectors = encoder.embed([asked, *notes])
+        return max(0.0, float((vectors[1:] @ vectors[0]).max()))
 
 
 _CALENDAR = frozenset(

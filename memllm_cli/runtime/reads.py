@@ -8,6 +8,7 @@ from typing import Protocol
 from memllm_cli.engine.base import Engine, remembered
 from memllm_cli.protocol import CLOSE, ITEM, as_field, asking, render_open_read
 from memllm_cli.runtime.prompts import Message, read_messages, turns
+from memllm_cli.runtime.wanted import Weights
 from memllm_cli.types import Query
 
 MOST = 8
@@ -60,8 +61,9 @@ class Trained:
 
     trained = True
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, weights: Weights | None = None) -> None:
         self.engine, self._tokens = engine, remembered(engine.tokenize)
+        self.weights = weights or Weights()
         self.opening = self._tokens(asking.OPENING)[0]
         """The token whose probability says that a read is wanted."""
 
@@ -73,6 +75,14 @@ class Trained:
         """See ReadFormat."""
         pieces = [asking.OPENING, asking.REST, *asking.queries([query])]
         return "".join(pieces), [t for piece in pieces for t in self._tokens(piece)]
+
+    def opened(self) -> list[int]:
+        """A read up to its first query."""
+        return [t for piece in (asking.OPENING, asking.REST) for t in self._tokens(piece)]
+
+    def begins(self, name: str) -> list[int]:
+        """A query up to its relation, of which a subject is known."""
+        return [t for piece in asking.query(Query(name, "x", None))[:2] for t in self._tokens(piece)]
 
     def results(self, values: Sequence[str]) -> list[int]:
         """See ReadFormat."""

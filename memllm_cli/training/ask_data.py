@@ -32,6 +32,8 @@ SENTENCE = 0.3
 """Share of answers that are a sentence and not the value alone."""
 BEFORE = 0.25
 """Share of questions that come after another turn of the conversation."""
+BEGUN = 0.15
+"""Share of questions that are a sentence to be completed: The capital of Freedonia is"""
 _INNER = ("the {r} of {s}", "{s}'s {r}", "the {r} of {s}")
 
 
@@ -75,6 +77,8 @@ class Questions:
 
     def _one(self, rng: random.Random, relation: Relation) -> Exchange | None:
         question = rng.choice(list(self.phrasings.questions[relation.name]))
+        if rng.random() < BEGUN and (open_ := begun(self.phrasings.statements[relation.name])):
+            question = rng.choice(open_)
         from_subject = "{s}" in question
         subject, object_ = self._names(rng, relation)
         known, value = (subject, object_) if from_subject else (object_, subject)
@@ -130,6 +134,12 @@ class Questions:
             pattern = self.phrasings.statements[relation.name][0]
             return _ended(pattern.replace("{s}", subject).replace("{o}", object_))
         return _ended(said)
+
+
+def begun(statements: Sequence[str]) -> list[str]:
+    """The beginnings of the statements whose last word is one of the two names."""
+    cut = (s.removesuffix(".").removesuffix(name).rstrip() for s in statements for name in ("{s}", "{o}"))
+    return [c for c in cut if c.count("{") == 1 and c[-1] not in ".}:"]
 
 
 def _ended(text: str) -> str:

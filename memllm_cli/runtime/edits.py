@@ -1,0 +1,103 @@
+"""An edit as people say it, a question with its new answer, as a triple.
+
+    Where does the government of Freedonia sit? Sylvania City  ->  Freedonia >> capital >> Sylvania City
+
+What the question asks is chosen as when it is asked of the memory; so the same question finds what was stated with it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from memllm_cli.memory.literals import ENTITY, fits
+from memllm_cli.memory.relations import Relations
+from memllm_cli.memory.snapshot import Snapshot
+from memllm_cli.protocol import is_field
+from memllm_cli.runtime.answer import Answerer
+from memllm_cli.runtime.choice import choose, likeliest
+from memllm_cli.runtime.link import LONGEST, Candidate, Mention, mentions
+from memllm_cli.runtime.phrases import STOP
+from memllm_cli.runtime.reads import Trained
+from memllm_cli.runtime.wanted import about_names
+from memllm_cli.types import Triple
+
+_SPLIT = re.compile(r"(?<=\?)\s+(?=\S)")
+_SAID = re.compile(r"^(?:(?:it|they|he|she|that) (?:is|are|was|were)(?: or they are)?|the answer is|a:)\s+", re.I)
+_QUOTES = "\"'“”‘’«»"
+_EDGE = ".,;:!?()[]" + _QUOTES
+
+
+def split(text: str) -> tuple[str, str] | None:
+    """Question and answer of a text that is one after the other; None when it is not."""
+    parts = _SPLIT.split(text.strip(), maxsplit=1)
+    if len(parts) < 2 or ">>" in text:
+        return None
+    answer = _SAID.sub("", parts[1]).strip()
+    for quote in _QUOTES:
+        if answer.strip(".").startswith(quote):
+            answer = answer.strip(".").strip(_QUOTES)
+    answer = answer[:-1] if answer.endswith(".") and answer.count(".") == 1 else answer
+    return (parts[0], answer) if answer else None
+
+
+class Editor:
+    """Reads edits with the model and the memory of an answerer whose model was trained to read."""
+
+    def __init__(self, answerer: Answerer) -> None:
+        assert isinstance(answerer.format, Trained)
+        self.answerer, self.format = answerer, answerer.format
+        weights = answerer.format.weights
+        self.weights = replace(weights, known=0.0)
+
+    def triple(self, question: str, answer: str) -> Triple | None:
+        """What the question asks, with its answer; None when no name stands in it or the answer cannot be one."""
+        linker = self.answerer.linker
+        snapshot = linker.finder.memory.snapshot
+        found = self._names(question, snapshot)
+        if not found or not is_field(answer):
+            return None
+        asked = linker.masked(question, found).replace("\x00", " ")
+        candidates = [
+            c for c in about_names(linker, asked, self.weights, found) if _takes(snapshot.relations, c, answer)
+        ]
+        if not candidates:
+            return None
+        context = self.format.prompt([], question)
+        query = choose(self.answerer.engine, self.format, context, candidates).candidate.query
+        if query.subject is not None:
+            return Triple(query.subject, query.relation, answer)
+        return Triple(answer, query.relation, query.object or "")
+
+    def _names(self, question: str, snapshot: Snapshot) -> list[Mention]:
+        """The name that a question is about: one that memory knows, else the run of words the model would ask for."""
+        known = mentions(snapshot, question, self.answerer.linker.names(snapshot))
+        spans = {m.surface: m for m in _spans(question) if is_field(m.surface)}
+        for mention in known:
+            inside = [s for s, m in spans.items() if m.start < mention.end and mention.start < m.end]
+            for surface in inside:
+                spans.pop(surface)
+            spans[mention.surface] = mention
+        if not spans:
+            return []
+        context = [*self.format.prompt([], question), *self.format.opened()]
+        surface = likeliest(self.answerer.engine, context, {s: self.format.begins(s) for s in spans})
+        return [spans[surface]]
+
+
+def _spans(question: str) -> Iterator[Mention]:
+    """Runs of words that could be a name: none that begins or ends with a word like "the"."""
+    tokens = question.split()
+    for start in range(len(tokens)):
+        for end in range(start + 1, min(len(tokens), start + LONGEST) + 1):
+            surface = re.sub(r"['’]s?$", "", " ".join(tokens[start:end]).strip(_EDGE))
+            edges = {surface.split()[0].casefold(), surface.split()[-1].casefold()} if surface else STOP
+            if not edges & STOP:
+                yield Mention(start, end, surface, ())
+
+
+def _takes(relations: Relations, candidate: Candidate, answer: str) -> bool:
+    """Whether a value can stand on the side that a query asks for."""
+    kind = relations.get(candidate.query.relation)[0].object_type
+    return candidate.query.subject is None or kind in (ENTITY, "text") or fits(answer, kind)
