@@ -164,10 +164,10 @@ class Answerer:
             looked.opened.append(self._opens())
             if looked.opened[-1] < UNTHINKABLE:
                 return
-            asked = looked.result.query.relation
+            first = looked.result.query
             candidates = [
                 c for c in every(self.linker, question, weights, before, about)
-                if c.answerable or c.query.relation != asked
+                if c.query.relation != first.relation or (c.answerable and _same_side(c.query, first))
             ]  # fmt: skip
             if not candidates:
                 return
@@ -317,6 +317,10 @@ def join(values: Sequence[str]) -> str:
     """`A`, `A and B`, `A, B and C`; each value once."""
     values = list(dict.fromkeys(values))
     return values[0] if len(values) == 1 else f"{', '.join(values[:-1])} and {values[-1]}"
+
+
+def _same_side(one: Query, other: Query) -> bool:
+    return (one.subject is None) == (other.subject is None)
 
 
 def _many(snapshot: Snapshot, hit: Hit) -> bool:

@@ -15,11 +15,15 @@ from memllm_cli.runtime.reads import ReadFormat
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What was chosen, the context with its opened call, how many tokens were evaluated for it."""
+    """What was chosen, the context with its opened call, how many tokens were evaluated for it.
+
+    `likely` is the log probability that the model alone gives what was chosen, at the branchings among candidates.
+    """
 
     candidate: Candidate
     context: list[int]
     evaluated: int
+    likely: float
 
 
 def choose(engine: Engine, format: ReadFormat, context: Sequence[int], candidates: Sequence[Candidate]) -> Choice:
@@ -31,8 +35,8 @@ def choose(engine: Engine, format: ReadFormat, context: Sequence[int], candidate
     ways: dict[tuple[int, ...], Candidate] = {}
     for candidate in candidates:
         ways.setdefault(tuple(format.call(candidate.query)[1]), candidate)
-    way, evaluated = _decode(engine, context, {w: c.score for w, c in ways.items()})
-    return Choice(ways[way], [*context, *way], evaluated)
+    way, evaluated, likely = _decode(engine, context, {w: c.score for w, c in ways.items()})
+    return Choice(ways[way], [*context, *way], evaluated, likely)
 
 
 def likeliest(engine: Engine, context: Sequence[int], ways: Mapping[str, Sequence[int]]) -> str:
@@ -45,10 +49,10 @@ def likeliest(engine: Engine, context: Sequence[int], ways: Mapping[str, Sequenc
 
 def _decode(
     engine: Engine, context: Sequence[int], priors: Mapping[tuple[int, ...], float], massed: bool = True
-) -> tuple[tuple[int, ...], int]:
-    """One of the runs of tokens, none of which begins another, and how many tokens were evaluated."""
+) -> tuple[tuple[int, ...], int, float]:
+    """One of the runs of tokens, none of which begins another, how many tokens were evaluated, and its log probability."""
     chosen: list[int] = []
-    evaluated = 0
+    evaluated, total = 0, 0.0
     alive = list(priors)
     while tuple(chosen) not in priors:
         branches: dict[int, list[tuple[int, ...]]] = defaultdict(list)
@@ -58,12 +62,13 @@ def _decode(
         token = allowed[0]
         if len(allowed) > 1:
             evaluated += engine.load(0, [*context, *chosen])
-            likely = engine.pick(0, allowed)
+            likely = weighed = engine.pick(0, allowed)
             if massed:
-                likely = likely + np.array(
+                weighed = likely + np.array(
                     [float(np.logaddexp.reduce([priors[w] for w in branches[t]])) for t in allowed]
                 )
-            token = allowed[int(np.argmax(likely))]
+            best = int(np.argmax(weighed))
+            token, total = allowed[best], total + float(likely[best])
         alive = branches[token]
         chosen.append(token)
-    return tuple(chosen), evaluated
+    return tuple(chosen), evaluated, total

@@ -27,8 +27,10 @@ class Weights:
     """For a query that memory can answer."""
     opens: float = 0.5
     """No nats: the probability from which on the model is taken to want a read."""
-    again: float = 1.2
-    """What the log odds of a second read, and half of `near` for its relation, must reach when memory can answer it."""
+    again: float = -2.0
+    """What the log odds of a second read, and `fit` for its relation, must reach when memory can answer it."""
+    fit: float = 2.5
+    """Log odds of a second read for a relation that has the question's vector."""
     vain: float = 0.8
     """No nats: the probability from which on a second read that memory cannot answer says that it has nothing."""
 
@@ -37,7 +39,7 @@ class Weights:
         if not candidate.answerable:
             return opened >= self.vain
         odds = math.log(max(opened, 1e-9) / max(1 - opened, 1e-9))
-        return odds + self.near / 2 * candidate.fit >= self.again
+        return odds + self.fit * candidate.fit >= self.again
 
 
 def read_weights(path: Path) -> Weights:
