@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from memllm_cli.cli import evaluate_edit, evaluate_read
+from memllm_cli.cli import evaluate_edit, evaluate_read, evaluate_text
 from memllm_cli.cli.context import Context
 from memllm_cli.cli.train_data import MADE
 from memllm_cli.cli.writing import DRAFTING, WRITERS, open_writer
@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
     group.command("write")(write)
     group.command("ask")(evaluate_read.ask)
     group.command("chat")(evaluate_read.chat)
+    group.command("perplexity")(evaluate_text.perplexity)
     group.command("zsre")(evaluate_edit.zsre)
     group.command("counterfact")(evaluate_edit.counterfact)
     app.add_typer(group, name="eval")

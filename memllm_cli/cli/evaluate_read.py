@@ -16,7 +16,9 @@ from memllm_cli.errors import UsageError
 from memllm_cli.terminal import safe
 
 if TYPE_CHECKING:
+    from memllm_cli.corpora.exchange import Exchange
     from memllm_cli.memory.store import Memory
+    from memllm_cli.types import Triple
 
 WAYS = ("memory", "alone", "fact", "sentences")
 
@@ -36,10 +38,7 @@ def ask(
     """
     from memllm_cli.evaluation import ask as evaluation
     from memllm_cli.memory.find import Finder
-    from memllm_cli.memory.relations import read_table
     from memllm_cli.runtime.answer import Answerer
-    from memllm_cli.training import synthetic
-    from memllm_cli.training.ask_data import Questions
 
     state: Context = context.obj
     output = state.output
@@ -49,41 +48,37 @@ def ask(
     chosen = [w.strip() for w in ways.split(",") if w.strip()] or list(WAYS)
     if unknown := set(chosen) - set(WAYS):
         raise UsageError(f"There is no way '{sorted(unknown)[0]}'.", f"Ways: {', '.join(WAYS)}")
-    table = read_table(state.home.shipped("kb/relations.csv"))
-    told = [r for r in table if r.external not in synthetic.HELD_OUT]
     wanted = min(int(count), limit or MOST)
-    kept_out = Questions(told, synthetic.load(kept_out=True), seed)
-    exchanges = evaluation.distinct(kept_out.make(wanted * 20), wanted)
-    beside = Questions(told, synthetic.load(), seed + 1)
-    unasked = [t for one in beside.make(others) for hop in one.hops for t in hop.facts] if others else []
+    kept_out, unasked = exchanges(state, "report", seed, wanted, others)
+    questions = evaluation.distinct(kept_out, wanted)
     engine, format = state.reader()
     rows: list[tuple[str, dict[str, Any]]] = []
     wrong: list[tuple[str, str, str]] = []
     try:
         with fresh_memory(state) as memory, output.working("asking") as say:
-            held = evaluation.remember(memory, exchanges, unasked)
+            held = evaluation.remember(memory, questions, unasked)
             finder = Finder(memory, lambda: state.catalog().open_encoder(""))
 
             def progress(way: str) -> Any:
-                return lambda n: say(f"{way}: {n} of {len(exchanges)} questions")
+                return lambda n: say(f"{way}: {n} of {len(questions)} questions")
 
             for way in chosen:
                 if way == "memory":
                     tally = evaluation.with_memory(
-                        Answerer(engine, finder, format=format), exchanges, progress("with the memory")
+                        Answerer(engine, finder, format=format), questions, progress("with the memory")
                     )
                     wrong = tally.wrong
-                    extra = {"opened": round(100 * tally.opened / len(exchanges), 1)} if format.trained else {}
+                    extra = {"opened": round(100 * tally.opened / len(questions), 1)} if format.trained else {}
                 else:
-                    shown: list[list[str]] = [[] for _ in exchanges]
+                    shown: list[list[str]] = [[] for _ in questions]
                     if way == "fact":
                         shown = [
                             [f"{t.subject} >> {t.relation} >> {t.object}" for h in one.hops for t in h.facts]
-                            for one in exchanges
+                            for one in questions
                         ]
                     elif way == "sentences":
-                        shown = evaluation.nearest(exchanges, state.catalog().open_encoder(""))
-                    tally, extra = evaluation.in_prompt(engine, exchanges, shown, progress(way)), {}
+                        shown = evaluation.nearest(questions, state.catalog().open_encoder(""))
+                    tally, extra = evaluation.in_prompt(engine, questions, shown, progress(way)), {}
                 rows.append((way, {**tally.figures(), **extra}))
     finally:
         engine.close()
@@ -94,7 +89,7 @@ def ask(
     )
     for question, value, answer in wrong[:10]:
         output.note(f"wrong: {safe(question)} {safe(answer)} (wanted: {safe(value)})")
-    output.data({"questions": len(exchanges), "facts": held, **dict(rows), "wrong": wrong})
+    output.data({"questions": len(questions), "facts": held, **dict(rows), "wrong": wrong})
 
 
 def chat(
@@ -129,6 +124,23 @@ def chat(
     for prompt, chance in opened[:10]:
         state.output.note(f"{chance:.2f} {safe(prompt)}")
     state.output.data({"prompts": len(prompts), "opened": share, "which": [p for p, _ in opened]})
+
+
+def exchanges(state: Context, part: str, seed: int, count: int, others: int) -> tuple[Iterator[Exchange], list[Triple]]:
+    """Questions with kept-out phrasings and names, many times `count`, and facts that nobody asks about.
+
+    Of every other relation: those of `tune` are not among those of `report`.
+    """
+    from memllm_cli.memory.relations import read_table
+    from memllm_cli.training import synthetic
+    from memllm_cli.training.ask_data import Questions
+
+    table = read_table(state.home.shipped("kb/relations.csv"))
+    told = [r for r in table if r.external not in synthetic.HELD_OUT]
+    asked = Questions(told[part == "report" :: 2], synthetic.load(kept_out=True), seed)
+    beside = Questions(told, synthetic.load(), seed + 1)
+    unasked = [t for one in beside.make(others) for hop in one.hops for t in hop.facts] if others else []
+    return asked.make(20 * count), unasked
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memllm_cli.cli import train_adapter
+from memllm_cli.cli import train_adapter, train_fit
 from memllm_cli.cli.context import Context
 from memllm_cli.cli.train_data import DATA, files, missing, read, reporter
 from memllm_cli.errors import NotFound, StorageError
@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
     for name in ("write", "read", "both"):
         group.command(name)(getattr(train_adapter, name))
     group.command("data")(train_adapter.data)
-    group.command("fit")(train_adapter.fit)
+    group.command("fit")(train_fit.fit)
     app.add_typer(group, name="train")
 
 

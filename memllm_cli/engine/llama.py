@@ -221,28 +221,35 @@ class LlamaEngine:
         chosen: NDArray[np.float32] = row[np.asarray(ids, dtype=np.intp)] - np.float32(norm)
         return chosen
 
-    def score(self, seq: int, tokens: Sequence[int]) -> NDArray[np.float64]:
-        """Log-probabilities (len(tokens) - 1,) of each token after the first, given those before it.
+    def follow(self, seq: int, tokens: Sequence[int], watch: Sequence[int] = ()) -> NDArray[np.float64]:
+        """Append tokens; log-probabilities (len(tokens), 1 + len(watch)) of each, and of the ids `watch` in its place.
 
-        Whatever the sequence held is replaced by all but the last token. Raises ValueError when there are fewer
-        than two tokens or more than `context` + 1.
+        Raises ValueError when the sequence has no logits yet or would grow longer than `context`.
         """
         wanted = list(tokens)
-        if len(wanted) < 2:
-            raise ValueError("at least two tokens are needed for a score")
-        self._vocabulary.check(wanted)
-        self._check_room(len(wanted) - 1)
-        self._cut(seq, 0)
-        scores = np.empty(len(wanted) - 1, dtype=np.float64)
+        self._vocabulary.check([*wanted, *watch])
+        self._check_room(len(self._tokens[seq]) + len(wanted))
+        out = np.empty((len(wanted), 1 + len(watch)), dtype=np.float64)
+        if not wanted:
+            return out
+        ids = np.array([0, *watch], dtype=np.intp)
+
+        def note(i: int, row: NDArray[np.float32]) -> None:
+            ids[0] = wanted[i]
+            out[i] = row[ids].astype(np.float64) - log_sum_exp(row)
+
+        note(0, self.logits(seq))
         step = min(_SCORED, self._batch_size)
         for start in range(0, len(wanted) - 1, step):
             part = wanted[start : min(start + step, len(wanted) - 1)]
-            self._decode([(seq, start + i, token, True) for i, token in enumerate(part)])
+            at = len(self._tokens[seq])
+            self._ready[seq] = False
+            self._decode([(seq, at + i, token, True) for i, token in enumerate(part)])
             self._tokens[seq] += part
             for i in range(len(part)):
-                row = self._output(i)
-                scores[start + i] = float(row[wanted[start + i + 1]]) - log_sum_exp(row)
-        return scores
+                note(start + i + 1, self._output(i))
+        self._evaluate({seq: wanted[-1:]})
+        return out
 
     def close(self) -> None:
         """Give the memory back. The engine is of no use afterwards."""

@@ -4,25 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+from memllm_cli.engine.base import Engine
 
 
-class Scorer(Protocol):
-    """The part of an engine that perplexity needs; `LlamaEngine` has it."""
-
-    context: int
-
-    def score(self, seq: int, tokens: Sequence[int]) -> NDArray[np.float64]:
-        """Natural log-probabilities of each token after the first."""
-
-    def bos(self) -> list[int]:
-        """What every prompt starts with."""
-
-
-def perplexity(engine: Scorer, tokens: Sequence[int], window: int = 512) -> float:
+def perplexity(engine: Engine, tokens: Sequence[int], window: int = 512) -> float:
     """exp of the mean negative log-probability of `tokens`, read in windows that do not overlap.
 
     Each window starts with nothing before it but the model's opening token, if it has one; without one, the
@@ -36,7 +22,8 @@ def perplexity(engine: Scorer, tokens: Sequence[int], window: int = 512) -> floa
         part = [*start, *tokens[i : i + window]]
         if len(part) < 2:
             continue
-        scores = engine.score(0, part)
+        engine.load(0, part[:1])
+        scores = engine.follow(0, part[1:])
         total -= float(scores.sum())
         count += len(scores)
     if not count:

@@ -157,6 +157,14 @@ class ScriptedEngine:
         chosen: NDArray[np.float32] = row[np.asarray(ids, dtype=np.intp)] - np.float32(norm)
         return chosen
 
+    def follow(self, seq: int, tokens: Sequence[int], watch: Sequence[int] = ()) -> NDArray[np.float64]:
+        """Append tokens; log-probabilities of each and of the ids `watch` in its place."""
+        rows = []
+        for token in tokens:
+            rows.append(self.pick(seq, [token, *watch]).astype(np.float64))
+            self.feed({seq: [token]})
+        return np.array(rows).reshape(len(tokens), 1 + len(watch))
+
     def close(self) -> None:
         """Nothing to give back."""
 

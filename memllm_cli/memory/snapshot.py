@@ -131,6 +131,15 @@ class Snapshot:
         found = [f for k in keys if (f := self.fold.facts[k]).proposed == proposed]
         return sorted(found, key=rank, reverse=True)
 
+    def about(self, entity: int) -> list[Fact]:
+        """All facts with an entity on either side, no proposals, by relation."""
+        return [
+            fact
+            for relation in self.relations.by_id
+            for side in ((entity, None), (None, entity))
+            for fact in self.values(relation, *side)
+        ]
+
     def name(self, entity: int) -> str:
         """How an entity is called: as a person spelled it last, else a table, else as it was first written."""
         return self._spelled.get(entity) or self.entities[entity].name

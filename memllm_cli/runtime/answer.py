@@ -121,7 +121,7 @@ class Answerer:
         first = clock.first or clock.total()
         yield Done(
             answer, looked.reads, clock.evaluated, clock.generated, clock.total(), first,
-            style="grounded" if grounded else "free", backed=backed, opened=looked.opened,
+            style="grounded" if grounded else "free", backed=backed, opened=looked.opened, weighed=looked.weighed,
         )  # fmt: skip
 
     def _forced(
@@ -172,7 +172,9 @@ class Answerer:
             if not candidates:
                 return
             choice = self._chosen(looked, candidates, clock)
-            if not weights.another(looked.opened[-1], choice.candidate):
+            if choice.candidate.answerable:
+                looked.weighed = weights.features(looked.opened[-1], choice.candidate.fit, choice.likely)
+            if not weights.another(looked.opened[-1], choice.candidate, choice.likely):
                 return
             yield from self._follow(choice, looked)
 
@@ -332,7 +334,8 @@ def _many(snapshot: Snapshot, hit: Hit) -> bool:
 class _Looked:
     """What has been read for a question: how often, what was returned last, the context with it.
 
-    `opened` is how likely the model found a read each time it could begin one.
+    `opened` is how likely the model found a read each time it could begin one, `weighed` the features of a second read
+    that memory could answer (`Weights.features`).
     """
 
     reads: int = 0
@@ -341,6 +344,7 @@ class _Looked:
     result: ReadResult | None = None
     context: list[int] = field(default_factory=list)
     opened: list[float] = field(default_factory=list)
+    weighed: tuple[float, ...] = ()
 
 
 class _Clock:

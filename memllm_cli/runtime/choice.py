@@ -1,16 +1,24 @@
-"""Decoding one of some reads: the model's probabilities decide among the candidates, with their prior added."""
+"""Decoding one of some reads: the likeliest by what the model gives it and by its prior, found exactly.
+
+The candidates' tokens form a tree. A best-first search goes down it: a branch is worth what the model gave it so far
+and the best prior below it, which no candidate in it can exceed; so the first candidate that is reached is the best of
+all, and most of the tree is never evaluated. Where one token is possible the model is not asked.
+"""
 
 from __future__ import annotations
 
+import heapq
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TypeVar
 
 from memllm_cli.engine.base import Engine
 from memllm_cli.runtime.link import Candidate
 from memllm_cli.runtime.reads import ReadFormat
+
+Thing = TypeVar("Thing")
+Way = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,48 +35,60 @@ class Choice:
 
 
 def choose(engine: Engine, format: ReadFormat, context: Sequence[int], candidates: Sequence[Candidate]) -> Choice:
-    """Decode one of `candidates` (at least one) after `context`, token by token.
-
-    At each branching the prior of a token is the sum of those of all candidates that begin with it; where one token is
-    possible the model is not asked.
-    """
-    ways: dict[tuple[int, ...], Candidate] = {}
+    """The best of `candidates` (at least one) after `context`, by the model's log probability plus the prior."""
+    ways: dict[Way, Candidate] = {}
     for candidate in candidates:
         ways.setdefault(tuple(format.call(candidate.query)[1]), candidate)
-    way, evaluated, likely = _decode(engine, context, {w: c.score for w, c in ways.items()})
-    return Choice(ways[way], [*context, *way], evaluated, likely)
+    tree = Tree(engine, context, list(ways))
+    way, likely = tree.best({w: c.score for w, c in ways.items()})
+    return Choice(ways[way], [*context, *way], tree.evaluated, likely)
 
 
-def likeliest(engine: Engine, context: Sequence[int], ways: Mapping[str, Sequence[int]]) -> str:
-    """Decode one of several runs of tokens, by their names; no prior."""
-    by_tokens: dict[tuple[int, ...], str] = {}
-    for name, tokens in ways.items():
-        by_tokens.setdefault(tuple(tokens), name)
-    return by_tokens[_decode(engine, context, dict.fromkeys(by_tokens, 0.0), massed=False)[0]]
+def likeliest(engine: Engine, context: Sequence[int], ways: Mapping[Thing, Sequence[int]]) -> Thing:
+    """One of several things by their tokens, none of which begin another's; no prior."""
+    by_tokens: dict[Way, Thing] = {}
+    for thing, tokens in ways.items():
+        by_tokens.setdefault(tuple(tokens), thing)
+    return by_tokens[Tree(engine, context, list(by_tokens)).best(dict.fromkeys(by_tokens, 0.0))[0]]
 
 
-def _decode(
-    engine: Engine, context: Sequence[int], priors: Mapping[tuple[int, ...], float], massed: bool = True
-) -> tuple[tuple[int, ...], int, float]:
-    """One of the runs of tokens, none of which begins another, how many tokens were evaluated, and its log probability."""
-    chosen: list[int] = []
-    evaluated, total = 0, 0.0
-    alive = list(priors)
-    while tuple(chosen) not in priors:
-        branches: dict[int, list[tuple[int, ...]]] = defaultdict(list)
-        for way in alive:
-            branches[way[len(chosen)]].append(way)
-        allowed = list(branches)
-        token = allowed[0]
-        if len(allowed) > 1:
-            evaluated += engine.load(0, [*context, *chosen])
-            likely = weighed = engine.pick(0, allowed)
-            if massed:
-                weighed = likely + np.array(
-                    [float(np.logaddexp.reduce([priors[w] for w in branches[t]])) for t in allowed]
-                )
-            best = int(np.argmax(weighed))
-            token, total = allowed[best], total + float(likely[best])
-        alive = branches[token]
-        chosen.append(token)
-    return tuple(chosen), evaluated, total
+class Tree:
+    """Runs of tokens after a context, none of which begins another; evaluated where they part, when it is asked."""
+
+    def __init__(self, engine: Engine, context: Sequence[int], ways: Sequence[Way]) -> None:
+        self.engine, self.context = engine, list(context)
+        self.evaluated = 0
+        self._below: dict[Way, list[Way]] = {(): list(ways)}
+        self._known: dict[Way, dict[int, float]] = {}
+
+    def branches(self, at: Way) -> dict[int, float]:
+        """Log probability of each token that may follow `at`; 0 where there is one."""
+        known = self._known.get(at)
+        if known is None:
+            parts: dict[int, list[Way]] = defaultdict(list)
+            for way in self._below[at]:
+                parts[way[len(at)]].append(way)
+            self._below.update({(*at, token): below for token, below in parts.items()})
+            known = dict.fromkeys(parts, 0.0)
+            if len(parts) > 1:
+                self.evaluated += self.engine.load(0, [*self.context, *at])
+                likely = self.engine.pick(0, list(parts))
+                known = {token: float(p) for token, p in zip(parts, likely, strict=True)}
+            self._known[at] = known
+        return known
+
+    def likely(self, way: Way) -> float:
+        """Log probability of one of the runs."""
+        return sum(self.branches(way[:i])[token] for i, token in enumerate(way))
+
+    def best(self, priors: Mapping[Way, float]) -> tuple[Way, float]:
+        """The run whose log probability and prior are highest together, and its log probability."""
+        heap: list[tuple[float, Way, float]] = [(0.0, (), 0.0)]
+        while True:
+            _, at, likely = heapq.heappop(heap)
+            if at in priors:
+                return at, likely
+            for token, chance in self.branches(at).items():
+                follows = (*at, token)
+                bound = likely + chance + max(priors[w] for w in self._below[follows])
+                heapq.heappush(heap, (-bound, follows, likely + chance))

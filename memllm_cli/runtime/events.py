@@ -73,6 +73,8 @@ class Done:
     """Whether the answer states, or in the model's words holds, a value that the last read returned."""
     opened: Sequence[float] = ()
     """How likely a model that was trained to read found a read, each time it could begin one."""
+    weighed: Sequence[float] = ()
+    """What a second read that memory could answer was decided by (`Weights.features`); empty when there was none."""
 
 
 Event = Text | ReadCall | ReadResult | Done

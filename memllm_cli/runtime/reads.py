@@ -74,17 +74,27 @@ class Trained:
     def call(self, query: Query) -> tuple[str, list[int]]:
         """See ReadFormat."""
         pieces = [asking.OPENING, asking.REST, *asking.queries([query])]
-        return "".join(pieces), [t for piece in pieces for t in self._tokens(piece)]
+        return "".join(pieces), self._ids(pieces)
 
     def opened(self) -> list[int]:
         """A read up to its first query."""
-        return [t for piece in (asking.OPENING, asking.REST) for t in self._tokens(piece)]
+        return self._ids([asking.OPENING, asking.REST])
 
     def begins(self, name: str) -> list[int]:
         """A query up to its relation, of which a subject is known."""
-        return [t for piece in asking.query(Query(name, "x", None))[:2] for t in self._tokens(piece)]
+        return self._ids(asking.query(Query(name, "x", None))[:2])
+
+    def query(self, query: Query) -> list[int]:
+        """One query, without its end."""
+        return self._ids(asking.query(query))
+
+    def joined(self) -> tuple[list[int], list[int]]:
+        """What stands between queries, and after the last."""
+        return self._ids([ITEM]), self._ids([asking.ASKED])
+
+    def _ids(self, pieces: Sequence[str]) -> list[int]:
+        return [t for piece in pieces for t in self._tokens(piece)]
 
     def results(self, values: Sequence[str]) -> list[int]:
         """See ReadFormat."""
-        pieces = asking.results(v for value in values[:MOST] if (v := as_field(value)))
-        return [t for piece in pieces for t in self._tokens(piece)]
+        return self._ids(asking.results(v for value in values[:MOST] if (v := as_field(value))))

@@ -25,7 +25,7 @@ NOUNS = frozenset(
     "responsible person|department|member of sports team|creator|producer|screenwriter".split("|")
 )
 """Relations whose names can stand for their values: the capital of Freedonia."""
-TWO_HOPS = 0.25
+TWO_HOPS = 0.33
 MANY = 0.15
 """Share of questions to which memory returns several values."""
 SENTENCE = 0.3
@@ -34,6 +34,8 @@ BEFORE = 0.25
 """Share of questions that come after another turn of the conversation."""
 BEGUN = 0.15
 """Share of questions that are a sentence to be completed: The capital of Freedonia is"""
+DECISION = 2.0
+"""Weight of the tokens by which the model reads, reads again, or answers."""
 _INNER = ("the {r} of {s}", "{s}'s {r}", "the {r} of {s}")
 
 
@@ -171,11 +173,13 @@ def asked(
                 weights += [weight] * len(tokens)
 
         for hop in one.hops:
-            add([asking.OPENING], 1.0)
+            add([asking.OPENING], DECISION)
             add([asking.REST], 0.0)
             add(asking.queries([hop.query]), 1.0)
             add(asking.results(hop.values), 0.0)
+        decided = len(ids)
         add([f" {one.answer}"], 1.0)
+        weights[decided] = DECISION
         end = closing(turns)
         yield Stream((*ids, *end), (*weights, *([1.0] * len(end))), len(one.hops))
 

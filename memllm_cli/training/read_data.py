@@ -20,6 +20,8 @@ RESULTS = 8
 """Values that are returned to a read at most."""
 DISTRACTED = 0.3
 """Share of reads that return values which are none of the text's, as a large memory does."""
+MISSED = 0.15
+"""Share of reads whose results lack the name that follows, as those of a memory that knows too little."""
 AGAIN = 0.2
 """Weight of text that a branch teaches too."""
 _VAGUE_OBJECT = frozenset(
@@ -116,17 +118,19 @@ class Reading:
                 yield stream
 
     def results(self, one: Due, rng: random.Random) -> list[str]:
-        """What a memory returns: the true values, sometimes others, in no order. The target is among them."""
+        """What a memory returns: the true values, sometimes others, in no order; mostly the target is among them."""
         here, full = one.target
         gold = full if is_field(full) and rng.random() < 0.5 else here
         out = [v for values in one.values for v in values if v not in one.target]
-        if rng.random() < DISTRACTED:
+        if rng.random() < DISTRACTED + MISSED:
             for relation in one.relations:
                 others = self._others.get(relation, [])
                 out += rng.sample(others, min(len(others), rng.randint(1, 3)))
         out = [v for v in dict.fromkeys(out) if v != gold]
         rng.shuffle(out)
-        out = [gold, *out[: RESULTS - 1]]
+        out = out[: RESULTS - 1]
+        if not out or rng.random() >= MISSED:
+            out.append(gold)
         rng.shuffle(out)
         return out
 

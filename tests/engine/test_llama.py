@@ -163,17 +163,20 @@ def test_memory_that_cannot_be_cut_is_evaluated_again(engine: LlamaEngine, monke
 
 
 @pytest.mark.e2e
-def test_pick_and_score(engine: LlamaEngine) -> None:
+def test_pick_and_follow(engine: LlamaEngine) -> None:
     ids = engine.tokenize(TEXT)
     engine.load(0, ids[:-1])
     row = engine.logits(0).astype(np.float64)
     exact = row - np.log(np.exp(row - row.max()).sum()) - row.max()
     some = [0, ids[-1], engine._size - 1]
     assert np.allclose(engine.pick(0, some), exact[some], atol=1e-3)
-    scores = engine.score(1, ids)
-    assert scores.shape == (len(ids) - 1,)
-    assert scores[-1] == pytest.approx(exact[ids[-1]], abs=0.3)
-    assert list(engine.tokens(1)) == ids[:-1]
+    engine.load(1, ids[:1])
+    scores = engine.follow(1, ids[1:], some)
+    assert scores.shape == (len(ids) - 1, 4)
+    assert scores[-1] == pytest.approx(exact[[ids[-1], *some]], abs=0.3)
+    assert list(engine.tokens(1)) == ids
+    engine.load(0, ids)
+    assert close(engine.logits(1), engine.logits(0).copy())
 
 
 @pytest.mark.e2e

@@ -1,0 +1,145 @@
+"""`memllm train fit`: what probabilities mean, and what a read weighs, from data that nothing was trained on."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from memllm_cli.cli.context import Context
+from memllm_cli.cli.evaluate_read import exchanges, fresh_memory
+from memllm_cli.cli.train_data import ASKED, MOST
+from memllm_cli.errors import NotFound, UsageError
+
+HELD = 0.8
+"""Share of the questions whose facts are in memory; to the others nothing must be answered."""
+
+
+def fit(
+    context: typer.Context,
+    data: Annotated[
+        str,
+        typer.Argument(
+            help="DocRED's format (Re-DocRED: the part to tune on), a table of judged facts, or asked:COUNT for reads."
+        ),
+    ],
+    prompted: Annotated[
+        bool, typer.Option("--prompted", help="For models with examples in their prompt, not the trained writer.")
+    ] = False,
+    limit: Annotated[int, typer.Option(min=0, help="Documents at most; 0 takes all.")] = 0,
+) -> None:
+    """Fit what makes a fact's probability, or what a read weighs, to data that nothing was trained on.
+
+    Writes it into the configuration beside the adapter's weights (with --prompted: the drafter's). Do this after every
+    training of either.
+
+    Example: memllm train fit dev.json
+    """
+    from memllm_cli.corpora import docred
+    from memllm_cli.corpora.splits import part
+    from memllm_cli.evaluation.combine import combine, store
+    from memllm_cli.memory.relations import Relations, read_table
+    from memllm_cli.runtime.trained import Chosen
+
+    state: Context = context.obj
+    if data.startswith(ASKED):
+        _fit_reads(state, data)
+        return
+    if data.endswith(".csv"):
+        _fit_check(state, Path(data))
+        return
+    texts = docred.read(Path(data))
+    texts = (part(texts, "tune") or texts)[: limit or None]
+    relations = Relations(read_table(state.home.shipped("kb/relations.csv")))
+    catalog = state.catalog()
+    kind = "drafter" if prompted else "adapter"
+    entry = (catalog.drafting if prompted else catalog.adapted)(state.setting(kind).value)
+    if entry is None:
+        raise NotFound(f"There is no {kind}.", "Train one: memllm train --help")
+    if (drafts := state.drafter(relations)) is None:
+        raise NotFound("There is no drafter.", "Train one: memllm train draft --help")
+    found = state.prompted(relations) if prompted else state.writer(relations)
+    if found is None:
+        raise NotFound("There is no trained writer.", "Train one: memllm train write --help")
+    with state.output.working("reading") as say:
+        values = combine(
+            Chosen(found[0], drafts, found[1]), relations, texts, lambda n: say(f"{n} of {len(texts)} documents")
+        )
+    if not values:
+        raise NotFound("Nothing was drafted in these documents.", "Give others.")
+    path = catalog.source(entry).with_suffix(".json")
+    store(path, found[0].format, values)
+    state.output.table(("", "weight"), list(zip(values["features"], map(str, values["weights"]), strict=True)))
+    recall = 100 * values["recall_at_threshold"]
+    state.output.line(f"from {values['threshold']} on 8 in 10 are right ({recall:.1f} % of all triples)")
+    state.output.line(f"from {values['fullest']} on F1 is best")
+    state.output.data({**values, "file": str(path)})
+
+
+def _fit_check(state: Context, data: Path) -> None:
+    """Fit the model's word on a fact to facts that a person has judged."""
+    from memllm_cli.evaluation.check import check, read_judged
+    from memllm_cli.evaluation.combine import store
+    from memllm_cli.memory.relations import Relations, read_table
+    from memllm_cli.runtime.checked import FORMAT
+
+    judged = read_judged(data)
+    if len({right for *_, right in judged}) < 2:
+        raise NotFound("The table has no facts of both verdicts.", "Judge some: python -m benchmarks.judged --help")
+    relations = Relations(read_table(state.home.shipped("kb/relations.csv")))
+    entry, writer = state.catalog().adapted(state.setting("adapter").value), state.writer(relations)
+    if entry is None or writer is None:
+        raise NotFound("There is no trained writer.", "Train one: memllm train write --help")
+    with state.output.working("reading"):
+        values = check(writer[0], judged)
+    if not values["kept"]:
+        raise NotFound("No threshold keeps 20 facts of which 8 in 10 are right.", "Judge more of them.")
+    path = state.catalog().source(entry).with_suffix(".json")
+    store(path, FORMAT, values)
+    state.output.table(("", "weight"), list(zip(values["features"], map(str, values["weights"]), strict=True)))
+    kept = f"{values['kept']} of {values['judged']} are kept"
+    state.output.line(f"from {values['threshold']} on 8 in 10 are right; {kept}")
+    state.output.data({**values, "file": str(path)})
+
+
+def _fit_reads(state: Context, data: str) -> None:
+    """Fit what the reads of the adapter in use weigh."""
+    from memllm_cli.evaluation.ask import distinct, remember
+    from memllm_cli.evaluation.combine import store
+    from memllm_cli.evaluation.reading import weigh
+    from memllm_cli.memory.find import Finder
+    from memllm_cli.protocol import asking
+    from memllm_cli.runtime.answer import Answerer
+    from memllm_cli.runtime.reads import Trained
+
+    count = data.removeprefix(ASKED)
+    if not count.isdecimal() or not 10 <= int(count) <= MOST:
+        raise UsageError(f"'{data}' is not asked:COUNT.", "At least 10, for instance: asked:300")
+    kept_out, unasked = exchanges(state, "tune", 0, int(count), 2 * int(count))
+    asked = distinct(kept_out, int(count))
+    held = int(HELD * len(asked))
+    entry = state.catalog().adapted(state.setting("adapter").value)
+    engine, format = state.reader()
+    try:
+        if entry is None or not isinstance(format, Trained):
+            raise NotFound("There is no trained reader.", "Train one: memllm train read --help")
+        with fresh_memory(state) as memory, state.output.working("reading") as say:
+            remember(memory, asked[:held], unasked)
+            finder = Finder(memory, lambda: state.catalog().open_encoder(""))
+            total = len(asked) + held
+            weights, gives = weigh(
+                Answerer(engine, finder, format=format), asked, held, lambda n: say(f"{n} of {total} questions")
+            )
+    finally:
+        engine.close()
+    path = state.catalog().source(entry).with_suffix(".json")
+    store(path, asking.FORMAT, gives)
+    state.output.table(("", "weight"), [(k, str(v)) for k, v in asdict(weights).items()])
+    state.output.table(
+        ("known", "right", "wrong", "silent", "invented"),
+        [tuple(str(row[k]) for k in ("known", "right", "wrong", "silent", "invented")) for row in gives["curve"]],
+    )
+    state.output.line(f"right {gives['right']}, wrong {gives['wrong']}, invented where nothing is {gives['invented']}")
+    state.output.data({**gives, "file": str(path)})
