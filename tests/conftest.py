@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(autouse=True)
 def _no_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("MEMLLM_HOME", "MEMLLM_KB", "MEMLLM_MODEL", "MEMLLM_ENCODER"):
+    for name in ("MEMLLM_HOME", "MEMLLM_KB", "MEMLLM_MODEL", "MEMLLM_ENCODER", "MEMLLM_DRAFTER", "MEMLLM_ADAPTER"):
         monkeypatch.delenv(name, raising=False)
 
 

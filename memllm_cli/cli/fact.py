@@ -1,4 +1,7 @@
-"""`memllm fact`: stating, asking, removing and listing facts by hand. Needs no language model."""
+"""`memllm fact`: stating, asking, removing and listing facts by hand.
+
+Needs no language model, but for what is stated as a question with its answer.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,15 @@ from memllm_cli.terminal import clean, safe, sureness
 if TYPE_CHECKING:
     from memllm_cli.memory.fold import Fact
     from memllm_cli.memory.snapshot import Snapshot
-    from memllm_cli.memory.store import Change
+    from memllm_cli.memory.store import Change, Memory
     from memllm_cli.types import Triple
 
 LISTED = 100
 """Facts shown on a terminal unless `--limit` says otherwise."""
 
-Statement = Annotated[str, typer.Argument(help='"subject >> relation >> object"; - reads one a line from stdin.')]
+Statement = Annotated[
+    str, typer.Argument(help='"subject >> relation >> object", a question with its answer, or - for lines.')
+]
 Pattern = Annotated[str, typer.Argument(help='"subject >> relation >> object"; an empty field stands for any.')]
 From = Annotated[str | None, typer.Option("--from", help="Day, month or year it holds from.")]
 To = Annotated[str | None, typer.Option("--to", help="Day, month or year it holds to.")]
@@ -99,18 +104,33 @@ def _state(
 ) -> None:
     from contextlib import ExitStack
 
-    triples = _statements(statement)
+    stated = None if ">>" not in statement and "?" in statement else _statements(statement)
     begin, end = day(valid_from, "--from"), day(valid_to, "--to")
     if begin and end and begin[: len(end)] > end[: len(begin)]:
         raise UsageError(f"--from {begin} is after --to {end}.", "Exchange them.")
     with ExitStack() as stack:
         memory = opened(state, dry_run, stack)
-        for triple in triples:  # an unknown relation stops everything before anything is stored
+        if stated is None:
+            triple, question = _said(state, memory, statement)
+            stated, note = [triple], note or question
+        for triple in stated:  # an unknown relation stops everything before anything is stored
             memory.snapshot.relations.get(triple.relation)
-        changes = [memory.set(t, mode, begin, end, note, dry_run) for t in triples]
+        changes = [memory.set(t, mode, begin, end, note, dry_run) for t in stated]
     state.output.data({"changes": [change_data(c) for c in changes], "dry_run": dry_run})
     for change in changes:
         show_change(state, change, dry_run)
+
+
+def _said(state: Context, memory: Memory, text: str) -> tuple[Triple, str]:
+    """A question with its answer, read by the model."""
+    from memllm_cli.runtime.answer import Answerer
+    from memllm_cli.runtime.edits import Editor
+
+    engine, format = state.reader()
+    try:
+        return Editor(Answerer(engine, state.finder(memory), format=format)).read(text)
+    finally:
+        engine.close()
 
 
 def _statements(text: str) -> list[Triple]:

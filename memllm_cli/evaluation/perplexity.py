@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memllm_cli.corpora.annotated import Annotated
+from memllm_cli.corpora.due import Due, due, pieces
 from memllm_cli.engine.base import Engine
 from memllm_cli.protocol import is_field, written
 from memllm_cli.runtime.reads import Trained
 from memllm_cli.runtime.running import Read, Running, Wanted
-from memllm_cli.training.read_data import Due, due, pieces
 from memllm_cli.types import Triple
 
 COUNTS = ("overall", "target", "entity")

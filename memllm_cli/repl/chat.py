@@ -17,6 +17,7 @@ from memllm_cli.repl.loading import Interrupt, Loading, Waiting
 from memllm_cli.repl.render import Renderer, one_line, statement
 from memllm_cli.repl.why import show_why
 from memllm_cli.runtime.answer import Answerer, Conversation, Options
+from memllm_cli.runtime.edits import Editor, split
 from memllm_cli.runtime.events import Done, ReadResult
 from memllm_cli.runtime.reads import ReadFormat
 from memllm_cli.runtime.smalltalk import small_talk
@@ -46,7 +47,7 @@ COMMANDS: dict[str, Command] = {
     "/reads": Command("/reads on|off", "show or hide what is read from memory", ("on", "off")),
     "/style": Command("/style grounded|free", "values as the memory has them, or the model's own words", STYLES),
     "/why": Command("/why", "where the last answer came from: documents, sentences, times"),
-    "/set": Command('/set "X >> relation >> Y"', "state a fact; what it contradicts is retracted"),
+    "/set": Command('/set "X >> relation >> Y"', "state a fact, or a question with its answer; contradictions go"),
     "/undo": Command("/undo", "take the newest change to the memory back"),
     "/retry": Command("/retry", "ask the last question again"),
     "/facts": Command("/facts NAME", "what the memory holds about a name"),
@@ -259,10 +260,13 @@ class Chat:
         quotes = {'"': '"', "'": "'", "“": "”"}
         if len(rest) > 1 and quotes.get(rest[0]) == rest[-1]:
             rest = rest[1:-1]
-        triple = parse_statement(rest)
+        if split(rest) is None:
+            triple, note = parse_statement(rest), ""
+        else:
+            triple, note = Editor(self._ready()).read(rest)
         if self._create is not None and not self.memory.database.exists():
             self._create()
-        change = self.memory.set(triple)
+        change = self.memory.set(triple, note=note)
         if change.before or change.after:
             self.screen.changes(change)
         else:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from memllm_cli.errors import UsageError
 from memllm_cli.memory.literals import ENTITY, fits
 from memllm_cli.memory.relations import Relations
 from memllm_cli.memory.snapshot import Snapshot
@@ -43,13 +44,25 @@ def split(text: str) -> tuple[str, str] | None:
 
 
 class Editor:
-    """Reads edits with the model and the memory of an answerer whose model was trained to read."""
+    """Reads edits with the model and the memory of an answerer.
+
+    Raises UsageError when its model was not trained to read.
+    """
 
     def __init__(self, answerer: Answerer) -> None:
-        assert isinstance(answerer.format, Trained)
+        if not isinstance(answerer.format, Trained):
+            raise UsageError("The model in use cannot read this.", 'Write it: "subject >> relation >> object"')
         self.answerer, self.format = answerer, answerer.format
         weights = answerer.format.weights
         self.weights = replace(weights, known=0.0)
+
+    def read(self, text: str) -> tuple[Triple, str]:
+        """The triple of a question with its answer, and the question. Raises UsageError when there is none."""
+        pair = split(text)
+        triple = self.triple(*pair) if pair else None
+        if pair is None or triple is None:
+            raise UsageError("What is stated there is not clear.", 'Write it: "subject >> relation >> object"')
+        return triple, pair[0]
 
     def triple(self, question: str, answer: str) -> Triple | None:
         """What the question asks, with its answer; None when no name stands in it or the answer cannot be one."""

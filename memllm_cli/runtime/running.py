@@ -166,7 +166,7 @@ class Running:
             tried.add(at)
             out.chances[at] = chances[due]
             read = self.policy.read(at, [*start, *tokens[:at]], said[at])
-            if read is not None:
+            if read is not None and not (out.reads and read.queries == out.reads[-1].queries):  # no use asking again
                 call, begun = self._call(read), at
                 out.cost[at] = -math.log(max(float(chances[due]), 1e-30))
                 out.reads.append(read)
