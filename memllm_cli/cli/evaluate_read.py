@@ -94,18 +94,23 @@ def ask(
 
 def chat(
     context: typer.Context,
-    limit: Annotated[int, typer.Option(min=0, help="Prompts at most; 0 takes all.")] = 0,
+    limit: Annotated[int, typer.Option(min=0, help="Prompts, and passages, at most; 0 takes all.")] = 0,
+    text: Annotated[
+        Path | None, typer.Option(help="A JSON list of title and text: its perplexity, beside the untouched model's.")
+    ] = None,
 ) -> None:
-    """How often a read is opened for everyday prompts that want none.
+    """How often a read is opened for everyday prompts that want none, and what plain text is to the model.
 
     Example: memllm eval chat --limit 50
     """
     import math
 
+    from memllm_cli.corpora.passages import read_passages
     from memllm_cli.evaluation import everyday
     from memllm_cli.runtime.reads import Trained
 
     state: Context = context.obj
+    passages = read_passages(text)[: limit or None] if text else []
     prompts = everyday.prompts()[: limit or None]
     engine, format = state.reader()
     try:
@@ -116,6 +121,7 @@ def chat(
             for i, prompt in enumerate(prompts):
                 chances.append((prompt, math.exp(everyday.opening(engine, format, prompt))))
                 say(f"{i + 1} of {len(prompts)}")
+        tuned = everyday.plain(engine, passages) if passages else 0.0
     finally:
         engine.close()
     opened = sorted((c for c in chances if c[1] >= format.weights.opens), key=lambda c: -c[1])
@@ -123,7 +129,20 @@ def chat(
     state.output.line(f"{len(opened)} of {len(prompts)} prompts open a read ({share} %)")
     for prompt, chance in opened[:10]:
         state.output.note(f"{chance:.2f} {safe(prompt)}")
-    state.output.data({"prompts": len(prompts), "opened": share, "which": [p for p, _ in opened]})
+    data: dict[str, Any] = {"prompts": len(prompts), "opened": share, "which": [p for p, _ in opened]}
+    if passages:
+        catalog = state.catalog()
+        base, _ = catalog.open_engine(catalog.default, lambda line: state.output.note(safe(line)), context=1024)
+        try:
+            untouched = everyday.plain(base, passages)
+        finally:
+            base.close()
+        data |= {"perplexity": round(tuned, 3), "untouched": round(untouched, 3)}
+        state.output.line(
+            f"perplexity of {len(passages)} passages: {tuned:.2f}, of the untouched model {untouched:.2f} "
+            f"({100 * (tuned / untouched - 1):+.1f} %)"
+        )
+    state.output.data(data)
 
 
 def exchanges(state: Context, part: str, seed: int, count: int, others: int) -> tuple[Iterator[Exchange], list[Triple]]:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from memllm_cli.corpora.annotated import Annotated as Text
     from memllm_cli.evaluation.perplexity import Row
     from memllm_cli.memory.find import Finder
-    from memllm_cli.memory.relations import Relation
     from memllm_cli.memory.store import Memory
     from memllm_cli.runtime.reads import Trained
     from memllm_cli.types import Triple
@@ -55,10 +54,7 @@ def perplexity(
 
     Example: memllm eval perplexity dev.json --limit 10
     """
-    from memllm_cli.corpora import docred
-    from memllm_cli.corpora.splits import part as part_of
     from memllm_cli.evaluation import perplexity as evaluation
-    from memllm_cli.memory.relations import read_table
 
     state: Context = context.obj
     chosen = [r.strip() for r in rows.split(",") if r.strip()] or [r for r in ROWS if r != "stripped" or beside]
@@ -66,15 +62,10 @@ def perplexity(
         raise UsageError(f"There is no row '{sorted(unknown)[0]}'.", f"Rows: {', '.join(ROWS)}")
     if "stripped" in chosen and beside is None:
         raise UsageError("The row 'stripped' needs an adapter that was trained on text alone.", "Give --beside FOLDER.")
-    table = read_table(state.home.shipped("kb/relations.csv"))
-    texts = docred.read(data)
-    texts = ((part_of(texts, part) or texts) if part != "all" else texts)[: limit or None]
-    if not texts:
-        raise NotFound(f"There are no texts in {data}.", "Give a file in DocRED's format.")
-    measured = _Rows(state, table, texts, opens, seed)
+    measured = Rows(state, chosen_texts(data, part, limit), opens, seed, beside, others, writer)
     found: dict[str, Row] = {}
     for name in chosen:
-        found[name] = measured.row(name, beside, others, writer)
+        found[name] = measured.row(name)
     figures = evaluation.figures(found, seed)
     counts = ("overall", "target", "entity")
     state.output.table(
@@ -97,31 +88,55 @@ def perplexity(
             for k, v in against.items()
         ],
     )  # fmt: skip
-    state.output.data({"texts": len(texts), "rows": figures, "against": against})
+    state.output.data({"texts": len(measured.texts), "rows": figures, "against": against})
 
 
-class _Rows:
+def chosen_texts(data: Path, part: str, limit: int) -> list[Text]:
+    """The texts of a part of a file in DocRED's format. Raises NotFound when there are none."""
+    from memllm_cli.corpora import docred
+    from memllm_cli.corpora.splits import part as part_of
+
+    texts = docred.read(data)
+    texts = ((part_of(texts, part) or texts) if part != "all" else texts)[: limit or None]
+    if not texts:
+        raise NotFound(f"There are no texts in {data}.", "Give a file in DocRED's format.")
+    return texts
+
+
+class Rows:
     """Measures rows one after the other; each loads what it needs and gives it back."""
 
-    def __init__(self, state: Context, table: list[Relation], texts: list[Text], opens: float, seed: int) -> None:
+    def __init__(
+        self,
+        state: Context,
+        texts: list[Text],
+        opens: float = 0,
+        seed: int = 0,
+        beside: Path | None = None,
+        others: int = 0,
+        writer: str = "draft",
+    ) -> None:
+        from memllm_cli.memory.relations import read_table
         from memllm_cli.training.write_data import names
 
-        self.state, self.table, self.texts, self.opens, self.seed = state, table, texts, opens, seed
-        self.names = names(table)
+        self.state, self.texts, self.opens, self.seed = state, texts, opens, seed
+        self.beside, self.others, self.writer = beside, others, writer
+        self.table = read_table(state.home.shipped("kb/relations.csv"))
+        self.names = names(self.table)
         self._written: list[Triple] | None = None
 
-    def row(self, name: str, beside: Path | None, others: int, writer: str) -> Row:
+    def row(self, name: str) -> Row:
         """One of `ROWS`."""
         from memllm_cli.evaluation.perplexity import stated
         from memllm_cli.runtime.running import Forbidden
 
         if name in ("base", "stripped", "disabled"):
-            return self._measure(name, self._format(name, beside), Forbidden)
-        facts = stated(self.texts, self.names) if name == "annotated" else self._facts(writer)
+            return self._measure(name, self._format(name), Forbidden)
+        facts = stated(self.texts, self.names) if name == "annotated" else self._facts()
         if name == "diluted":
-            facts = [*facts, *self._unrelated(others)]
+            facts = [*facts, *self._unrelated(self.others)]
         with fresh_memory(self.state) as memory:
-            return self._measure(name, self._format(name, beside), self._policy(name, self._finder(memory, facts)))
+            return self._measure(name, self._format(name), self._policy(name, self._finder(memory, facts)))
 
     def _policy(self, name: str, finder: Finder) -> Any:
         from memllm_cli.evaluation.perplexity import Given
@@ -151,7 +166,7 @@ class _Rows:
         finally:
             format.engine.close()
 
-    def _format(self, name: str, beside: Path | None) -> Trained:
+    def _format(self, name: str) -> Trained:
         """The model of a row, as one that may read."""
         from dataclasses import replace
 
@@ -162,9 +177,11 @@ class _Rows:
             engine, _ = catalog.open_engine(catalog.default, lambda text: self.state.output.note(text), context=2048)
             return Trained(engine)
         if name == "stripped":
-            entry = catalog.adapted(str(beside))
+            entry = catalog.adapted(str(self.beside))
             if entry is None:
-                raise NotFound(f"There is no adapter in {beside}.", "Train one: memllm train read text:docred:FILE")
+                raise NotFound(
+                    f"There is no adapter in {self.beside}.", "Train one: memllm train read text:docred:FILE"
+                )
             return Trained(catalog.load(catalog.made(entry, self.state.output.note), 2048, 1))
         engine, format = self.state.reader()
         if not isinstance(format, Trained):
@@ -173,14 +190,14 @@ class _Rows:
             format.weights = replace(format.weights, running=self.opens)
         return format
 
-    def _facts(self, writer: str) -> list[Triple]:
+    def _facts(self) -> list[Triple]:
         """What our writer finds in the texts, where its F1 is best."""
         from memllm_cli.evaluation.write import document, finished
         from memllm_cli.memory.relations import Relations
 
         if self._written is None:
             relations = Relations(self.table)
-            reader = open_writer(self.state, relations, writer)
+            reader = open_writer(self.state, relations, self.writer)
             try:
                 least = getattr(reader, "fullest", 0.0)
                 found: dict[Triple, None] = {}

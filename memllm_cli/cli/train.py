@@ -140,6 +140,9 @@ def replies(
     out: Annotated[Path, typer.Option(help="File of JSON lines; train on it as chat:FILE.")],
     longest: Annotated[int, typer.Option(min=8, max=512, help="Tokens of a reply, which is cut off there.")] = 64,
     limit: Annotated[int, typer.Option(min=0, help="Prompts at most; 0 takes all.")] = 0,
+    patterns: Annotated[
+        int, typer.Option(min=0, help="As many prompts out of patterns too, with the beginning of a reply.")
+    ] = 0,
 ) -> None:
     """Let the model reply to our everyday prompts, so that it learns where nothing is to be read.
 
@@ -156,16 +159,17 @@ def replies(
     kept = 0
     try:
         with whole(out) as part, part.open("w", encoding="utf-8") as file, state.output.working("replying") as say:
-            for talk in made.replies(engine, asked, longest):
-                file.write(json.dumps(asdict(talk), ensure_ascii=False) + "\n")
-                kept += 1
-                say(f"{kept} of at most {len(asked)} replies")
+            for prompts, most in ((asked, longest), (made.patterned(patterns), made.BEGUN)):
+                for talk in made.replies(engine, prompts, most):
+                    file.write(json.dumps(asdict(talk), ensure_ascii=False) + "\n")
+                    kept += 1
+                    say(f"{kept} of at most {len(asked) + patterns} replies")
     except OSError as error:
         raise StorageError(f"{out} cannot be written: {error.strerror}", "Choose another --out.") from error
     finally:
         engine.close()
-    state.output.line(f"{kept} replies to {count(len(asked), 'prompt')}")
-    state.output.data({"prompts": len(asked), "replies": kept})
+    state.output.line(f"{kept} replies to {count(len(asked) + patterns, 'prompt')}")
+    state.output.data({"prompts": len(asked) + patterns, "replies": kept})
 
 
 def _passages(data: str, limit: int) -> list[Text]:

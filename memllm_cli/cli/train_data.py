@@ -80,8 +80,9 @@ def material(
 
     Raises as `read`.
     """
+    from memllm_cli.corpora.passages import read_passages
     from memllm_cli.training import synthetic
-    from memllm_cli.training.adapter_data import Material, read_passages, read_talks
+    from memllm_cli.training.adapter_data import Material, read_talks
     from memllm_cli.training.ask_data import Questions
 
     told = [r for r in table if r.external not in synthetic.HELD_OUT]

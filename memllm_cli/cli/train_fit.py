@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -10,9 +10,11 @@ import typer
 
 from memllm_cli.cli.context import Context
 from memllm_cli.cli.evaluate_read import exchanges, fresh_memory
-from memllm_cli.cli.train_data import ASKED, MOST
+from memllm_cli.cli.train_data import ASKED, MOST, TEXT
 from memllm_cli.errors import NotFound, UsageError
 
+OPENS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
+"""Probabilities of opening a read in running text that are tried."""
 HELD = 0.8
 """Share of the questions whose facts are in memory; to the others nothing must be answered."""
 
@@ -22,7 +24,7 @@ def fit(
     data: Annotated[
         str,
         typer.Argument(
-            help="DocRED's format (Re-DocRED: the part to tune on), a table of judged facts, or asked:COUNT for reads."
+            help="DocRED's format (of Re-DocRED a part), judged facts as CSV; for reads asked:COUNT, text:FILE"
         ),
     ],
     prompted: Annotated[
@@ -46,6 +48,9 @@ def fit(
     state: Context = context.obj
     if data.startswith(ASKED):
         _fit_reads(state, data)
+        return
+    if data.startswith(TEXT):
+        _fit_running(state, data, limit)
         return
     if data.endswith(".csv"):
         _fit_check(state, Path(data))
@@ -107,7 +112,7 @@ def _fit_check(state: Context, data: Path) -> None:
 def _fit_reads(state: Context, data: str) -> None:
     """Fit what the reads of the adapter in use weigh."""
     from memllm_cli.evaluation.ask import distinct, remember
-    from memllm_cli.evaluation.combine import store
+    from memllm_cli.evaluation.combine import store, stored
     from memllm_cli.evaluation.reading import weigh
     from memllm_cli.memory.find import Finder
     from memllm_cli.protocol import asking
@@ -135,7 +140,7 @@ def _fit_reads(state: Context, data: str) -> None:
     finally:
         engine.close()
     path = state.catalog().source(entry).with_suffix(".json")
-    store(path, asking.FORMAT, gives)
+    store(path, asking.FORMAT, {**stored(path, asking.FORMAT), **gives})
     state.output.table(("", "weight"), [(k, str(v)) for k, v in asdict(weights).items()])
     state.output.table(
         ("known", "right", "wrong", "silent", "invented"),
@@ -143,3 +148,41 @@ def _fit_reads(state: Context, data: str) -> None:
     )
     state.output.line(f"right {gives['right']}, wrong {gives['wrong']}, invented where nothing is {gives['invented']}")
     state.output.data({**gives, "file": str(path)})
+
+
+def _fit_running(state: Context, data: str, limit: int) -> None:
+    """Fit the probability from which the adapter in use opens a read in running text: the best OVERALL perplexity."""
+    from memllm_cli.cli.evaluate_text import Rows, chosen_texts
+    from memllm_cli.evaluation.combine import store, stored
+    from memllm_cli.protocol import asking
+    from memllm_cli.runtime.wanted import Weights, read_weights
+
+    entry = state.catalog().adapted(state.setting("adapter").value)
+    if entry is None or "read" not in entry.tasks:
+        raise NotFound("There is no trained reader.", "Train one: memllm train read --help")
+    texts = chosen_texts(Path(data.removeprefix(TEXT)), "tune", limit)
+    rows = Rows(state, texts)
+    disabled = rows.row("disabled").perplexity()
+    curve = []
+    for opens in OPENS:
+        rows.opens = opens
+        row = rows.row("memory")
+        overall, target, _ = row.perplexity()
+        curve.append(
+            {
+                "opens": opens, "overall": round(float(overall), 3), "target": round(float(target), 3),
+                "reads": row.reads, "due": row.due, "returned": row.returned,
+            }
+        )  # fmt: skip
+    best = min(curve, key=lambda point: point["overall"])
+    path = state.catalog().source(entry).with_suffix(".json")
+    weights: Weights = replace(read_weights(path), running=float(best["opens"]))
+    store(path, asking.FORMAT, {**stored(path, asking.FORMAT), "weights": asdict(weights), "running": curve})
+    state.output.table(
+        ("opens from", "OVERALL", "TARGET", "reads", "due", "with what follows"),
+        [tuple(map(str, point.values())) for point in curve],
+    )
+    state.output.line(
+        f"reads forbidden: OVERALL {disabled[0]:.3f}, TARGET {disabled[1]:.3f}; opens from {best['opens']}"
+    )
+    state.output.data({"disabled": [round(float(p), 3) for p in disabled], "curve": curve, "file": str(path)})

@@ -44,6 +44,12 @@ def combine(
     return {"features": FEATURES, "weights": fitted.weights, **thresholds(texts, with_p)}
 
 
+def stored(path: Path, format: str) -> dict[str, Any]:
+    """What was fitted before for a format; nothing when nothing was."""
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")).get("combination", {}).get(format, {})
+    return found
+
+
 def store(path: Path, format: str, values: dict[str, Any]) -> None:
     """Put what was fitted into a configuration."""
     about = json.loads(path.read_text(encoding="utf-8"))

@@ -40,6 +40,8 @@ GROUNDED_BELOW = 1_000_000_000
 MOST_READS = 2
 MOST_ABOUT = 4
 """Values of a read that a second one may be about."""
+CIRCLE = 16
+"""Tokens that end an answer when they are said again."""
 UNTHINKABLE = 0.002
 """Probability of a second read below which it is not thought of, which costs a few evaluations."""
 NOTHING = "Memory has nothing on this."
@@ -261,10 +263,12 @@ class Answerer:
         utf8 = codecs.getincrementaldecoder("utf-8")(errors="replace")
         forbidden = (self.format.opening,) if isinstance(self.format, Trained) else ()  # its reads are made above
         begun = False
+        said: list[int] = []
         for _ in range(self.options.most_tokens):
             token = sample(self.engine.logits(0), self.options.temperature, forbidden=forbidden, generator=generator)
-            if token in self.engine.stops:
+            if token in self.engine.stops or circles([*said, token]):
                 break
+            said.append(token)
             clock.generated += 1
             for segment in decoder.feed(utf8.decode(self.engine.piece(token))):
                 if isinstance(segment, TextSegment):  # a call the model makes up here is dropped
@@ -276,6 +280,14 @@ class Answerer:
         for segment in decoder.flush():
             if isinstance(segment, TextSegment):
                 yield Text(segment.text)
+
+
+def circles(tokens: Sequence[int], length: int = CIRCLE) -> bool:
+    """Whether the last `length` tokens have been said before: small models go on like that for ever."""
+    last = list(tokens[-length:])
+    return len(last) == length and any(
+        list(tokens[i : i + length]) == last for i in range(len(tokens) - 2 * length + 1)
+    )
 
 
 def telling(evidence: Sequence[Evidence], value: str) -> tuple[Evidence, ...]:

@@ -191,7 +191,7 @@ def talked(talks: Sequence[Talk], turns: Turns) -> Iterator[Stream]:
         prompt, whole = turns(talk.messages[:1], True), turns(talk.messages, False)
         said = len(whole) - len(prompt)
         if whole[: len(prompt)] == prompt and said > end:
-            taught = (1.0,) * (said - end) + (float(talk.complete),) * end
+            taught = (DECISION,) + (1.0,) * (said - end - 1) + (float(talk.complete),) * end
             yield Stream(tuple(whole), (0.0,) * len(prompt) + taught, 0)
 
 

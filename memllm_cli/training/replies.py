@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import random
+import re
 from collections.abc import Generator, Iterator, Sequence
 from importlib import resources
 
@@ -17,10 +19,34 @@ LONGEST = 64
 """Tokens of a reply at most; the end of one that is cut off is not taught."""
 
 
+BEGUN = 12
+"""Tokens of a reply to a filled pattern: what is learned there is that nothing is read."""
+_SLOT = re.compile(r"\{([A-Z]+)\}")
+
+
 def prompts() -> list[str]:
     """Our own everyday prompts to train on; `evaluation` has others."""
-    path = resources.files("memllm_cli.training") / "phrasings" / "everyday.csv"
-    return [row["prompt"] for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines())]
+    return [row["prompt"] for row in _rows("everyday.csv")]
+
+
+def patterned(count: int, seed: int = 0) -> list[str]:
+    """So many everyday prompts out of patterns, whose slots hold common things and invented names; no two equal."""
+    fillers: dict[str, list[str]] = {}
+    for row in (*_rows("topics.csv"), *_rows("fillers.csv")):
+        fillers.setdefault(row["kind"], []).append(row["text"])
+    patterns = [row["pattern"] for row in _rows("patterns.csv")]
+    rng = random.Random(f"{seed}/patterns")
+    out: dict[str, None] = {}
+    for i in range(20 * count):
+        if len(out) == count:
+            break
+        out[_SLOT.sub(lambda m: rng.choice(fillers[m[1]]), patterns[i % len(patterns)])] = None
+    return list(out)
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    path = resources.files("memllm_cli.training") / "phrasings" / name
+    return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
 
 
 def replies(engine: Engine, asked: Sequence[str], longest: int = LONGEST) -> Iterator[Talk]:

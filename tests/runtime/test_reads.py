@@ -11,7 +11,7 @@ from memllm_cli.memory.find import Finder
 from memllm_cli.memory.store import Memory
 from memllm_cli.protocol import ReadCall as Call
 from memllm_cli.protocol import parse
-from memllm_cli.runtime.answer import NOTHING, Answerer, Options
+from memllm_cli.runtime.answer import NOTHING, Answerer, Options, circles
 from memllm_cli.runtime.events import Done, ReadCall
 from memllm_cli.runtime.reads import Trained
 from memllm_cli.types import Query, Triple
@@ -100,3 +100,12 @@ def test_what_is_returned_can_stand_in_a_call() -> None:
     assert isinstance(call, Call)
     assert call.results is not None
     assert len(call.results) == 3
+
+
+def test_an_answer_that_goes_in_circles_ends(ask: Ask) -> None:
+    assert circles([1, 2, 3, 1, 2, 3], 3)
+    assert not circles([1, 2, 3, 1, 2], 3)
+    assert not circles([1, 2, 3, 3, 3], 3)
+    line = "The sea is deep and wide and the boats come home late. "
+    _, done = ask("Tell me about the sea.", line * 20, style="free")
+    assert done.answer.count("The sea is deep") <= 3

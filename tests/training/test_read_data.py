@@ -13,6 +13,7 @@ from memllm_cli.runtime.prompts import Message
 from memllm_cli.training import synthetic
 from memllm_cli.training.ask_data import NOUNS, Questions, Talk, asked, plain, talked
 from memllm_cli.training.read_data import Reading
+from memllm_cli.training.replies import patterned
 from memllm_cli.training.streams import Stream
 from memllm_cli.training.write_data import names
 from tests.training.mini import corpus
@@ -131,3 +132,11 @@ def test_talk_teaches_its_end_only_when_it_has_one() -> None:
 def test_plain_text_is_learned_whole_after_its_start() -> None:
     assert [taught(s) for s in plain(["abc"], letters, [])] == ["_bc"]
     assert [taught(s) for s in plain(["abc"], letters, [ord("^")])] == ["_abc"]
+
+
+def test_patterns_are_filled_and_never_repeated() -> None:
+    made = patterned(300, seed=1)
+    assert len(set(made)) == 300
+    assert not any("{" in prompt for prompt in made)
+    assert made == patterned(300, seed=1)
+    assert made != patterned(300, seed=2)
