@@ -26,7 +26,10 @@ LISTED = 100
 """Facts shown on a terminal unless `--limit` says otherwise."""
 
 Statement = Annotated[
-    str, typer.Argument(help='"subject >> relation >> object", a question with its answer, or - for lines.')
+    str,
+    typer.Argument(
+        help='"subject >> relation >> object"; - reads one a line. A trained reader takes "QUESTION? ANSWER".'
+    ),
 ]
 Pattern = Annotated[str, typer.Argument(help='"subject >> relation >> object"; an empty field stands for any.')]
 From = Annotated[str | None, typer.Option("--from", help="Day, month or year it holds from.")]

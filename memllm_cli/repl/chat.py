@@ -47,7 +47,7 @@ COMMANDS: dict[str, Command] = {
     "/reads": Command("/reads on|off", "show or hide what is read from memory", ("on", "off")),
     "/style": Command("/style grounded|free", "values as the memory has them, or the model's own words", STYLES),
     "/why": Command("/why", "where the last answer came from: documents, sentences, times"),
-    "/set": Command('/set "X >> relation >> Y"', "state a fact, or a question with its answer; contradictions go"),
+    "/set": Command('/set "X >> relation >> Y"', "state a fact; what it contradicts is retracted"),
     "/undo": Command("/undo", "take the newest change to the memory back"),
     "/retry": Command("/retry", "ask the last question again"),
     "/facts": Command("/facts NAME", "what the memory holds about a name"),

@@ -51,7 +51,10 @@ class Editor:
 
     def __init__(self, answerer: Answerer) -> None:
         if not isinstance(answerer.format, Trained):
-            raise UsageError("The model in use cannot read this.", 'Write it: "subject >> relation >> object"')
+            raise UsageError(
+                "Only a model that was trained to read can take a question with its answer.",
+                'Write it: "subject >> relation >> object"',
+            )
         self.answerer, self.format = answerer, answerer.format
         weights = answerer.format.weights
         self.weights = replace(weights, known=0.0)

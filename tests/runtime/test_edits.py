@@ -74,7 +74,7 @@ def test_answers_that_cannot_stand_in_a_call(edit: Edit) -> None:
 
 def test_what_cannot_be_read_says_so(memory: Memory) -> None:
     engine = ScriptedEngine("", context=4096)
-    with pytest.raises(UsageError, match="cannot read this"):
+    with pytest.raises(UsageError, match="trained to read"):
         Editor(Answerer(engine, Finder(memory), format=Examples(engine)))
     editor = Editor(Answerer(engine, Finder(memory), format=Trained(engine)))
     with pytest.raises(UsageError, match="not clear"):
