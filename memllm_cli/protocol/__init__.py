@@ -5,7 +5,6 @@ Pure: standard library only, no I/O. Knows nothing of models, memory or document
 
 from memllm_cli.protocol.calls import Call, CallError, ReadCall, WriteCall, parse, render, render_open_read
 from memllm_cli.protocol.constraint import (
-    ChoiceConstraint,
     Constraint,
     ImpossibleError,
     Tokenizer,
@@ -51,7 +50,6 @@ __all__ = [
     "CallDecoder",
     "CallError",
     "CallSegment",
-    "ChoiceConstraint",
     "Constraint",
     "ImpossibleError",
     "MalformedSegment",

@@ -349,50 +349,6 @@ class WriteConstraint:
         return _found(best)
 
 
-class ChoiceConstraint:
-    """Exactly one of several texts, each up to an arrow: the reads that may be asked here.
-
-    Raises ValueError when there is none, when one does not end with `-->`, or when the tokens of one are the
-    beginning of another's.
-    """
-
-    def __init__(self, tokenizer: Tokenizer, choices: Sequence[str]) -> None:
-        if not choices:
-            raise ValueError("there is nothing to choose from")
-        for choice in choices:
-            if not choice.endswith(ARROW):
-                raise ValueError(f"does not end with {ARROW}: {choice!r}")
-        self._choices = tuple(choices)
-        self._walk = Walk(distinct([(tokenizer(choice), choice) for choice in choices]))
-
-    @property
-    def done(self) -> bool:
-        """Whether one text is complete."""
-        return self._walk.value is not None
-
-    @property
-    def choice(self) -> int | None:
-        """Which text it is, counting from 0; None before it is complete."""
-        value = self._walk.value
-        return None if value is None else self._choices.index(value)
-
-    def text(self) -> str:
-        """The text chosen, empty before it is complete."""
-        return self._walk.value or ""
-
-    def allowed(self) -> Tokens:
-        """Ids that continue one of the texts, none when done."""
-        return tuple(self._walk.next())
-
-    def advance(self, token: int) -> None:
-        """Take the next token. Raises ValueError when it is not allowed."""
-        self._walk.advance(token)
-
-    def closing(self) -> Tokens:
-        """The fewest tokens that lead from here to a complete text."""
-        return next(self._walk.ahead())[0]
-
-
 def _found(way: Tokens | None) -> Tokens:
     """A way that is there because no part is entered that cannot be finished."""
     if way is None:

@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memllm_cli.protocol import (
-    ChoiceConstraint,
     ImpossibleError,
     WriteCall,
     WriteConstraint,
@@ -281,32 +280,3 @@ def test_a_tokenizer_that_begins_every_piece_alike_is_resolved_for_the_mark() ->
 def test_marks_without_tokens_are_refused() -> None:
     with pytest.raises(ValueError, match="told"):
         WriteConstraint(lambda text: [] if text == ";" else [5], "a b", 0, ["r"])
-
-
-READS = ["({MEM_READ(a>>r>>)-->", "({MEM_READ(a b>>r>>)-->", "({MEM_READ(>>r>>a)-->"]
-
-
-@pytest.mark.parametrize("name", sorted(TOKENIZERS))
-@pytest.mark.parametrize("wanted", range(3))
-def test_one_choice_of_several(name: str, wanted: int) -> None:
-    tokenizer = TOKENIZERS[name]
-    constraint = ChoiceConstraint(tokenizer, READS)
-    for token in tokenizer(READS[wanted]):
-        assert not constraint.done
-        assert constraint.choice is None
-        assert token in constraint.allowed()
-        rest = constraint.closing()
-        assert rest
-        constraint.advance(token)
-    assert constraint.done
-    assert constraint.choice == wanted
-    assert constraint.text() == READS[wanted]
-    assert constraint.allowed() == () == constraint.closing()
-    with pytest.raises(ValueError, match="not allowed"):
-        constraint.advance(0)
-
-
-@pytest.mark.parametrize("choices", [[], ["a"], ["a-->", "a-->"], ["a-->", "a-->b-->"]])
-def test_choices_that_cannot_be_told_apart(choices: list[str]) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011
-        ChoiceConstraint(Pieces(), choices)
