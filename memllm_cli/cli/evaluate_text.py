@@ -180,7 +180,7 @@ class Rows:
             entry = catalog.adapted(str(self.beside))
             if entry is None:
                 raise NotFound(
-                    f"There is no adapter in {self.beside}.", "Train one: memllm train read text:docred:FILE"
+                    f"There is no adapter in {self.beside}.", "Train one: memllm train read text:redocred:FILE"
                 )
             return Trained(catalog.load(catalog.made(entry, self.state.output.note), 2048, 1))
         engine, format = self.state.reader()

@@ -18,7 +18,7 @@ DATA = (
     "KIND:PATH (redocred, docred, knowledgenet, fewrel, tekgen, own), made:COUNT[:RELATION], answered:COUNT, or "
     "copies:KIND:PATH for copies with other names; as many as you like."
 )
-SPOKEN = DATA.replace("; as many", "; for reading also asked:COUNT, chat:PATH, text:PATH; as many")
+SPOKEN = DATA.replace("; as many", "; for reading also asked:COUNT, chat:PATH, text:PATH, text:KIND:PATH; as many")
 MOST = 100_000
 """Documents made at once."""
 MADE, ANSWERED, COPIES = "made:", "answered:", "copies:"
@@ -80,6 +80,8 @@ def material(
 
     Raises as `read`.
     """
+    from memllm_cli.corpora.due import plainly
+    from memllm_cli.corpora.load import READERS
     from memllm_cli.corpora.passages import read_passages
     from memllm_cli.training import synthetic
     from memllm_cli.training.adapter_data import Material, read_talks
@@ -98,7 +100,11 @@ def material(
         elif argument.startswith(CHAT):
             learned.talks += read_talks(Path(rest).expanduser())[: limit or None]
         elif argument.startswith(TEXT):
-            learned.passages += read_passages(Path(rest).expanduser())[: limit or None]
+            if rest.partition(":")[0] in READERS:
+                for texts, passages in zip(read([rest], limit, everything, table, seed), (learned, held), strict=True):
+                    passages.passages += [plainly(text) for text in texts]
+            else:
+                learned.passages += read_passages(Path(rest).expanduser())[: limit or None]
     rest_ = [d for d in data if not d.startswith((ASKED, CHAT, TEXT))]
     if rest_:
         learned.texts, held.texts = read(rest_, limit, everything, table, seed)
@@ -131,13 +137,14 @@ def reports(data: Sequence[str]) -> list[Text]:
 
 def files(data: Sequence[str]) -> list[Path]:
     """The files that are named, whose checksums are kept with what is trained."""
-    from memllm_cli.corpora.load import split
+    from memllm_cli.corpora.load import READERS, split
 
     named = [d for d in data if not d.startswith((MADE, ANSWERED, ASKED))]
-    paths = [
-        Path(d.partition(":")[2]).expanduser() if d.startswith((CHAT, TEXT)) else split(d.removeprefix(COPIES))[1]
-        for d in named
-    ]
+    paths = []
+    for d in named:
+        kind, rest = d.split(":", 1)
+        of_texts = not d.startswith((CHAT, TEXT)) or rest.partition(":")[0] in READERS
+        paths.append(split(rest if kind + ":" in (COPIES, TEXT) else d)[1] if of_texts else Path(rest).expanduser())
     return [path for path in paths if path.is_file()]
 
 

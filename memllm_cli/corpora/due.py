@@ -96,3 +96,8 @@ def pieces(text: Annotated, cuts: Sequence[int]) -> Iterator[tuple[str, int]]:
                 continue
             yield (piece if before.endswith(("(", "[", "“")) and a != start else f" {piece}"), a
             before = piece
+
+
+def plainly(text: Annotated) -> str:
+    """A text with its title as a reader sees it, without reads."""
+    return written.header(text.title) + "".join(piece for piece, _ in pieces(text, ()))

@@ -69,9 +69,14 @@ class Change:
         if new.shape != matrix.shape:
             raise DamagedError("the adapter is of another model: its matrices have other sizes", "choose its own base")
         if heads:
-            rows, columns = new.shape
-            new = new.reshape(heads, 2, rows // heads // 2, columns).swapaxes(1, 2).reshape(rows, columns)
+            new = paired(new, heads)
         return new if "W" in self.factors else matrix + new
+
+
+def paired(matrix: Array, heads: int) -> Array:
+    """Rows of rotated halves, of so many heads, put in pairs as llama.cpp keeps them."""
+    rows, columns = matrix.shape
+    return matrix.reshape(heads, 2, rows // heads // 2, columns).swapaxes(1, 2).reshape(rows, columns)
 
 
 class Adapter:
