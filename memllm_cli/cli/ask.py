@@ -128,6 +128,7 @@ def as_data(question: str, events: list[Event]) -> dict[str, Any]:
         "answer": done.answer,
         "style": done.style,
         "backed": done.backed,
+        "opened_by_model": done.wanted,
         "reads": [
             {
                 "query": {"subject": r.query.subject, "relation": r.query.relation, "object": r.query.object},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,30 +25,26 @@ Tune = Annotated[bool, typer.Option("--tune", help="Find the lookups' thresholds
 Failed = Annotated[int, typer.Option("--failed", min=0, help="Failures to show.")]
 
 
-def zsre(
-    context: typer.Context, data: Data, limit: Limit = 0, style: Style = "grounded", seed: Seed = 0,
-    tune: Tune = False, failed: Failed = 5,
-) -> None:  # fmt: skip
-    """Edits of zsRE in sequence into one memory, then their questions, rephrasings, and unrelated questions.
+def _command(name: str, does: str) -> Callable[..., None]:
+    """The command of a set of edits; all have the same options."""
 
-    Example: memllm eval zsre zsre.json --limit 100
+    def evaluate(
+        context: typer.Context, data: Data, limit: Limit = 0, style: Style = "grounded", seed: Seed = 0,
+        tune: Tune = False, failed: Failed = 5,
+    ) -> None:  # fmt: skip
+        from memllm_cli.evaluation.editing import READERS
+
+        _run(context.obj, READERS[name](data), limit, style, seed, tune, failed)
+
+    evaluate.__doc__ = f"""{does}
+
+    Example: memllm eval {name} {name}.json --limit 100
     """
-    from memllm_cli.evaluation.editing import read_zsre
-
-    _run(context.obj, read_zsre(data), limit, style, seed, tune, failed)
+    return evaluate
 
 
-def counterfact(
-    context: typer.Context, data: Data, limit: Limit = 0, style: Style = "grounded", seed: Seed = 0,
-    tune: Tune = False, failed: Failed = 5,
-) -> None:  # fmt: skip
-    """The same with CounterFact, whose edits are sentences to be completed.
-
-    Example: memllm eval counterfact counterfact.json --limit 100
-    """
-    from memllm_cli.evaluation.editing import read_counterfact
-
-    _run(context.obj, read_counterfact(data), limit, style, seed, tune, failed)
+zsre = _command("zsre", "Edits of zsRE in sequence into one memory, then their questions, rephrasings, and others.")
+counterfact = _command("counterfact", "The same with CounterFact, whose edits are sentences to be completed.")
 
 
 def _run(state: Context, edits: list[Edit], limit: int, style: str, seed: int, tune: bool, shown: int) -> None:

@@ -114,7 +114,9 @@ def pull(
 
 def build(
     context: typer.Context,
-    names: Annotated[list[str] | None, typer.Argument(help="Names of the catalog; the default ones.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Names of the catalog, folders of `memllm train`; those in use.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Build again what is there.")] = False,
 ) -> None:
     """Make the files the program loads, from the ones the catalog lists. Usually under a minute each.
@@ -123,8 +125,7 @@ def build(
     """
     state: Context = context.obj
     catalog = state.catalog()
-    default = [n for n in (catalog.default, catalog.encoder, catalog.drafter, catalog.adapter) if n in catalog.entries]
-    entries = [catalog.entry(name) for name in names or default]
+    entries = [_meant(catalog, name) for name in names] if names else _in_use(state, catalog)
     out = []
     for entry in entries:
         began = time.monotonic()
@@ -138,6 +139,28 @@ def build(
         out.append((entry.name, built))
     state.output.table(("name", "file", "sha256"), [(name, str(b.path), b.sha256[:16]) for name, b in out])
     state.output.data([{"name": name, "path": str(b.path), "sha256": b.sha256} for name, b in out])
+
+
+def _meant(catalog: Catalog, name: str) -> Entry:
+    """The entry of a catalog name, or of a folder of `memllm train`. Raises NotFound, ModelMissing, DamagedError."""
+    from pathlib import Path
+
+    from memllm_cli.runtime.models import DRAFTER
+
+    if name in catalog.entries or not Path(name).expanduser().is_dir():
+        return catalog.entry(name)
+    drafter = (Path(name).expanduser() / DRAFTER).is_file()
+    entry = (catalog.drafting if drafter else catalog.adapted)(name)
+    assert entry is not None  # only without a name
+    return entry
+
+
+def _in_use(state: Context, catalog: Catalog) -> list[Entry]:
+    """Model, encoder, drafter and adapter that the settings choose, of those that are built from something."""
+    model, encoder = state.setting("model").value or catalog.default, state.setting("encoder").value or catalog.encoder
+    found = [catalog.entries.get(model), catalog.entries.get(encoder)]
+    found += [catalog.drafting(state.setting("drafter").value), catalog.adapted(state.setting("adapter").value)]
+    return [entry for entry in found if entry is not None]
 
 
 def use(

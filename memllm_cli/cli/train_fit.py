@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +16,7 @@ from memllm_cli.errors import NotFound, UsageError
 
 OPENS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 """Probabilities of opening a read in running text that are tried."""
+FINDING = "finding:"
 HELD = 0.8
 """Share of the questions whose facts are in memory; to the others nothing must be answered."""
 
@@ -24,7 +26,8 @@ def fit(
     data: Annotated[
         str,
         typer.Argument(
-            help="DocRED's format (of Re-DocRED a part), judged facts as CSV; for reads asked:COUNT, text:FILE"
+            help="DocRED's format (of Re-DocRED a part), judged facts as CSV; for reads asked:COUNT, text:FILE, "
+            "finding:FILE"
         ),
     ],
     prompted: Annotated[
@@ -35,7 +38,7 @@ def fit(
     """Fit what makes a fact's probability, or what a read weighs, to data that nothing was trained on.
 
     Writes it into the configuration beside the adapter's weights (with --prompted: the drafter's). Do this after every
-    training of either.
+    training of either. The distances of names and relations (finding:) belong to the encoder; they are only shown.
 
     Example: memllm train fit dev.json
     """
@@ -51,6 +54,9 @@ def fit(
         return
     if data.startswith(TEXT):
         _fit_running(state, data, limit)
+        return
+    if data.startswith(FINDING):
+        _fit_finding(state, data, limit)
         return
     if data.endswith(".csv"):
         _fit_check(state, Path(data))
@@ -111,6 +117,7 @@ def _fit_check(state: Context, data: Path) -> None:
 
 def _fit_reads(state: Context, data: str) -> None:
     """Fit what the reads of the adapter in use weigh."""
+    from memllm_cli.evaluation import everyday
     from memllm_cli.evaluation.ask import distinct, remember
     from memllm_cli.evaluation.combine import store, stored
     from memllm_cli.evaluation.reading import weigh
@@ -134,8 +141,9 @@ def _fit_reads(state: Context, data: str) -> None:
             remember(memory, asked[:held], unasked)
             finder = Finder(memory, lambda: state.catalog().open_encoder(""))
             total = len(asked) + held
+            talk = [math.exp(everyday.opening(engine, format, p)) for p in everyday.prompts(tune=True)]
             weights, gives = weigh(
-                Answerer(engine, finder, format=format), asked, held, lambda n: say(f"{n} of {total} questions")
+                Answerer(engine, finder, format=format), asked, held, talk, lambda n: say(f"{n} of {total} questions")
             )
     finally:
         engine.close()
@@ -145,6 +153,10 @@ def _fit_reads(state: Context, data: str) -> None:
     state.output.table(
         ("known", "right", "wrong", "silent", "invented"),
         [tuple(str(row[k]) for k in ("known", "right", "wrong", "silent", "invented")) for row in gives["curve"]],
+    )
+    state.output.table(
+        ("opens from", "questions", "everyday prompts"),
+        [(str(row["opens"]), str(row["questions"]), str(row["talk"])) for row in gives["opening"]],
     )
     state.output.line(f"right {gives['right']}, wrong {gives['wrong']}, invented where nothing is {gives['invented']}")
     state.output.data({**gives, "file": str(path)})
@@ -186,3 +198,27 @@ def _fit_running(state: Context, data: str, limit: int) -> None:
         f"reads forbidden: OVERALL {disabled[0]:.3f}, TARGET {disabled[1]:.3f}; opens from {best['opens']}"
     )
     state.output.data({"disabled": [round(float(p), 3) for p in disabled], "curve": curve, "file": str(path)})
+
+
+def _fit_finding(state: Context, data: str, limit: int) -> None:
+    """Show which distances of names and relations find best; a release of the program holds them for its encoder."""
+    from memllm_cli.cli.evaluate_text import chosen_texts
+    from memllm_cli.evaluation import finding
+    from memllm_cli.memory.find import Finder
+    from memllm_cli.memory.relations import read_table
+    from memllm_cli.training.write_data import names
+
+    path = Path(data.removeprefix(FINDING))
+    table = names(read_table(state.home.shipped("kb/relations.csv")))
+    texts, strange = chosen_texts(path, "train", limit), chosen_texts(path, "tune", limit)
+    asked = finding.questions(texts, strange, table)
+    with fresh_memory(state) as memory, state.output.working("finding") as say:
+        finding.remember(memory, texts, table)
+        finder = Finder(memory, lambda: state.catalog().open_encoder(""))
+        found = finding.measure(finder, asked, lambda n: say(f"{n} of {len(asked)} questions"))
+    for name, rows in found["curves"].items():
+        state.output.line(name)
+        state.output.table(tuple(rows[0]), [tuple(map(str, row.values())) for row in rows])
+    chosen = ", ".join(f"{name} {found[name]}" for name in ("entity", "relation", "pair"))
+    state.output.line(f"best: {chosen} ({len(asked)} questions)")
+    state.output.data(found)

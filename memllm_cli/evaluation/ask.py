@@ -83,7 +83,7 @@ def with_memory(answerer: Answerer, exchanges: Sequence[Exchange], progress: Cal
     for i, one in enumerate(exchanges):
         done = next(e for e in answerer.ask(one.question) if isinstance(e, Done))
         out.add(one, done.answer)
-        out.opened += bool(done.opened) and done.opened[0] >= 0.5
+        out.opened += done.wanted
         progress(i + 1)
     return out
 

@@ -59,6 +59,9 @@ def read_counterfact(path: Path) -> list[Edit]:
     ]
 
 
+READERS = {"zsre": read_zsre, "counterfact": read_counterfact}
+
+
 def _rows(path: Path, names: Sequence[str]) -> list[dict[str, str]]:
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))

@@ -11,9 +11,9 @@ from memllm_cli.engine.measure import perplexity
 from memllm_cli.runtime.reads import Trained
 
 
-def prompts() -> list[str]:
-    """Our own prompts to report on; those of `training/phrasings` are others."""
-    path = resources.files("memllm_cli.evaluation") / "everyday.csv"
+def prompts(tune: bool = False) -> list[str]:
+    """Our own prompts to report on, or to tune on; those of `training/phrasings` are others."""
+    path = resources.files("memllm_cli.evaluation") / ("everyday_tune.csv" if tune else "everyday.csv")
     return [row["prompt"] for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines())]
 
 

@@ -23,6 +23,8 @@ from memllm_cli.types import Query
 NEAR = (0.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 40.0, 50.0, 60.0)
 KNOWN = (0.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 12.0)
 """Values that are tried."""
+OPENS = (*(round(0.05 * i, 2) for i in range(1, 20)), 0.97, 0.99)
+"""Probabilities of opening a read that are tried."""
 WRONG = 2.0
 """A wrong value costs so many right ones: where nothing is known, nothing must be said."""
 
@@ -114,6 +116,15 @@ def _worth(seen: Sequence[Seen], weights: Weights) -> dict[str, float]:
     }  # fmt: skip
 
 
+def opening(questions: Sequence[float], talk: Sequence[float]) -> list[dict[str, float]]:
+    """What each probability of opening a read gives: the share of questions, and of everyday prompts, that open one."""
+    return [
+        {"opens": p, "questions": round(sum(x >= p for x in questions) / max(1, len(questions)), 3),
+         "talk": round(sum(x >= p for x in talk) / max(1, len(talk)), 3)}
+        for p in OPENS
+    ]  # fmt: skip
+
+
 def second(answerer: Answerer, one: Exchange) -> Done | None:
     """How a question was answered whose first read was right; None when it was not."""
     query, done = None, None
@@ -126,11 +137,16 @@ def second(answerer: Answerer, one: Exchange) -> Done | None:
 
 
 def weigh(
-    answerer: Answerer, exchanges: Sequence[Exchange], held: int, progress: Callable[[int], None]
+    answerer: Answerer,
+    exchanges: Sequence[Exchange],
+    held: int,
+    talk: Sequence[float],
+    progress: Callable[[int], None],
 ) -> tuple[Weights, dict[str, Any]]:
     """Weights for a reader; the first `held` exchanges are in its memory, the others are not.
 
-    With what they give on these questions, in shares, and the curve of `known`.
+    `talk` is how likely it opens a read for each of some prompts that want none. With what the weights give on these
+    questions, in shares, and the curves of `known` and `opens`.
     """
     assert isinstance(answerer.format, Trained)
     seen = []
@@ -138,6 +154,10 @@ def weigh(
         seen.append(first(answerer, one, i < held))
         progress(i + 1)
     weights, gives = fitted(seen, answerer.format.weights)
+    opened = opening([one.opened for one in seen], talk)
+    weights = replace(
+        weights, opens=max(opened, key=lambda r: (r["questions"] - WRONG * r["talk"], r["opens"]))["opens"]
+    )
     answerer.format.weights = weights
     features, taken, needless = [], [], []
     for i, one in enumerate(exchanges[:held]):
@@ -155,4 +175,7 @@ def weigh(
         weights = replace(weights, again=tuple(round(w, 4) for w in again))
         right = sum((weights.again_of(f) >= 0.5) == t for f, t in zip(features, taken, strict=True))
         gives["second_right"] = round(right / len(taken), 3)
-    return weights, {**gives, "questions": len(exchanges), "weights": asdict(weights), "curve": curve(seen, weights)}
+    return weights, {
+        **gives, "questions": len(exchanges), "weights": asdict(weights), "curve": curve(seen, weights),
+        "opening": opened,
+    }  # fmt: skip

@@ -48,11 +48,15 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Cosine distances: of an entity, of a relation, of their mean. Chosen by hand for all-MiniLM-L6-v2."""
+    """Cosine distances: of an entity, of a relation, of their mean, for all-MiniLM-L6-v2.
 
-    entity: float = 0.30
-    relation: float = 0.45
-    pair: float = 0.30
+    Found by `memllm train fit finding:FILE` (docs/thresholds.md). Where both are only similar an answer is wrong
+    nearly as often as right, so the mean leaves room for one.
+    """
+
+    entity: float = 0.35
+    relation: float = 0.15
+    pair: float = 0.175
 
 
 @dataclass(frozen=True, slots=True)

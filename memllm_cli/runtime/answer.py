@@ -123,7 +123,8 @@ class Answerer:
         first = clock.first or clock.total()
         yield Done(
             answer, looked.reads, clock.evaluated, clock.generated, clock.total(), first,
-            style="grounded" if grounded else "free", backed=backed, opened=looked.opened, weighed=looked.weighed,
+            style="grounded" if grounded else "free", backed=backed, wanted=looked.wanted, opened=looked.opened,
+            weighed=looked.weighed,
         )  # fmt: skip
 
     def _forced(

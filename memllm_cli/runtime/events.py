@@ -71,6 +71,8 @@ class Done:
     """`free` when the model wrote the answer in its own words; it may then say what the memory does not."""
     backed: bool = False
     """Whether the answer states, or in the model's words holds, a value that the last read returned."""
+    wanted: bool = False
+    """Whether a model that was trained to read opened the first read by itself."""
     opened: Sequence[float] = ()
     """How likely a model that was trained to read found a read, each time it could begin one."""
     weighed: Sequence[float] = ()

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from memllm_cli.evaluation.reading import KNOWN, Seen, Way, curve, fitted
+from memllm_cli.evaluation.reading import KNOWN, OPENS, Seen, Way, curve, fitted, opening
 from memllm_cli.runtime.wanted import Weights
 
 
@@ -17,3 +17,10 @@ def test_what_is_known_outweighs_what_is_a_little_likelier() -> None:
 
 def test_nothing_to_choose_from_is_silence() -> None:
     assert fitted([Seen((), True, 0.0)], Weights())[1]["silent"] == 1
+
+
+def test_questions_and_talk_that_open_a_read() -> None:
+    rows = opening([0.99, 0.6], [0.02, 0.3, 0.1])
+    assert [r["opens"] for r in rows] == list(OPENS)
+    at = {r["opens"]: (r["questions"], r["talk"]) for r in rows}
+    assert (at[0.05], at[0.5], at[0.7]) == ((1.0, 0.667), (1.0, 0.0), (0.5, 0.0))

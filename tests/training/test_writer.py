@@ -80,3 +80,46 @@ def test_two_processes_train_one_model(tmp_path: Path, data: Path) -> None:
     assert (out / "adapter.safetensors").is_file()
     (line,) = json.loads((out / "log.json").read_text())
     assert line["loss"] > 0
+
+
+def edits(count: int) -> list[dict[str, str]]:
+    """Edits about people of the corpus, in the usual form."""
+    texts = corpus(count, seed=2)
+    out = []
+    for text in texts:
+        person = next(v[0]["name"] for v in text["vertexSet"] if v[0]["type"] == "PER")
+        out.append(
+            {
+                "src": f"Where was {person} born?", "alt": "Port Osric", "subject": person,
+                "rephrase": f"What is the birthplace of {person}?", "loc": "nq question: when does the harvest begin",
+            }
+        )  # fmt: skip
+    return out
+
+
+@needs_torch
+@pytest.mark.slow
+def test_both_tasks_in_three_minutes_interrupted_resumed_built_and_edited(tmp_path: Path, data: Path) -> None:
+    home, out, changes = tmp_path / "home", tmp_path / "both", tmp_path / "edits.json"
+    changes.write_text(json.dumps(edits(5)))
+    train = [
+        "train", "both", f"redocred:{data}", "asked:150", "--out", str(out), "--epochs", "6", "--rank", "8",
+        "--max-minutes", "3",
+    ]  # fmt: skip
+    interrupt(home, *train)
+    done = memllm(home, *train)
+    assert done.returncode == 0, done.stderr
+    assert resumed_at(done.stderr) > 0
+    about = json.loads((out / "adapter.json").read_text())
+    assert about["tasks"] == ["write", "read"]
+
+    assert memllm(home, "model", "use", str(out)).returncode == 0
+    built = memllm(home, "--json", "model", "build")
+    assert built.returncode == 0, built.stderr
+    assert any(row["name"].startswith("adapter-") for row in json.loads(built.stdout)["data"])
+    asked = memllm(home, "--json", "eval", "zsre", str(changes), "--limit", "5")
+    assert asked.returncode == 0, asked.stderr
+    figures = json.loads(asked.stdout)["data"]
+    assert figures["facts"] == figures["edits"] == 5
+    assert figures["rel"] >= 0.8, figures  # each question stands beside its fact as it was entered
+    assert figures["loc"] == 1.0, figures
