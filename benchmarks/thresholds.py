@@ -20,8 +20,8 @@ from memllm_cli.protocol import asking
 HEAD = """# Thresholds
 
 Every threshold of finding and reading is found on data that nothing was trained on and no figure is reported on. This
-page is made by `python -m benchmarks.thresholds dev.json`; the commands that find the values again stand with each table.
-Shares are of the questions.
+page is made by `python -m benchmarks.thresholds dev.json`; the commands that find the values again stand above the
+tables. Shares are of the questions.
 """
 
 
@@ -54,8 +54,8 @@ def main() -> None:
     part(f"Opening a read: {fitted['questions']} questions and 120 everyday prompts. In use: {weights['opens']}.",
          fitted["opening"])  # fmt: skip
     part(
-        f"What it weighs (nats) that memory can answer a query. In use: {weights['known']}, and for the nearness of the "
-        f"relation {weights['near']}. Of a fifth of the questions memory knows nothing (`invented`).",
+        f"What it weighs (nats) that memory can answer a query. In use: {weights['known']}, and for the nearness of "
+        f"the relation {weights['near']}. Of a fifth of the questions memory knows nothing (`invented`).",
         fitted["curve"],
     )
     if running := fitted.get("running"):
