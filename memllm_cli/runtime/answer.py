@@ -33,7 +33,7 @@ from memllm_cli.runtime.question import asked
 from memllm_cli.runtime.reads import Examples, ReadFormat, Trained
 from memllm_cli.runtime.smalltalk import offer, small_talk
 from memllm_cli.runtime.wanted import every
-from memllm_cli.types import Query
+from memllm_cli.types import Query, Triple
 
 GROUNDED_BELOW = 1_000_000_000
 """Models with fewer parameters answer grounded by default."""
@@ -234,7 +234,9 @@ class Answerer:
         evidence = self.finder.memory.evidence([h.fact for h in found.hits])
         snapshot = self.finder.memory.snapshot
         sources = tuple(
-            Source(h, snapshot.texts(h.fact), telling(evidence[h.fact.key], h.value), _many(snapshot, h))
+            Source(
+                h, texts := snapshot.texts(h.fact), telling(evidence[h.fact.key], Triple(*texts)), _many(snapshot, h)
+            )
             for h in found.hits
         )
         return ReadResult(query, sources, found.too_many, found.proposals)
@@ -291,9 +293,14 @@ def circles(tokens: Sequence[int], length: int = CIRCLE) -> bool:
     )
 
 
-def telling(evidence: Sequence[Evidence], value: str) -> tuple[Evidence, ...]:
-    """Evidence in its order, but what names the value first: of two sentences one may only say what it is about."""
-    return tuple(sorted(evidence, key=lambda e: not says(e.sentence, value)))
+def telling(evidence: Sequence[Evidence], fact: Triple) -> tuple[Evidence, ...]:
+    """Evidence in its order, but what names the object first, and of that what names the subject too.
+
+    Of two sentences one may only say what the other is about: "Its capital is Sylvania City."
+    """
+    return tuple(
+        sorted(evidence, key=lambda e: (not says(e.sentence, fact.object), not says(e.sentence, fact.subject)))
+    )
 
 
 def best(result: ReadResult) -> list[Source]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from memllm_cli.engine.scripted import ScriptedEngine
@@ -188,5 +190,7 @@ def test_the_sentence_that_names_the_value_is_shown_first() -> None:
     about, telling_ = (
         Evidence(1, "Page", "/d/page.md", 1, None, "", sentence) for sentence in ("Freedonia", "Its capital is Tromby.")
     )
-    assert telling([about, telling_], "Tromby") == (telling_, about)
-    assert telling([about, telling_], "Freedonia") == (about, telling_)
+    fact = Triple("Freedonia", "capital", "Tromby")
+    assert telling([about, telling_], fact) == (telling_, about)
+    both = replace(about, sentence="Tromby is the capital of Freedonia.")
+    assert telling([about, telling_, both], fact) == (both, telling_, about)
