@@ -10,13 +10,14 @@ from __future__ import annotations
 import codecs
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from memllm_cli.engine.base import Engine, sample
 from memllm_cli.memory.find import Finder, Hit
+from memllm_cli.memory.fold import Key
 from memllm_cli.memory.literals import ENTITY
 from memllm_cli.memory.names import normal
 from memllm_cli.memory.snapshot import Snapshot, authority
@@ -107,7 +108,7 @@ class Answerer:
         pieces: Iterator[Text]
         asked_in_vain = looked.wanted and (result is None or not result.sources)
         if asked_in_vain or (grounded and (looked.reads or not self.format.trained)):
-            pieces = self._grounded(result, question)
+            pieces = self._grounded(result, question, looked.told)
         else:
             pieces = self._free(looked.context, clock)
         backed = False
@@ -158,7 +159,11 @@ class Answerer:
         candidates = every(self.linker, question, weights, before)
         if not candidates:
             return
-        yield from self._follow(self._chosen(looked, candidates, clock), looked)
+        choice = self._chosen(looked, candidates, clock)
+        yield from self._follow(choice, looked)
+        looked.told = choice.candidate.told
+        if looked.told:  # a person has answered this very question
+            return
         while looked.reads < MOST_READS and looked.result is not None and looked.result.sources:
             about = [s.hit.entity for s in looked.result.sources][:MOST_ABOUT]
             if len(looked.context) >= self.engine.context - self.options.most_tokens:
@@ -241,7 +246,7 @@ class Answerer:
         )
         return ReadResult(query, sources, found.too_many, found.proposals)
 
-    def _grounded(self, result: ReadResult | None, question: str) -> Iterator[Text]:
+    def _grounded(self, result: ReadResult | None, question: str, told: Collection[Key]) -> Iterator[Text]:
         if result is None or not result.sources:
             if result is not None and result.too_many:
                 yield Text("That asks for too much at once; be more specific.")
@@ -251,7 +256,8 @@ class Answerer:
                 yield Text(NOTHING)
             return
         what = asked(question)
-        values = list(dict.fromkeys(s.hit.value for s in best(result)))
+        chosen = [s for s in result.sources if s.hit.fact.key in told] or best(result)
+        values = list(dict.fromkeys(s.hit.value for s in chosen))
         said = join(values)
         if what.yes_no:
             stated = [v for v in values if says(question, v)]
@@ -362,6 +368,8 @@ class _Looked:
     wanted: bool = False
     """Whether a model that was trained to read opened the first read by itself."""
     result: ReadResult | None = None
+    told: Collection[Key] = ()
+    """Facts that a person stated with a question like this one."""
     context: list[int] = field(default_factory=list)
     opened: list[float] = field(default_factory=list)
     weighed: tuple[float, ...] = ()

@@ -76,7 +76,9 @@ class Editor:
             return None
         asked = linker.masked(question, found).replace("\x00", " ")
         candidates = [
-            c for c in about_names(linker, asked, self.weights, found) if _takes(snapshot.relations, c, answer)
+            c
+            for c in about_names(linker, asked, self.weights, found, question)
+            if _takes(snapshot.relations, c, answer)
         ]
         if not candidates:
             return None

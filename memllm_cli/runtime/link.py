@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from memllm_cli.memory.find import Finder
-from memllm_cli.memory.fold import Fact
+from memllm_cli.memory.fold import Fact, Key
 from memllm_cli.memory.names import normal
 from memllm_cli.memory.relations import Relation
 from memllm_cli.memory.snapshot import Snapshot
@@ -23,6 +24,8 @@ from memllm_cli.runtime.question import Asked
 from memllm_cli.runtime.question import asked as read
 from memllm_cli.types import Query
 
+REMEMBERED = 4096
+"""Vectors of questions and notes that are kept."""
 LONGEST = 10  # words in a name
 SHARPNESS = 20.0  # nats of prior for a score of 1: how much the words of the question weigh against the model
 KNOWN = 4.0  # nats of prior for a query the memory can answer
@@ -38,12 +41,14 @@ class Candidate:
     """A query with the logarithm of its (unnormalised) prior.
 
     `fit` is how well the words of the question fit the relation (0 to 1), `answerable` whether the memory can answer.
+    `told` are the facts among the answers that a person stated with a question like this one.
     """
 
     query: Query
     score: float
     answerable: bool
     fit: float
+    told: frozenset[Key] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,7 @@ class Linker:
         self._built_for: tuple[int, int] = (-1, -1)
         self._names: dict[str, tuple[int, ...]] = {}
         self._phrases: tuple[int, Phrases] | None = None
+        self._embedded: dict[str, NDArray[np.float32]] = {}
 
     def names(self, snapshot: Snapshot) -> dict[str, tuple[int, ...]]:
         """Normal form of every name in a fact or a proposal, with the entities it can mean."""
@@ -259,21 +265,41 @@ class Linker:
             out[key] = max(out.get(key, 0.0), float(similar[i]))
         return out
 
-    def similar_notes(self, asked: str, facts: Sequence[Fact]) -> float:
-        """The highest cosine of a question without names with what people wrote when they stated one of the facts: an
-        edit keeps the question it came with."""
+    def similar_notes(self, question: str, mention: Mention, facts: Sequence[Fact]) -> dict[Key, float]:
+        """Cosines of a question with what people wrote when they stated facts about a name in it, the name taken out of
+        both: an edit keeps the question it came with."""
         snapshot = self.finder.memory.snapshot
         notes = {
-            self.masked(note, mentions(snapshot, note, self.names(snapshot))).replace("\x00", " ")
+            fact.key: [note for a in fact.supports if a.person and (note := snapshot.operations[a.operation].note)]
             for fact in facts
-            for a in fact.supports
-            if a.person and (note := snapshot.operations[a.operation].note)
         }
-        encoder = self.finder.encoder() if notes and asked.strip() else None
-        if encoder is None:
-            return 0.0
-        vectors = encoder.embed([asked, *notes])
-        return max(0.0, float((vectors[1:] @ vectors[0]).max()))
+        if not any(notes.values()) or self.finder.encoder() is None:
+            return {}
+        asked = self.masked(question, [mention]).replace("\x00", " ")
+        about = {note: self._about(note, mention.entities, snapshot) for said in notes.values() for note in said}
+        vectors = self._vectors([asked, *about.values()])
+        return {
+            key: max(float(vectors[about[note]] @ vectors[asked]) for note in said)
+            for key, said in notes.items()
+            if said
+        }
+
+    def _about(self, note: str, entities: Sequence[int], snapshot: Snapshot) -> str:
+        """A note without the name of one of some entities."""
+        found = [m for m in mentions(snapshot, note, self.names(snapshot)) if set(m.entities) & set(entities)]
+        return self.masked(note, found).replace("\x00", " ")
+
+    def _vectors(self, texts: Sequence[str]) -> dict[str, NDArray[np.float32]]:
+        """Unit vectors of texts, kept for the next question."""
+        encoder = self.finder.encoder()
+        assert encoder is not None
+        missing = [t for t in dict.fromkeys(texts) if t not in self._embedded]
+        if missing:
+            if len(self._embedded) > REMEMBERED:
+                self._embedded.clear()
+                missing = list(dict.fromkeys(texts))
+            self._embedded |= zip(missing, encoder.embed([t or " " for t in missing]), strict=True)
+        return self._embedded
 
 
 _CALENDAR = frozenset(

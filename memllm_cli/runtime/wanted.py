@@ -61,9 +61,13 @@ def alike(cosine: float) -> float:
     Of 200 edits the question had a cosine of .53 with its rephrasing in nine of ten, and with other questions put about
     the same name one of .36 in nine of ten.
     """
-    return min(1.0, max(0.0, (cosine - 0.25) / 0.25))
+    return min(1.0, max(0.0, 2 * cosine / SAME - 1))
 
 
+CLOSE = 0.03
+"""Questions whose cosines with another differ by less are equally near to it."""
+SAME = 0.5
+"""Cosine of questions about one name from which on they ask for the same."""
 _PLAIN = Weights()
 _NUMBERS = frozenset(asdict(_PLAIN)) - {"again"}
 
@@ -93,9 +97,9 @@ def every(
     found = linker.mentioned(question, before)
     asked = linker.masked(question, found).replace("\x00", " ")
     if not about:
-        return about_names(linker, asked, weights, found)
+        return about_names(linker, asked, weights, found, question)
     back = {e for m in found for e in m.entities}
-    return about_names(linker, asked, weights, [Mention(0, 0, snapshot.name(e), (e,)) for e in about], back, True)
+    return about_names(linker, asked, weights, [Mention(0, 0, snapshot.name(e), (e,)) for e in about], "", back)
 
 
 def about_names(
@@ -103,12 +107,12 @@ def about_names(
     asked: str,
     weights: Weights,
     found: Sequence[Mention],
+    question: str,
     back: Collection[int] = (),
-    onward: bool = False,
 ) -> list[Candidate]:
     """Every query about some names; `asked` is the question without names.
 
-    What returns `back` alone is left out; with `onward` they are subjects only.
+    Without `question` the names are those a read returned: they are subjects only, and what leads `back` is left out.
     """
     if not found:
         return []
@@ -120,7 +124,7 @@ def about_names(
             continue
         for relation in snapshot.relations.by_id.values():
             near = max(similar.get((relation.id, side), 0.0) for side in ("subject", "object"))  # the model tells sides
-            for from_subject in (True,) if onward else (True, False):
+            for from_subject in (True, False) if question else (True,):
                 facts = [
                     fact
                     for e in mention.entities
@@ -128,9 +132,11 @@ def about_names(
                 ]
                 if facts and all(fact.key[2 if from_subject else 0] in back for fact in facts):
                     continue
-                said = linker.similar_notes(asked, facts)
-                prior = weights.near * near + weights.known * bool(facts) + weights.said * alike(said)
+                said = linker.similar_notes(question, mention, facts) if question else {}
+                best = max(said.values(), default=0.0)
+                told = frozenset(k for k, cosine in said.items() if cosine >= max(best - CLOSE, SAME))
+                prior = weights.near * near + weights.known * bool(facts) + weights.said * alike(best)
                 sides = (mention.surface, None) if from_subject else (None, mention.surface)
                 query = Query(sides[0], relation.name, sides[1])
-                out.setdefault(query, Candidate(query, prior, bool(facts), near))
+                out.setdefault(query, Candidate(query, prior, bool(facts), near, told))
     return list(out.values())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from memllm_cli.engine.scripted import ScriptedEngine
 from memllm_cli.memory.find import Finder
@@ -12,7 +14,7 @@ from memllm_cli.memory.store import Memory
 from memllm_cli.protocol import ReadCall as Call
 from memllm_cli.protocol import parse
 from memllm_cli.runtime.answer import NOTHING, Answerer, Options, circles
-from memllm_cli.runtime.events import Done, ReadCall
+from memllm_cli.runtime.events import Done, ReadCall, ReadResult
 from memllm_cli.runtime.reads import Trained
 from memllm_cli.types import Query, Triple
 
@@ -55,6 +57,40 @@ def test_a_read_that_the_model_opens(ask: Ask) -> None:
     assert queries == [Query("Low Tide", "author", None)]
     assert (done.answer, done.backed) == ("Mira Olsen", True)
     assert done.opened[0] > 0.9 > done.opened[1]
+
+
+class Letters:
+    """Texts are near when they share letters."""
+
+    identity, dimensions = "letters", 26
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        rows = np.array([[t.lower().count(chr(97 + i)) + 0.01 for i in range(26)] for t in texts])
+        unit: NDArray[np.float32] = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+        return unit
+
+
+def test_a_question_that_a_person_answered_gets_that_answer_and_no_second_read(memory: Memory) -> None:
+    first, second = "What is the programming language of Low Tide?", "In what was Low Tide written by the Mira Olsens?"
+    memory.set(Triple("Low Tide", "programming language", "OCPL"), note=first)
+    memory.set(Triple("Low Tide", "programming language", "OC++"), mode="add", note=second)
+    memory.set(Triple("OCPL", "inception", "1987"))
+
+    def script(context: str) -> str:
+        said = context.rpartition("<|im_start|>assistant\n")[2]
+        wanted = "({MEM_READ( Low Tide >> programming language >> )-->"
+        if said.startswith(wanted):
+            return "({MEM_READ( OCPL >> inception >> )-->"
+        return wanted[len(said) :] if wanted.startswith(said) else ""
+
+    for question, value in ((first, "OCPL"), (second, "OC++")):
+        engine = ScriptedEngine(script, context=4096)
+        answerer = Answerer(engine, Finder(memory, Letters), Options(temperature=0), Trained(engine))
+        *events, done = answerer.ask(question)
+        assert isinstance(done, Done)
+        assert (done.answer, done.reads) == (value, 1)
+        read = next(e for e in events if isinstance(e, ReadResult))
+        assert {s.hit.value for s in read.sources} == {"OCPL", "OC++"}, "both are shown"
 
 
 def test_two_hops(ask: Ask, memory: Memory) -> None:
