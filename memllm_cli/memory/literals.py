@@ -10,7 +10,8 @@ from decimal import Decimal, InvalidOperation
 from memllm_cli.memory.names import normal
 
 ENTITY = "entity"
-KINDS = (ENTITY, "text", "number", "money", "date", "duration")
+LITERALS = ("number", "money", "date", "duration")
+KINDS = (ENTITY, "text", *LITERALS)
 
 _MONTHS = [
     "january",

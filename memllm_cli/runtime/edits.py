@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from memllm_cli.errors import UsageError
-from memllm_cli.memory.literals import ENTITY, fits
+from memllm_cli.memory.literals import ENTITY, LITERALS, fits
 from memllm_cli.memory.relations import Relations
 from memllm_cli.memory.snapshot import Snapshot
 from memllm_cli.protocol import is_field
@@ -110,12 +110,15 @@ def _spans(question: str) -> Iterator[Mention]:
     for start in range(len(tokens)):
         for end in range(start + 1, min(len(tokens), start + LONGEST) + 1):
             surface = re.sub(r"['’]s?$", "", " ".join(tokens[start:end]).strip(_EDGE))
+            surface += ")" if surface.count("(") > surface.count(")") else ""
             edges = {surface.split()[0].casefold(), surface.split()[-1].casefold()} if surface else STOP
             if not edges & STOP:
                 yield Mention(start, end, surface, ())
 
 
 def _takes(relations: Relations, candidate: Candidate, answer: str) -> bool:
-    """Whether a value can stand on the side that a query asks for."""
+    """Whether a value can stand on the side that a query asks for: as a subject no number, date or sum of money."""
     kind = relations.get(candidate.query.relation)[0].object_type
-    return candidate.query.subject is None or kind in (ENTITY, "text") or fits(answer, kind)
+    if candidate.query.subject is not None:
+        return kind in (ENTITY, "text") or fits(answer, kind)
+    return not any(fits(answer, literal) for literal in LITERALS)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from memllm_cli.drafting.probability import chance
 from memllm_cli.errors import DamagedError
+from memllm_cli.memory.literals import fits
 from memllm_cli.protocol import asking, is_field
 from memllm_cli.runtime.link import Candidate, Linker, Mention
 from memllm_cli.types import Query
@@ -130,12 +131,15 @@ def about_names(
                     for e in mention.entities
                     for fact in snapshot.values(relation.id, *((e, None) if from_subject else (None, e)))
                 ]
+                if not facts and not from_subject and not fits(mention.surface, relation.object_type):
+                    continue
                 if facts and all(fact.key[2 if from_subject else 0] in back for fact in facts):
                     continue
                 said = linker.similar_notes(question, mention, facts) if question else {}
                 best = max(said.values(), default=0.0)
                 told = frozenset(k for k, cosine in said.items() if cosine >= max(best - CLOSE, SAME))
-                prior = weights.near * near + weights.known * bool(facts) + weights.said * alike(best)
+                known = float(bool(facts)) if len(said) < len(facts) else alike(best)  # another question was answered
+                prior = weights.near * near + weights.known * known + weights.said * alike(best)
                 sides = (mention.surface, None) if from_subject else (None, mention.surface)
                 query = Query(sides[0], relation.name, sides[1])
                 out.setdefault(query, Candidate(query, prior, bool(facts), near, told))
