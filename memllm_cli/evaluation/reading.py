@@ -26,7 +26,9 @@ KNOWN = (0.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 12.0)
 OPENS = (*(round(0.05 * i, 2) for i in range(1, 20)), 0.97, 0.99)
 """Probabilities of opening a read that are tried."""
 WRONG = 2.0
-"""A wrong value costs so many right ones: where nothing is known, nothing must be said."""
+"""An everyday prompt that opens a read costs so many questions that open none."""
+ABSENT = 0.1
+"""Share of the questions that ask for what memory does not hold, as expected in use; an answer there is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,7 @@ def _worth(seen: Sequence[Seen], weights: Weights) -> dict[str, float]:
     return {
         "right": round(right / held, 3), "wrong": round(wrong / held, 3), "silent": round(silent / held, 3),
         "invented": round(invented / absent, 3),
-        "worth": right - WRONG * wrong - WRONG * invented * held / absent / 4,
+        "worth": round((1 - ABSENT) * (right - wrong) / held - ABSENT * invented / absent, 4),
     }  # fmt: skip
 
 
