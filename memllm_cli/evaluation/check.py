@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -61,12 +62,22 @@ def check(writer: StreamWriter, judged: Sequence[tuple[str, Triple, list[str], f
 
 
 def _threshold(scored: Sequence[tuple[float, bool]], wanted: float = 0.8) -> tuple[float, int]:
-    """The lowest probability from which on a share `wanted` is right, and how many that keeps; 1 when there is none."""
+    """The lowest probability from which on a share `wanted` is right, and how many that keeps; 1 when there is none.
+
+    The share must exceed it by a standard error (the lower bound of Wilson's interval): that it is the lowest of many
+    thresholds flatters it.
+    """
     ranked = sorted(scored, reverse=True)
     best, hits = (1.0, 0), 0
     for n, (score, ok) in enumerate(ranked, 1):
         hits += ok
         last = n == len(ranked) or ranked[n][0] < score - 1e-6
-        if last and n >= LEAST and hits / n >= wanted:
+        if last and n >= LEAST and lower(hits, n) >= wanted:
             best = (round(logistic(score), 4), n)
     return best
+
+
+def lower(hits: int, count: int) -> float:
+    """A share less one standard error (Wilson 1927)."""
+    share = hits / count
+    return (share + 1 / (2 * count) - math.sqrt(share * (1 - share) / count + 1 / (4 * count**2))) / (1 + 1 / count)

@@ -203,7 +203,7 @@ class Drafts:
         sentences = [document.sentence(i) for i in range(len(document.sentences))]
         for d in drafted:
             probability = round(self.calibration.probability(d), 4)
-            subject, object = d.subject.strip(" ,;:"), d.object.strip(" ,;:")
+            subject, object = (_kept(name.strip(" ,;:"), document.text) for name in (d.subject, d.object))
             if probability < self.floor or not (_names(subject) and _names(object)):
                 continue
             said = Triple(subject, self.names[d.relation], object)
@@ -225,9 +225,22 @@ class Drafts:
         return tuple(sorted(best.values(), key=lambda f: -f.probability))
 
 
+_ONWARD = re.compile(r"\s+(?:for|with|under|by)\s+")
+OFTEN = 3
+"""Times that a document has a name, so that a longer one that begins with it is an accident."""
+
+
 def _names(text: str) -> bool:
     """Whether a text can stand in a call and is more than a small word."""
     return is_field(text) and text not in STOP and (len(text) == 1 or text.casefold() not in STOP)
+
+
+def _kept(name: str, text: str) -> str:
+    """A name without what follows it once: of "Beacon Agreement for Orrery Ltd" what is named elsewhere too."""
+    first = _ONWARD.split(name, maxsplit=1)[0]
+    if first == name or " " not in first or text.count(name) > 1 or text.count(first) < OFTEN:
+        return name
+    return first
 
 
 def _telling(sentences: Sequence[str], said: Triple, words: set[str]) -> tuple[int, ...]:

@@ -18,6 +18,7 @@ def asked(home: Home, question: str) -> tuple[str, list[dict[str, Any]]]:
     answer = home.run("--json", "ask", question).data
     assert answer["question"] == question
     assert answer["reads"], "an answer shows what was read"
+    assert answer["opened_by_model"], "the model opened the read by itself"
     return answer["answer"], answer["reads"]
 
 

@@ -9,7 +9,7 @@ import pytest
 from memllm_cli.drafting.draft import Drafted
 from memllm_cli.drafting.probability import Calibration, fit, kind_table
 from memllm_cli.memory.relations import Relations, read_table
-from memllm_cli.runtime.writers import Drafts, Found
+from memllm_cli.runtime.writers import Drafts, Found, _kept
 from memllm_cli.types import Document, Sentence, Triple
 
 NAMES = ("capital", "capital of", "date of birth", "owner of")
@@ -108,3 +108,18 @@ def test_names_that_stand_apart_are_shown_where_the_relation_is_said(read) -> No
     assert (found.sentences, found.sure) == ((0,), False)  # both stand in the sentence that says it
     (found,) = read(replace(drafted("Freedonia", 3, "Sylvania City", 0.9), sentences=(0, 3), together=False))
     assert found.sentences == (0, 3)  # nothing says who owns what
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("Beacon Agreement for Orrery Ltd", "Beacon Agreement"),
+        ("Beacon Agreement", "Beacon Agreement"),
+        ("Lease with Dunmere Rovers", "Lease with Dunmere Rovers"),  # of one word nothing is known
+        ("House of Reeds", "House of Reeds"),
+    ],
+)
+def test_a_name_that_runs_on_once_is_cut(name: str, kept: str) -> None:
+    text = "The Beacon Agreement binds. Lease. Lease. Lease. House of Reeds. Under the Beacon Agreement, Ada signed "
+    assert _kept(name, f"{text} the Beacon Agreement. She signed the {name}.") == kept
+    assert _kept(name, f"She signed the {name}.") == name
