@@ -14,6 +14,8 @@ from memllm_cli.runtime.checked import FEATURES, rated
 from memllm_cli.runtime.stream import StreamWriter
 from memllm_cli.types import Triple
 
+SURE = 1.645
+"""Standard errors of 95 % certainty on one side."""
 LEAST = 20
 """Facts that must be kept by a threshold, or their share says nothing."""
 
@@ -64,8 +66,7 @@ def check(writer: StreamWriter, judged: Sequence[tuple[str, Triple, list[str], f
 def _threshold(scored: Sequence[tuple[float, bool]], wanted: float = 0.8) -> tuple[float, int]:
     """The lowest probability from which on a share `wanted` is right, and how many that keeps; 1 when there is none.
 
-    The share must exceed it by a standard error (the lower bound of Wilson's interval): that it is the lowest of many
-    thresholds flatters it.
+    The share must be higher than that with 95 % certainty: that it is the lowest of many thresholds flatters it.
     """
     ranked = sorted(scored, reverse=True)
     best, hits = (1.0, 0), 0
@@ -77,7 +78,8 @@ def _threshold(scored: Sequence[tuple[float, bool]], wanted: float = 0.8) -> tup
     return best
 
 
-def lower(hits: int, count: int) -> float:
-    """A share less one standard error (Wilson 1927)."""
+def lower(hits: int, count: int, z: float = SURE) -> float:
+    """The lower bound of Wilson's interval for a share (1927), `z` standard errors wide."""
     share = hits / count
-    return (share + 1 / (2 * count) - math.sqrt(share * (1 - share) / count + 1 / (4 * count**2))) / (1 + 1 / count)
+    spread = math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    return (share + z * z / (2 * count) - z * spread) / (1 + z * z / count)
