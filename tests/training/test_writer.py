@@ -103,8 +103,8 @@ def test_both_tasks_in_three_minutes_interrupted_resumed_built_and_edited(tmp_pa
     home, out, changes = tmp_path / "home", tmp_path / "both", tmp_path / "edits.json"
     changes.write_text(json.dumps(edits(5)))
     train = [
-        "train", "both", f"redocred:{data}", "asked:150", "--out", str(out), "--epochs", "6", "--rank", "8",
-        "--max-minutes", "3",
+        "train", "both", f"redocred:{data}", "asked:30", "--limit", "12", "--out", str(out), "--epochs", "6",
+        "--rank", "8", "--max-minutes", "3",
     ]  # fmt: skip
     interrupt(home, *train)
     done = memllm(home, *train)
