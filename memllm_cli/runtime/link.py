@@ -86,6 +86,15 @@ def _bare(text: str) -> str:
     return re.sub(r"^(the|The|a|an)\s+", "", text)
 
 
+def _around(masked: str) -> str:
+    """Of a text the sentence in which its name stands; all of it where that is nothing but the name."""
+    parts = [p for p in _SENTENCE.split(masked) if "\x00" in p]
+    return parts[0] if parts and parts[0].strip("\x00 ?.!") else masked
+
+
+_SENTENCE = re.compile(r"(?<=[.!?])\s+")
+
+
 class Linker:
     """Proposes queries for questions, over one memory."""
 
@@ -275,7 +284,7 @@ class Linker:
         }
         if not any(notes.values()) or self.finder.encoder() is None:
             return {}
-        asked = self.masked(question, [mention]).replace("\x00", " ")
+        asked = _around(self.masked(question, [mention])).replace("\x00", " ")
         about = {note: self._about(note, mention.entities, snapshot) for said in notes.values() for note in said}
         vectors = self._vectors([asked, *about.values()])
         return {

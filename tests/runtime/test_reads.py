@@ -15,6 +15,7 @@ from memllm_cli.protocol import ReadCall as Call
 from memllm_cli.protocol import parse
 from memllm_cli.runtime.answer import NOTHING, Answerer, Options, circles
 from memllm_cli.runtime.events import Done, ReadCall, ReadResult
+from memllm_cli.runtime.link import _around
 from memllm_cli.runtime.reads import Trained
 from memllm_cli.types import Query, Triple
 
@@ -145,3 +146,9 @@ def test_an_answer_that_goes_in_circles_ends(ask: Ask) -> None:
     line = "The sea is deep and wide and the boats come home late. "
     _, done = ask("Tell me about the sea.", line * 20, style="free")
     assert done.answer.count("The sea is deep") <= 3
+
+
+def test_a_note_is_compared_with_the_sentence_that_names_the_thing() -> None:
+    assert _around("It rained in May. \x00 works as a") == "\x00 works as a"
+    assert _around("Who is \x00? Tell me.") == "Who is \x00?"
+    assert _around("\x00. What is its capital?") == "\x00. What is its capital?"
