@@ -28,6 +28,7 @@ def _steps(folder: Path) -> list[tuple[str, list[str]]]:
         ("You have the last word on a proposal:", ["fact", "accept", "Freedonia >> capital >> Sylvania City"]),
         ("Answers come from memory, with the read and its source.", ["ask", questions[0]]),
         ("", ["ask", questions[1]]),
+        ("A question that needs two facts:", ["ask", "Where was the head of state of Freedonia born?"]),
         ("Two documents disagree, and both are shown:", ["ask", "What is the notice period of the Harbour Lease?"]),
         ("A correction, with what it replaces:", ["fact", "set", "Rufus Town >> capital of >> Freedonia"]),
         ("The same questions again:", ["ask", questions[0]]),

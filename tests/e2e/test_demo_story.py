@@ -76,6 +76,12 @@ def test_both_sources_of_a_contradiction_are_listed(told: Home) -> None:
     the_contradiction(told)
 
 
+def test_a_question_that_needs_two_facts(told: Home) -> None:
+    answer, reads = asked(told, "Where was the head of state of Freedonia born?")
+    assert answer == "Port Lammas"
+    assert [r["query"]["relation"] for r in reads] == ["head of state", "place of birth"]
+
+
 @pytest.mark.slow
 def test_the_whole_demo_folder(home: Home) -> None:
     from tests.e2e.conftest import DEMO
