@@ -1,29 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from memllm_cli.corpora.annotated import Annotated, Label, Mention, Name
 from memllm_cli.evaluation import finding
 from memllm_cli.memory.find import Finder
 from memllm_cli.memory.store import Memory
+from tests.letters import Letters
 
 TABLE = Path(__file__).parents[2] / "kb" / "relations.csv"
-
-
-class Letters:
-    """Names are near when they share letters."""
-
-    identity, dimensions = "letters", 26
-
-    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        rows = np.array([[t.lower().count(chr(97 + i)) + 0.01 for i in range(26)] for t in texts])
-        unit: NDArray[np.float32] = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-        return unit
 
 
 def text(title: str, whole: str, short: str, capital: str) -> Annotated:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from memllm_cli.engine.scripted import ScriptedEngine
 from memllm_cli.memory.find import Finder
@@ -18,6 +16,7 @@ from memllm_cli.runtime.events import Done, ReadCall, ReadResult
 from memllm_cli.runtime.link import _around
 from memllm_cli.runtime.reads import Trained
 from memllm_cli.types import Query, Triple
+from tests.letters import Letters
 
 AUTHOR = "({MEM_READ( Low Tide >> author >> )-->"
 MOTHER = "({MEM_READ( Mira Olsen >> mother >> )-->"
@@ -58,17 +57,6 @@ def test_a_read_that_the_model_opens(ask: Ask) -> None:
     assert queries == [Query("Low Tide", "author", None)]
     assert (done.answer, done.backed) == ("Mira Olsen", True)
     assert done.opened[0] > 0.9 > done.opened[1]
-
-
-class Letters:
-    """Texts are near when they share letters."""
-
-    identity, dimensions = "letters", 26
-
-    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        rows = np.array([[t.lower().count(chr(97 + i)) + 0.01 for i in range(26)] for t in texts])
-        unit: NDArray[np.float32] = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-        return unit
 
 
 def test_a_question_that_a_person_answered_gets_that_answer_and_no_second_read(memory: Memory) -> None:
