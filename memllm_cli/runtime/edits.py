@@ -22,7 +22,7 @@ from memllm_cli.runtime.link import LONGEST, Candidate, Mention, mentions
 from memllm_cli.runtime.phrases import STOP
 from memllm_cli.runtime.reads import Trained
 from memllm_cli.runtime.wanted import about_names
-from memllm_cli.types import Triple
+from memllm_cli.types import Query, Triple
 
 _SPLIT = re.compile(r"(?<=\?)\s+(?=\S)")
 _SAID = re.compile(r"^(?:(?:it|they|he|she|that) (?:is|are|was|were)(?: or they are)?|the answer is|a:)\s+", re.I)
@@ -83,7 +83,10 @@ class Editor:
         if not candidates:
             return None
         context = self.format.prompt([], question)
-        query = choose(self.answerer.engine, self.format, context, candidates).candidate.query
+        chosen = choose(self.answerer.engine, self.format, context, candidates).candidate
+        query = next((c.query for c in candidates if c.answerable and _mirrored(c.query, chosen.query)), chosen.query)
+        if chosen.answerable:
+            query = chosen.query
         if query.subject is not None:
             return Triple(query.subject, query.relation, answer)
         return Triple(answer, query.relation, query.object or "")
@@ -114,6 +117,11 @@ def _spans(question: str) -> Iterator[Mention]:
             edges = {surface.split()[0].casefold(), surface.split()[-1].casefold()} if surface else STOP
             if not edges & STOP:
                 yield Mention(start, end, surface, ())
+
+
+def _mirrored(one: Query, other: Query) -> bool:
+    """Whether two queries ask the same relation about the same name from its two sides."""
+    return (one.relation, one.subject, one.object) == (other.relation, other.object, other.subject)
 
 
 def _takes(relations: Relations, candidate: Candidate, answer: str) -> bool:
