@@ -65,7 +65,7 @@ def test_a_name_that_memory_knows_is_not_cut(edit: Edit, memory: Memory) -> None
 def test_a_correction_takes_the_side_that_memory_knows(edit: Edit, memory: Memory) -> None:
     memory.set(Triple("Low Tide", "author", "Mira Olsen"))
     said = "({MEM_READ( >> author >> Low Tide )-->"
-    assert edit("Who wrote Low Tide?", "Ada", said) == Triple("Low Tide", "author", "Ada")
+    assert edit("Who is it of Low Tide?", "Ada", said) == Triple("Low Tide", "author", "Ada")
 
 
 def test_an_answer_must_fit_the_relation(edit: Edit) -> None:
