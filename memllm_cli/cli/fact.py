@@ -17,9 +17,10 @@ from memllm_cli.errors import NotFound, UsageError
 from memllm_cli.terminal import clean, safe, sureness
 
 if TYPE_CHECKING:
+    from memllm_cli.memory.change import Change
     from memllm_cli.memory.fold import Fact
     from memllm_cli.memory.snapshot import Snapshot
-    from memllm_cli.memory.store import Change, Memory
+    from memllm_cli.memory.store import Memory
     from memllm_cli.types import Triple
 
 LISTED = 100
@@ -222,7 +223,7 @@ def why(context: typer.Context, statement: Pattern) -> None:
             state.output.line(f"  {safe(e.place)}: {safe(e.sentence)}")
         supports = []
         for a in sorted(fact.supports, key=lambda a: -a.id):
-            operation = snapshot.operations[a.operation]
+            operation = snapshot.made_by(a)
             sure = "" if a.probability is None else f", {sureness(a.probability, operation.format)}"
             span = f", from {a.valid_from or '…'} to {a.valid_to or '…'}" if a.valid_from or a.valid_to else ""
             who = "you" if a.person else operation.actor

@@ -24,9 +24,10 @@ def log(
     Example: memllm log --limit 5
     """
     from memllm_cli.cli.shown import local
+    from memllm_cli.memory.log import log as log_entries
 
     state: Context = context.obj
-    entries = state.memory().log()
+    entries = list(log_entries(state.memory().snapshot))
     shown = entries[:limit] if limit else entries
     state.output.table(
         ("operation", "time", "kind", "by", "statements", "detail", ""),

@@ -72,13 +72,11 @@ def stats(context: typer.Context) -> None:
 
     Example: memllm stats
     """
-    from memllm_cli.cli.source import counted
-
     state: Context = context.obj
     memory = state.memory()
     snapshot = memory.snapshot
     facts = list(snapshot.facts())
-    entities = {i for f in snapshot.fold.facts.values() for i in (f.key[0], f.key[2])}
+    entities = {i for f in snapshot.facts(None) for i in (f.key[0], f.key[2])}
     sizes = {p.name: p.stat().st_size for p in sorted(memory.database.folder.iterdir()) if p.is_file()}
     data = {
         "knowledge base": memory.name,
@@ -88,9 +86,9 @@ def stats(context: typer.Context) -> None:
         "names and values": len(entities),
         "relations used": len({f.key[1] for f in facts}),
         "relations": len(snapshot.relations),
-        "documents": len(counted(snapshot)),
-        "operations": len(snapshot.operations),
-        "undone": len(snapshot.operations) - len(snapshot.counting),
+        "documents": len(snapshot.documents()),
+        "operations": snapshot.history.counts[0],
+        "undone": len(snapshot.undone),
         "encoder": snapshot.encoder or "none yet",
         "bytes": sum(sizes.values()),
     }

@@ -108,7 +108,7 @@ def _tell(state: Context, planned: Planned) -> None:
 def _kept(memory: Memory, planned: Planned, last: int) -> str:
     """What is in memory after an interrupt; the memory is asked, since a commit may have come after the last event."""
     uris = {d.uri for d in planned.documents}
-    operations = memory.snapshot.operations.values()
+    operations = memory.snapshot.operations()
     done = {o.source for o in operations if o.id > last and o.kind == "ingest" and o.source in uris}
     kept, total = len(done) + len(planned.unchanged), len(uris) + len(planned.unchanged)
     are = "is" if kept == 1 else "are"

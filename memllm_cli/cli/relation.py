@@ -96,7 +96,7 @@ def add(
     relation = Relation(
         0, name, inverse, aliases, collapse(description).strip(), one_subject, one_object, type_, domain
     )
-    added = state.memory(create=True).add_relation(relation)
+    added = state.memory(create=True).relation(relation)
     state.output.table(("relation", "inverse", "values"), [(added.name, added.inverse, _values(added))])
     state.output.data(_data(added))
 

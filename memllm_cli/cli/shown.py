@@ -12,9 +12,10 @@ from memllm_cli.terminal import count, safe
 if TYPE_CHECKING:
     from contextlib import ExitStack
 
+    from memllm_cli.memory.change import Change
     from memllm_cli.memory.fold import Fact
     from memllm_cli.memory.snapshot import Snapshot
-    from memllm_cli.memory.store import Change, Evidence, Memory
+    from memllm_cli.memory.store import Evidence, Memory
 
 
 def opened(state: Context, dry_run: bool, stack: ExitStack) -> Memory:
@@ -85,7 +86,7 @@ def local(at: str) -> str:
 def origin(snapshot: Snapshot, fact: Fact, places: Sequence[Evidence]) -> str:
     """Who says so, for people: a place in a document, or a person or table and when."""
     newest = fact.newest
-    operation = snapshot.operations[newest.operation]
+    operation = snapshot.made_by(newest)
     if not fact.person and places:
         return places[0].place
     who = "you" if fact.person else operation.source or f"{operation.kind} {operation.note}".strip()
@@ -127,36 +128,10 @@ def matching(snapshot: Snapshot, pattern: str, proposed: bool = False, part: boo
 
     Raises UsageError for a malformed pattern and NotFound for a relation that does not exist.
     """
-    from memllm_cli.memory.literals import ENTITY, KINDS
-    from memllm_cli.memory.names import normal
+    from memllm_cli.memory.query import matching as found
+    from memllm_cli.memory.query import pattern as meant
     from memllm_cli.protocol.grammar import parse_pattern
 
-    subject, relation, object_ = parse_pattern(pattern) if pattern else ("", "", "")
-    wanted = None
-    if relation:
-        wanted, flipped = snapshot.relations.get(relation)
-        if flipped:
-            subject, object_ = object_, subject
-
-    def ids(name: str, kinds: tuple[str, ...]) -> set[int] | None:
-        if not name:
-            return None
-        found = {i for kind in kinds for i in snapshot.named(name, kind)}
-        if not found and part:
-            form = normal(name)
-            found = {
-                snapshot.fold.canonical(i)
-                for i, names in snapshot.surfaces.items()
-                if any(form in normal(n) for n in names)
-            }
-        return found
-
-    subjects = ids(subject, (ENTITY,))
-    objects = ids(object_, KINDS)
-    return [
-        f
-        for f in snapshot.facts(proposed)
-        if (wanted is None or f.key[1] == wanted.id)
-        and (subjects is None or f.key[0] in subjects)
-        and (objects is None or f.key[2] in objects)
-    ]
+    fields = parse_pattern(pattern) if pattern else ("", "", "")
+    facts = found(snapshot, meant(snapshot, fields, part), proposed)
+    return sorted({f.key: f for f in facts}.values(), key=lambda f: f.supports[0].id)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from memllm_cli.cli.context import Context
 from memllm_cli.errors import NotFound, UsageError
-
-if TYPE_CHECKING:
-    from memllm_cli.memory.snapshot import DocumentRow, Snapshot
 
 
 def register(app: typer.Typer) -> None:
@@ -31,20 +28,6 @@ def _named(context: typer.Context) -> None:
     context.obj.output.command = f"source {context.invoked_subcommand}"
 
 
-def counted(snapshot: Snapshot) -> list[DocumentRow]:
-    """Documents that count now: the newest version of each that was neither forgotten nor undone, by path."""
-    newest = {}
-    for operation in sorted(snapshot.operations.values(), key=lambda o: o.id):
-        if operation.id in snapshot.counting and operation.source is not None:
-            newest[operation.source] = operation
-    found = [
-        snapshot.documents[o.document]
-        for o in newest.values()
-        if o.kind == "ingest" and o.document is not None and o.document in snapshot.documents
-    ]
-    return sorted(found, key=lambda d: d.uri)
-
-
 def list_(context: typer.Context) -> None:
     """List the documents that count now, with how many facts each supports.
 
@@ -54,14 +37,12 @@ def list_(context: typer.Context) -> None:
 
     state: Context = context.obj
     snapshot = state.memory().snapshot
-    facts: dict[str, list[int]] = {}
-    for fact in snapshot.fold.facts.values():
-        for uri in {a.source for a in fact.supports if a.source is not None}:
-            facts.setdefault(uri, [0, 0])[fact.proposed] += 1
     rows = []
-    for document in counted(snapshot):
-        stated, proposed = facts.get(document.uri, [0, 0])
-        rows.append((document, stated, proposed, snapshot.operations[document.operation].at))
+    for document in snapshot.documents():
+        facts = snapshot.of_source(document.uri)
+        proposed = sum(f.proposed for f in facts)
+        operation = snapshot.operation(document.operation)
+        rows.append((document, len(facts) - proposed, proposed, operation.at if operation else ""))
     state.output.table(
         ("title", "place", "facts", "proposed", "read", "operation"),
         [(d.title, d.uri, str(n), str(p), local(at), str(d.operation)) for d, n, p, at in rows],
@@ -97,7 +78,7 @@ def forget(
 
     state: Context = context.obj
     memory = state.memory()
-    documents = counted(memory.snapshot)
+    documents = memory.snapshot.documents()
     for key in (
         [d for d in documents if d.uri in (source, os.path.abspath(source))],
         [d for d in documents if source in (os.path.basename(d.uri), d.title)],

@@ -16,6 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memllm_cli.errors import BusyError, DamagedError, MemllmError, StorageError
+from memllm_cli.files import sync_folder
+from memllm_cli.memory import journal
+from memllm_cli.memory.rows import Rows, insert_all, together
 from memllm_cli.memory.schema import MIGRATIONS, VERSION
 from memllm_cli.paths import private_folder, storage_error
 from memllm_cli.terminal import interrupts_held
@@ -40,8 +43,15 @@ class Database:
         self.timeout = timeout
         self.waiting: Callable[[str], None] | None = None
         """Called with who holds the file, once a wait, when it takes longer than `PATIENCE`."""
+        self.notice: Callable[[str], None] | None = None
+        """Called with a line about damage that was set aside."""
         self.seen: tuple[int, ...] = ()
-        """The generation when the file was last closed here, taken while it was still ours."""
+        """The generation when the files were last left here, taken while they were still ours."""
+        self.pending: tuple[Rows, StorageError] | None = None
+        """What the journal holds and a full disk kept out of the database, and that error."""
+        self.journal = folder / journal.FILE
+        self._files = tuple(os.fspath(p) for p in (self.path, self.path.with_name(FILE + ".wal"), self.journal))
+        self._lock: BaseFileLock | None = None
 
     def exists(self) -> bool:
         """Whether the knowledge base has been created. Raises StorageError when that cannot be seen."""
@@ -51,11 +61,11 @@ class Database:
             raise storage_error(self.folder, error) from error
 
     def generation(self) -> tuple[int, ...]:
-        """Changes whenever another process has written; costs two stat calls."""
+        """Changes whenever another process has written; costs three stat calls."""
         out: list[int] = []
-        for path in (self.path, self.path.with_name(FILE + ".wal")):
+        for path in self._files:
             try:
-                stat = path.stat()
+                stat = os.stat(path)
                 out += [stat.st_ino, stat.st_size, stat.st_mtime_ns]
             except FileNotFoundError:
                 out += [0, 0, 0]
@@ -69,9 +79,17 @@ class Database:
         process kept it for longer than `timeout`), DamagedError, StorageError.
         """
         with interrupts_held():  # an exception while an extension module starts is lost, or ends the process
-            import duckdb
+            import duckdb  # noqa: F401
 
-        with self._turn(), interrupts_held():
+        with self.turn(), self.connected() as connection:
+            yield connection
+
+    @contextmanager
+    def connected(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Like `open`, within a turn that is already ours."""
+        import duckdb
+
+        with interrupts_held():
             connection = duckdb.connect(":memory:", config={"threads": 2})
             try:
                 try:
@@ -83,6 +101,7 @@ class Database:
                     connection.execute("SET enable_external_access = false")
                     connection.execute("SET lock_configuration = true")
                     self._migrate(connection)
+                    self._absorb(connection)
                     yield connection
                 finally:
                     with suppress(duckdb.Error):
@@ -97,19 +116,66 @@ class Database:
             except duckdb.Error as error:
                 raise self._translated(error) from error
 
+    def _absorb(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Put what the journal holds into the database, and let go of the journal.
+
+        On a full disk the journal stays, and `pending` has what it says, so that reading still works.
+        """
+        import duckdb
+
+        self.pending = None
+        replayed = journal.read(self.journal)
+        if not replayed.end and not replayed.damaged:
+            if self.journal.exists():  # cut short in its first record
+                self.journal.unlink()
+            return
+        row = connection.execute("SELECT coalesce(max(id), 0) FROM operations").fetchone()
+        newest = row[0] if row else 0
+        rows = together(r for r in replayed.records if r["operations"][0][0] > newest)
+        try:
+            if rows:
+                connection.execute("BEGIN")
+                insert_all(connection, rows)
+                connection.execute("COMMIT")
+            if replayed.damaged:
+                aside = journal.set_aside(self.journal, replayed.end)
+                if self.notice is not None:
+                    self.notice(f"the journal was damaged; what could not be read was set aside: {aside}")
+            self.journal.unlink()
+            sync_folder(self.folder)
+        except duckdb.Error as error:
+            with suppress(duckdb.Error):
+                connection.execute("ROLLBACK")
+            known = self._translated(error)
+            if not isinstance(known, StorageError):
+                raise
+            self.pending = rows, known
+
+    def writable(self) -> None:
+        """Raise the StorageError that keeps the journal out of the database, if there is one."""
+        if self.pending is not None:
+            raise self.pending[1]
+
     @contextmanager
-    def _turn(self) -> Iterator[None]:
+    def turn(self, quick: bool = False) -> Iterator[None]:
+        """The lock, ours until the block ends; a quick turn leaves no name for those who wait.
+
+        Raises BusyError, StorageError.
+        """
         private_folder(self.folder)
         owner = self.folder / "lock.owner"
         try:
             lock = self._locked()
             try:
-                with suppress(OSError):  # only for those who wait: on a full disk reading must still work
-                    owner.write_text(json.dumps({"pid": os.getpid(), "command": _command()}), encoding="utf-8")
+                if not quick:
+                    with suppress(OSError):  # only for those who wait: on a full disk reading must still work
+                        text = json.dumps({"pid": os.getpid(), "command": _command()})
+                        owner.write_text(text, encoding="utf-8")
                 yield
             finally:
-                with suppress(OSError):
-                    owner.unlink()
+                if not quick:
+                    with suppress(OSError):
+                        owner.unlink()
                 lock.release()
         except OSError as error:
             raise storage_error(self.folder, error) from error
@@ -118,7 +184,9 @@ class Database:
         """The lock, ours. Raises BusyError."""
         from filelock import FileLock, Timeout
 
-        lock = FileLock(self.folder / "lock")
+        if self._lock is None:
+            self._lock = FileLock(self.folder / "lock", is_singleton=False)
+        lock = self._lock
         patience = min(PATIENCE, self.timeout)
         try:
             try:

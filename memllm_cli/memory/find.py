@@ -19,9 +19,9 @@ from memllm_cli.errors import EncoderMismatch
 from memllm_cli.memory.fold import Fact
 from memllm_cli.memory.names import may_match, normal
 from memllm_cli.memory.relations import Relation
+from memllm_cli.memory.rows import insert
 from memllm_cli.memory.snapshot import rank
 from memllm_cli.memory.store import Memory
-from memllm_cli.memory.writer import insert
 from memllm_cli.types import Query
 
 if TYPE_CHECKING:
@@ -180,8 +180,8 @@ class Finder:
         snapshot = self.memory.snapshot
         out = []
         for entity, distance in index.within(encoder.embed([name])[0], self.thresholds.entity):
-            entity = snapshot.fold.canonical(entity)
-            if any(may_match(name, surface) for surface in snapshot.surfaces[entity]):
+            entity = snapshot.canonical(entity)
+            if any(may_match(name, surface) for surface in snapshot.surfaces(entity)):
                 out.append((entity, max(EXACT, distance)))
         return out
 
@@ -220,7 +220,7 @@ class Finder:
         encoder = self.encoder()
         assert encoder is not None
         snapshot = self.memory.snapshot
-        last = max(snapshot.entities, default=0)
+        last = snapshot.last_entity
         if self._index is not None and self._index.last >= last:
             return self._index
         with self.memory.open() as connection:
@@ -231,7 +231,7 @@ class Finder:
                     f"Use that encoder, or encode again: memllm reindex --encoder {encoder.identity}",
                 )
             done = {r[0] for r in connection.execute("SELECT entity FROM vectors").fetchall()}
-            missing = [e for e in snapshot.entities.values() if e.id not in done]
+            missing = [e for e in snapshot.entities() if e.id not in done]
             if missing:
                 vectors = encoder.embed([e.name for e in missing])
                 connection.execute("BEGIN")

@@ -1,28 +1,30 @@
-"""Memory as the fold over operations: pure, knows nothing of files, names or vectors.
+"""What became of a fact: the operations that touch it, in order. Pure; knows nothing of files, names or vectors.
 
 An operation counts unless an operation that itself counts undoes it; undoing an undo is therefore the same
-mechanism. Within the fold:
+mechanism. What a fact is now depends only on the statements about it and on those `set`s that clear a side it stands
+on, so it is settled when it is asked for, alone, for any moment of the history:
 
-- `add` supports a fact; a person's `add` also lifts a person's earlier removal;
-- `set` (a person's) supports a fact and retracts what conflicts on the sides it clears;
-- `remove` (a person's) retracts a fact for good: documents read later do not bring it back;
+- `add` supports it; a person's `add` also lifts a person's earlier removal;
+- `set` (a person's) supports a fact and retracts what conflicts on the sides it clears, for the time it holds;
+- `remove` (a person's) retracts it for good: documents read later do not bring it back;
 - reading a source again drops what its earlier version supported; `forget` only drops.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol
+
+from memllm_cli.memory.validity import ALWAYS, Span, joined, overlap, shown, span, without, without_all
 
 Key = tuple[int, int, int]
-"""Subject, relation, object ids."""
+"""Subject, relation, object ids, after merges."""
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(NamedTuple):
     """One entry of the history. `target` is what an undo switches off, `source` the uri an ingest read.
 
-    `model` (a hash) and `format` say what wrote its facts.
+    `model` (a hash) and `format` say what wrote its facts; operations of one command share a `run`.
     """
 
     id: int
@@ -34,13 +36,12 @@ class Operation:
     document: int | None = None
     source: str | None = None
     model: str | None = None
-    run: str | None = None
     format: str | None = None
+    run: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Assertion:
-    """One statement made by one operation."""
+class Assertion(NamedTuple):
+    """One statement made by one operation. Texts are None where they are the names of the entities."""
 
     id: int
     operation: int
@@ -48,8 +49,8 @@ class Assertion:
     subject: int
     relation: int
     object: int
-    subject_text: str
-    object_text: str
+    subject_text: str | None
+    object_text: str | None
     person: bool
     clears_objects: bool = False
     clears_subjects: bool = False
@@ -60,13 +61,21 @@ class Assertion:
     qualifiers: str = "{}"
     source: str | None = None
 
+    @property
+    def span(self) -> Span:
+        """When it says the fact holds."""
+        return span(self.valid_from, self.valid_to) if self.valid_from or self.valid_to else ALWAYS
 
-@dataclass(slots=True)
+
 class Fact:
-    """A statement with everything that supports it, oldest first."""
+    """A statement with everything that supports it, oldest first. `spans` is when it holds."""
 
-    key: Key
-    supports: list[Assertion] = field(default_factory=list)
+    __slots__ = ("key", "spans", "supports")
+
+    def __init__(self, key: Key, supports: list[Assertion], spans: tuple[Span, ...] | None = None) -> None:
+        self.key = key
+        self.supports = supports
+        self.spans = (self.newest.span,) if spans is None else spans
 
     @property
     def person(self) -> bool:
@@ -81,6 +90,8 @@ class Fact:
     @property
     def newest(self) -> Assertion:
         """The support made last, a person's first."""
+        if len(self.supports) == 1:
+            return self.supports[0]
         return max(self.supports, key=lambda a: (a.person, not a.proposed, a.id))
 
     @property
@@ -90,112 +101,89 @@ class Fact:
         known = [v for v in values if v is not None]
         return max(known) if len(known) == len(values) else None
 
+    @property
+    def valid(self) -> tuple[str | None, str | None]:
+        """From when and until when it holds: as written, or as a later statement cut it. None is open."""
+        newest = self.newest
+        if self.spans == (newest.span,):
+            return newest.valid_from, newest.valid_to
+        return shown((self.spans[0][0], self.spans[-1][1]))
 
-def active(operations: Sequence[Operation]) -> set[int]:
-    """Ids of the operations that count. An undo always comes after its target."""
+    def holds(self, day: int) -> bool:
+        """Whether it holds on a day (an ordinal)."""
+        return any(begin <= day < end for begin, end in self.spans)
+
+
+class Counting(Protocol):
+    """The moment a fact is settled for."""
+
+    def counts(self, operation: int) -> bool:
+        """Whether an operation is part of the history then and not undone."""
+
+    def dropped(self, a: Assertion, until: int | None = None) -> bool:
+        """Whether its document was read again or forgotten after it, up to an operation."""
+
+
+class Settled(NamedTuple):
+    """A fact, or None, and whether a person took it out."""
+
+    fact: Fact | None
+    removed: bool
+
+
+NOTHING = Settled(None, False)
+
+
+def settle(key: Key, own: Sequence[Assertion], clears: Iterable[Assertion], moment: Counting) -> Settled:
+    """What a fact is, from the statements about it and the `set`s of others that clear a side it stands on."""
+    clearing = [c for c in clears if moment.counts(c.operation)]
+    if not clearing and len(own) == 1:  # nearly all
+        a = own[0]
+        if not moment.counts(a.operation):
+            return NOTHING
+        if a.action == "remove":
+            return Settled(None, True)
+        return NOTHING if moment.dropped(a) else Settled(Fact(key, [a], (a.span,)), False)
+    return _in_order(key, [a for a in own if moment.counts(a.operation)], clearing, moment)
+
+
+def _in_order(key: Key, own: list[Assertion], clearing: list[Assertion], moment: Counting) -> Settled:
+    clears = {c.id for c in clearing}
+    supports: list[tuple[Assertion, list[Span]]] = []
+    free = [ALWAYS]  # the time no person took it out of
+    stated: list[Span] = []  # the time a person gave it: a set says it anew, an add adds to it
+    for a in sorted([*own, *clearing], key=lambda x: x.id):
+        if a.id in clears:
+            cut = a.span
+            there = [s for s in supports if not moment.dropped(s[0], a.operation)]
+            if any(overlap(cut, x) for _, spans in there for x in spans):
+                free, stated = without(free, cut), without(stated, cut)
+                supports = [(s, left) for s, spans in there if (left := without(spans, cut))]
+        elif a.action == "remove":
+            supports, free, stated = [], [], []
+        elif a.person:
+            free = joined([*free, a.span])
+            stated = joined([*stated, a.span]) if a.action == "add" else [a.span]
+            supports.append((a, [a.span]))
+        else:
+            left = [a.span]
+            for taken in without_all([ALWAYS], free):
+                left = without(left, taken)
+            if left:
+                supports.append((a, left))
+    supports = [s for s in supports if not moment.dropped(s[0])]
+    if not supports:
+        return Settled(None, not free)
+    fact = Fact(key, [a for a, _ in supports], ())
+    newest = fact.newest
+    fact.spans = tuple(stated if newest.person else next(spans for a, spans in supports if a is newest))
+    return Settled(fact, False)
+
+
+def undone(undos: Iterable[tuple[int, int]]) -> frozenset[int]:
+    """Operations that do not count, from the undos (operation, target). An undo always comes after its target."""
     off: set[int] = set()
-    for operation in sorted(operations, key=lambda o: -o.id):
-        if operation.kind == "undo" and operation.id not in off and operation.target is not None:
-            off.add(operation.target)
-    return {o.id for o in operations} - off
-
-
-class Fold:
-    """Facts after a run of operations, fed in order."""
-
-    def __init__(self, merged: Mapping[int, int] | None = None) -> None:
-        self.facts: dict[Key, Fact] = {}
-        self.removed: set[Key] = set()
-        self._merged = dict(merged or {})
-        self._by_subject: dict[tuple[int, int], set[int]] = {}
-        self._by_object: dict[tuple[int, int], set[int]] = {}
-        self._sources: dict[str, set[Key]] = {}
-
-    def canonical(self, entity: int) -> int:
-        """The entity that an id stands for after merges."""
-        while entity in self._merged:
-            entity = self._merged[entity]
-        return entity
-
-    def objects(self, subject: int, relation: int) -> set[int]:
-        """Objects of a subject, proposals included."""
-        return self._by_subject.get((self.canonical(subject), relation), set())
-
-    def subjects(self, object: int, relation: int) -> set[int]:
-        """Subjects of an object, proposals included."""
-        return self._by_object.get((self.canonical(object), relation), set())
-
-    def apply(self, operation: Operation, assertions: Iterable[Assertion]) -> None:
-        """Take one operation that counts into account."""
-        if operation.source is not None and operation.kind in ("ingest", "forget"):
-            self._forget(operation.source)
-        for a in assertions:
-            key = (self.canonical(a.subject), a.relation, self.canonical(a.object))
-            if a.action == "remove":
-                self._retract(key)
-            elif a.person:
-                if a.action == "set":
-                    self._clear(key, a)
-                self.removed.discard(key)
-                self._support(key, a)
-            elif key not in self.removed:
-                self._support(key, a)
-
-    def _clear(self, key: Key, a: Assertion) -> None:
-        subject, relation, object = key
-        if a.clears_objects:
-            for other in self.objects(subject, relation) - {object}:
-                self._retract((subject, relation, other))
-        if a.clears_subjects:
-            for other in self.subjects(object, relation) - {subject}:
-                self._retract((other, relation, object))
-
-    def _support(self, key: Key, a: Assertion) -> None:
-        fact = self.facts.get(key)
-        if fact is None:
-            fact = self.facts[key] = Fact(key)
-            self._by_subject.setdefault(key[:2], set()).add(key[2])
-            self._by_object.setdefault((key[2], key[1]), set()).add(key[0])
-        fact.supports.append(a)
-        if a.source is not None:
-            self._sources.setdefault(a.source, set()).add(key)
-
-    def _drop(self, key: Key) -> None:
-        if self.facts.pop(key, None) is not None:
-            self._by_subject[key[:2]].discard(key[2])
-            self._by_object[(key[2], key[1])].discard(key[0])
-
-    def _retract(self, key: Key) -> None:
-        self._drop(key)
-        self.removed.add(key)
-
-    def _forget(self, source: str) -> None:
-        for key in self._sources.pop(source, set()):
-            fact = self.facts.get(key)
-            if fact is None:
-                continue
-            fact.supports = [a for a in fact.supports if a.source != source]
-            if not fact.supports:
-                self._drop(key)
-
-
-def fold(
-    operations: Sequence[Operation], assertions: Iterable[Assertion], merges: Iterable[tuple[int, int, int]] = ()
-) -> Fold:
-    """Memory after all `operations`. `merges` are (source, target, operation)."""
-    counting = active(operations)
-    by_operation: dict[int, list[Assertion]] = {}
-    for a in assertions:
-        by_operation.setdefault(a.operation, []).append(a)
-    merged: dict[int, int] = {}
-    for source, target, operation in sorted(merges, key=lambda m: m[2]):
-        if operation in counting:
-            while target in merged:
-                target = merged[target]
-            if source != target:
-                merged[source] = target
-    result = Fold(merged)
-    for operation_ in sorted(operations, key=lambda o: o.id):
-        if operation_.id in counting:
-            result.apply(operation_, by_operation.get(operation_.id, ()))
-    return result
+    for operation, target in sorted(undos, reverse=True):
+        if operation not in off:
+            off.add(target)
+    return frozenset(off)

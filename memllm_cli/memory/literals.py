@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 
 from memllm_cli.memory.names import normal
 
@@ -43,6 +44,7 @@ _COUNT = "|".join(sorted(_WORDS, key=len, reverse=True))
 _WEEKDAY = re.compile(r"^(?:mon|tues|wednes|thurs|fri|satur|sun)day\s+")
 
 
+@lru_cache(maxsize=1 << 14)
 def normalise(text: str, kind: str) -> str:
     """The form in which a value is compared.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _QUOTES = str.maketrans(dict.fromkeys("‘’‚‛`´′", "'") | dict.fromkeys("“”„‟«»″", '"'))
 _DASHES = re.compile(r"\s*[‐‑‒–—―−]\s*|\s+-\s+")
@@ -28,12 +29,38 @@ _NEGATIONS = {"not", "no", "non", "never", "without", "anti", "un"}
 _OPPOSED = {"north", "south", "east", "west", "northern", "southern", "eastern", "western", "upper", "lower"}
 
 
+_ROLES = frozenset(
+    (
+        "agency agent agreement applicant assignee assignor authority bank beneficiary board borrower buyer carrier "
+        "client committee company consultant contract contractor corporation council court customer debtor defendant "
+        "department director distributor employee employer executor firm franchisee franchisor fund government group "
+        "guarantor holder insured insurer issuer landlord lease lender lessee lessor licensee licensor manager "
+        "manufacturer members ministry mortgagee mortgagor operator owner parent partner partnership parties party "
+        "patient petitioner plaintiff policy premises president principal producer project property provider publisher "
+        "purchaser recipient respondent seller settlor shareholder sponsor state study subcontractor subsidiary "
+        "supplier tenant testator transferee transferor treaty trust trustee underwriter undertaking university vendor "
+    ).split()
+)
+
+
+def is_role(form: str) -> bool:
+    """Whether a name in normal form stands for somebody else in every document: 'the tenant', 'this company', 'lessor'.
+
+    Such a name is kept apart between documents.
+    """
+    words = form.split()
+    if words and words[0] in ("the", "this", "said", "such"):
+        words = words[1:]
+    return len(words) == 1 and words[0] in _ROLES
+
+
+@lru_cache(maxsize=1 << 16)
 def normal(name: str) -> str:
     """The form in which names are compared: Unicode form, case, quotation marks, dashes and spaces do not count."""
     text = unicodedata.normalize("NFKC", name).translate(_QUOTES)
     text = "".join(c for c in text if unicodedata.category(c) not in ("Cf", "Cc") or c in "\t\n ")
     text = _DASHES.sub("-", text)
-    return _SPACES.sub(" ", text).strip().strip(".,;:\"'").casefold().strip()
+    return _SPACES.sub(" ", text).strip(" .,;:\"'").casefold().strip(" .,;:\"'")
 
 
 def distinguishing(name: str) -> frozenset[str]:

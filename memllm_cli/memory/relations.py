@@ -33,6 +33,12 @@ class Relation:
         return [(self.name, False), *((a, False) for a in self.aliases), (self.inverse, True)]
 
 
+def fields(r: Relation) -> tuple[str, str, tuple[str, ...], str, bool, bool, str, str, str]:
+    """All of a relation but its id."""
+    sides = (r.one_subject, r.one_object)
+    return (r.name, r.inverse, r.aliases, r.description, *sides, r.object_type, r.domain, r.external)
+
+
 def read_table(path: Path) -> list[Relation]:
     """The relations of a CSV file (columns: kb/README.md). Raises DamagedError naming the line that is wrong."""
     out: list[Relation] = []

@@ -52,5 +52,14 @@ MIGRATIONS: tuple[tuple[int, str], ...] = (
         CREATE TABLE vectors (entity BIGINT NOT NULL, vector FLOAT[] NOT NULL);
         """,
     ),
+    (
+        2,
+        """
+        ALTER TABLE assertions ALTER COLUMN subject_text DROP NOT NULL;  -- NULL: the name the entity has
+        ALTER TABLE assertions ALTER COLUMN object_text DROP NOT NULL;
+        CREATE TABLE moves (         -- a split gives a statement another entity on one side
+            assertion BIGINT NOT NULL, side TEXT NOT NULL, entity BIGINT NOT NULL, operation BIGINT NOT NULL);
+        """,
+    ),
 )
 VERSION = MIGRATIONS[-1][0]

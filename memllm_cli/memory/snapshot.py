@@ -1,117 +1,153 @@
-"""What reads look at: names, relations and facts of one moment, in the process. No file is open for a lookup."""
+"""Memory at one moment: what counts of the history, and what follows from it. No file is open for a lookup."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
 
-from memllm_cli.memory.fold import Assertion, Fact, Fold, Key, Operation, active, fold
+from memllm_cli.memory.derived import derive, dropped
+from memllm_cli.memory.entities import Entity, space
+from memllm_cli.memory.fold import NOTHING, Assertion, Fact, Key, Operation, Settled, settle
+from memllm_cli.memory.history import DocumentRow as DocumentRow
+from memllm_cli.memory.history import History
 from memllm_cli.memory.literals import ENTITY, normalise
 from memllm_cli.memory.names import normal
-from memllm_cli.memory.relations import Relation, Relations
-
-if TYPE_CHECKING:
-    import duckdb
-
-
-@dataclass(frozen=True, slots=True)
-class Entity:
-    """A name or a literal value. `normal` is what it is compared by."""
-
-    id: int
-    name: str
-    normal: str
-    kind: str
-    scope: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentRow:
-    """A document that was read, without its text."""
-
-    id: int
-    uri: str
-    title: str
-    media_type: str
-    sha256: str
-    operation: int
+from memllm_cli.memory.relations import Relation
 
 
 class Snapshot:
-    """Memory at one moment. Ids are those of the database."""
+    """Memory after one operation of a history. Ids are those of the database."""
 
-    def __init__(
-        self,
-        id: str,
-        encoder: str | None,
-        operations: list[Operation],
-        assertions: list[Assertion],
-        entities: list[Entity],
-        relations: list[Relation],
-        aliases: list[tuple[int, str, int]],
-        merges: list[tuple[int, int, int]],
-        documents: list[DocumentRow],
-    ) -> None:
-        self.id = id
-        self.encoder = encoder
-        self.operations = {o.id: o for o in operations}
-        self.entities = {e.id: e for e in entities}
-        self.relations = Relations(relations)
-        self.documents = {d.id: d for d in documents}
-        self.counting = active(operations)
-        self.fold: Fold = fold(operations, assertions, merges)
-        self._names: dict[tuple[str, str], list[int]] = {}
-        self._spelled = self._spellings(assertions)
-        self.surfaces: dict[int, list[str]] = {}
-        for entity in entities:
-            self._names.setdefault((_space(entity.kind), entity.normal), []).append(entity.id)
-            self.surfaces[entity.id] = [self._spelled.get(entity.id, entity.name)]
-        for entity_id, name, operation in aliases:
-            if operation in self.counting and entity_id in self.entities:
-                self._names.setdefault((ENTITY, normal(name)), []).append(entity_id)
-                self.surfaces[entity_id].append(name)
-
-    def _spellings(self, assertions: list[Assertion]) -> dict[int, str]:
-        """Entities whose name is shown otherwise than first written: as a person wrote it last, else a table.
-
-        What a removal or an acceptance repeats was not written by the person.
-        """
-        tables = {o.id for o in self.operations.values() if o.kind == "import" and o.id in self.counting}
-        people = {o.id for o in self.operations.values() if o.kind in ("set", "add") and o.id in self.counting}
-        written: tuple[dict[int, str], dict[int, str]] = ({}, {})
-        for a in assertions:
-            if a.operation in people or a.operation in tables:
-                texts = written[a.person]
-                texts[a.subject], texts[a.object] = a.subject_text, a.object_text
-        out: dict[int, str] = {}
-        for entity, text in (written[False] | written[True]).items():
-            known = self.entities[entity]
-            if text == known.name or known.kind != ENTITY:
-                continue
-            # Case alone is the usual difference, and comparing it costs a small part of the normal form.
-            if text.casefold() == known.normal or normal(text) == known.normal:
-                out[entity] = text
-        return out
+    def __init__(self, history: History, last: int | None = None) -> None:
+        self.history = history
+        self.last_operation = history.last if last is None else last
+        self._derived = derive(history, self.last_operation)
+        self.relations = self._derived.relations
 
     @property
-    def last_operation(self) -> int:
-        """Id of the newest operation, 0 when there is none."""
-        return max(self.operations, default=0)
+    def id(self) -> str:
+        """Id of the knowledge base."""
+        return self.history.id
 
-    def facts(self, proposed: bool = False) -> Iterator[Fact]:
-        """All facts in the order they were first stated; with `proposed`, the proposals instead."""
-        return (f for f in self.fold.facts.values() if f.proposed == proposed)
+    @property
+    def encoder(self) -> str | None:
+        """Identity of the encoder its names were encoded with."""
+        return self.history.encoder
 
-    def fact(self, key: Key) -> Fact | None:
-        """One fact, proposals included."""
-        return self.fold.facts.get(key)
+    @property
+    def last_entity(self) -> int:
+        """The largest id of an entity, 0 when there is none."""
+        return self.history.last_entity
+
+    def at(self, operation: int) -> Snapshot:
+        """Memory as it was after an operation."""
+        return Snapshot(self.history, operation)
+
+    # -- operations -----------------------------------------------------------------------------------------------
+
+    def operation(self, id: int) -> Operation | None:
+        """One operation, if it belongs to this moment."""
+        return self.history.operation(id) if id <= self.last_operation else None
+
+    def made_by(self, a: Assertion) -> Operation:
+        """The operation that made a statement."""
+        operation = self.history.operation(a.operation)
+        assert operation is not None
+        return operation
+
+    def operations(self) -> Iterator[Operation]:
+        """All operations up to this moment, oldest first."""
+        return (o for o in self.history.operations() if o.id <= self.last_operation)
+
+    def counts(self, operation: int) -> bool:
+        """Whether an operation is part of the history and not undone."""
+        return 0 < operation <= self.last_operation and operation not in self._derived.off
+
+    @property
+    def undone(self) -> frozenset[int]:
+        """Operations that do not count."""
+        return self._derived.off
+
+    def dropped(self, a: Assertion, until: int | None = None) -> bool:
+        """Whether the source of a statement was read again or forgotten after it, up to an operation."""
+        if a.source is None:
+            return False
+        return dropped(self.history, self._derived.off, a, self.last_operation if until is None else until)
+
+    # -- entities -------------------------------------------------------------------------------------------------
+
+    def entity(self, id: int) -> Entity:
+        """One entity. Raises KeyError."""
+        found = self.history.entity(id)
+        if found is None:
+            raise KeyError(id)
+        return found
+
+    def entities(self) -> Iterator[Entity]:
+        """All entities ever named, by id, merged ones too."""
+        return self.history.entities()
+
+    def canonical(self, entity: int) -> int:
+        """The entity that an id stands for after merges."""
+        return self._derived.merged.get(entity, entity)
+
+    def members(self, entity: int) -> tuple[int, ...]:
+        """All entities that are one with a canonical one, itself first."""
+        return self._derived.members.get(entity) or (entity,)
+
+    def name(self, entity: int) -> str:
+        """How an entity is called: as a person spelled it last, else a table, else as it was first written."""
+        known = self.entity(entity)
+        if known.kind != ENTITY or entity not in self.history.variants:
+            return known.name
+        kept = self._derived.spelled if self.last_operation >= self.history.last else {}
+        if entity not in kept:
+            kept[entity] = self._spelling(known)
+        return kept[entity]
+
+    def _spelling(self, known: Entity) -> str:
+        """The last counting spelling of a name; what a removal or an acceptance repeats was not written by a person."""
+        best: tuple[bool, int] = (False, 0)
+        out = known.name
+        for a in self.history.about(known.id):
+            if (a.person, a.id) < best or not self.counts(a.operation):
+                continue
+            if self.made_by(a).kind not in ("set", "add", "import"):
+                continue
+            for entity, text in ((a.subject, a.subject_text), (a.object, a.object_text)):
+                if entity == known.id:
+                    written = known.name if text is None else text
+                    if written.casefold() == known.normal or normal(written) == known.normal:
+                        best, out = (a.person, a.id), written
+        return out
+
+    def surfaces(self, entity: int) -> list[str]:
+        """All names of an entity: its own, its aliases, those of entities merged into it."""
+        out = []
+        for member in self.members(entity):
+            out += [self.name(member), *self._derived.aliases.get(member, ())]
+        return list(dict.fromkeys(out))
+
+    def aliases(self, entity: int) -> list[str]:
+        """The aliases an entity was given, those of entities merged into it too."""
+        return [a for m in self.members(entity) for a in self._derived.aliases.get(m, ())]
 
     def named(self, name: str, kind: str = ENTITY) -> list[int]:
         """Entities whose name, alias or value is exactly this one (compared in normal form)."""
-        form = normal(name) if kind in (ENTITY, "text") else normalise(name, kind)
-        ids = self._names.get((_space(kind), form), [])
-        return list(dict.fromkeys(self.fold.canonical(i) for i in ids))
+        return self.of_form(normal(name) if kind in (ENTITY, "text") else normalise(name, kind), kind)
+
+    def of_form(self, form: str, kind: str = ENTITY) -> list[int]:
+        """Entities by the compared form of a name, an alias or a value."""
+        ids = self.history.named(kind, form)
+        if self._derived.named and (more := self._derived.named.get((space(kind), form))):
+            ids = [*ids, *more]
+        if not ids and form.endswith(")") and kind == ENTITY:  # "the tenant (lease.md)"
+            base, _, place = form[:-1].rpartition(" (")
+            ids = [
+                i
+                for i in self.history.named(kind, base)
+                if (e := self.entity(i)).scope is not None and normal(self.scope_name(e.scope)) == place
+            ]
+        return list(dict.fromkeys(self.canonical(i) for i in ids)) if ids else []
 
     def known(self, name: str, relation: Relation, side: str) -> list[int]:
         """Entities a name can mean on one side (`subject` or `object`) of a relation."""
@@ -119,37 +155,179 @@ class Snapshot:
             return list(dict.fromkeys(self.named(name, relation.object_type) + self.named(name)))
         return self.named(name)
 
+    # -- statements -------------------------------------------------------------------------------------------------
+
+    def key(self, a: Assertion) -> Key:
+        """The fact a statement is about, after splits and merges."""
+        a = self._derived.moved.get(a.id, a)
+        return self.canonical(a.subject), a.relation, self.canonical(a.object)
+
+    def _current(self, rows: Iterable[Assertion], entity: int) -> list[Assertion]:
+        """Statements about an entity as they are now, splits followed."""
+        moved = self._derived.moved
+        out = [moved.get(a.id, a) for a in rows] if moved else list(rows)
+        if moved:
+            seen = {a.id for a in out}
+            out += [a for m in self.members(entity) for a in self._derived.moved_to.get(m, ()) if a.id not in seen]
+        return out
+
+    def _of_subject(self, subject: int, relation: int) -> list[Assertion]:
+        derived = self._derived
+        if not derived.merged and not derived.moved:
+            return self.history.of_subject(subject, relation)
+        rows = [a for m in self.members(subject) for a in self.history.of_subject(m, relation)]
+        found = self._current(rows, subject)
+        return [a for a in found if a.relation == relation and self.canonical(a.subject) == subject]
+
+    def _of_object(self, object: int, relation: int) -> list[Assertion]:
+        derived = self._derived
+        if not derived.merged and not derived.moved:
+            return self.history.of_object(object, relation)
+        rows = [a for m in self.members(object) for a in self.history.of_object(m, relation)]
+        found = self._current(rows, object)
+        return [a for a in found if a.relation == relation and self.canonical(a.object) == object]
+
+    def _clearing(self, entity: int, relation: int, side: int) -> list[Assertion]:
+        """`set`s that clear the objects (side 0) of a subject or the subjects (1) of an object."""
+        if relation not in (self.history.clearing_subjects if side else self.history.clearing_objects):
+            return []
+        derived = self._derived
+        if not derived.merged and not derived.moved:
+            return self.history.clearing(entity, relation, side)
+        rows = self._of_object(entity, relation) if side else self._of_subject(entity, relation)
+        return [a for a in rows if (a.clears_subjects if side else a.clears_objects)]
+
+    # -- facts --------------------------------------------------------------------------------------------------------
+
+    def settled(self, key: Key) -> Settled:
+        """What became of a fact."""
+        subject, relation, object = key
+        own = [a for a in self._of_subject(subject, relation) if self.canonical(a.object) == object]
+        return self._settle(key, own) if own else NOTHING
+
+    def _settle(self, key: Key, own: Sequence[Assertion]) -> Settled:
+        subject, relation, object = key
+        clears = [a for a in self._clearing(subject, relation, 0) if self.canonical(a.object) != object]
+        clears += [a for a in self._clearing(object, relation, 1) if self.canonical(a.subject) != subject]
+        return settle(key, own, clears, self)
+
+    def fact(self, key: Key) -> Fact | None:
+        """One fact, proposals included."""
+        return self.settled(key).fact
+
+    def group(self, relation: int, subject: int | None = None, object: int | None = None) -> list[Fact]:
+        """Facts and proposals of a subject or of an object under a relation, in the order they were stated."""
+        by_key: dict[Key, list[Assertion]] = {}
+        canonical = self.canonical
+        if subject is not None:
+            for a in self._of_subject(subject, relation):
+                by_key.setdefault((subject, relation, canonical(a.object)), []).append(a)
+        else:
+            assert object is not None
+            for a in self._of_object(object, relation):
+                by_key.setdefault((canonical(a.subject), relation, object), []).append(a)
+        return [f for key, own in by_key.items() if (f := self._settle(key, own).fact) is not None]
+
+    def keys_of(self, relation: int, subject: int | None = None, object: int | None = None) -> set[Key]:
+        """Everything ever stated of a subject or of an object under a relation."""
+        if subject is not None:
+            return {self.key(a) for a in self._of_subject(subject, relation)}
+        assert object is not None
+        return {self.key(a) for a in self._of_object(object, relation)}
+
     def values(
         self, relation: int, subject: int | None = None, object: int | None = None, proposed: bool = False
     ) -> list[Fact]:
         """Facts of a subject or of an object under a relation, best first; with `proposed` the proposals instead."""
-        if subject is not None:
-            keys = [(subject, relation, o) for o in self.fold.objects(subject, relation)]
-        else:
-            assert object is not None
-            keys = [(s, relation, object) for s in self.fold.subjects(object, relation)]
-        found = [f for k in keys if (f := self.fold.facts[k]).proposed == proposed]
-        return sorted(found, key=rank, reverse=True)
+        found = [f for f in self.group(relation, subject, object) if f.proposed == proposed]
+        return sorted(found, key=rank, reverse=True) if len(found) > 1 else found
 
-    def about(self, entity: int) -> list[Fact]:
-        """All facts with an entity on either side, no proposals, by relation."""
-        return [
-            fact
-            for relation in self.relations.by_id
-            for side in ((entity, None), (None, entity))
-            for fact in self.values(relation, *side)
-        ]
+    def keys_about(self, entity: int) -> set[Key]:
+        """Everything that was ever stated with an entity on either side."""
+        rows = [a for m in self.members(entity) for a in self.history.about(m)]
+        keys = {self.key(a) for a in self._current(rows, entity)}
+        return {k for k in keys if entity in (k[0], k[2])}
 
-    def name(self, entity: int) -> str:
-        """How an entity is called: as a person spelled it last, else a table, else as it was first written."""
-        return self._spelled.get(entity) or self.entities[entity].name
+    def is_used(self, entity: int) -> bool:
+        """Whether any fact or proposal has an entity on a side."""
+        for most in (20, None):  # nearly always the first few tell
+            rows = [a for m in self.members(entity) for a in self.history.about(m, most)]
+            if any(self.settled(self.key(a)).fact is not None for a in self._current(rows, entity)):
+                return True
+        return False
+
+    def about(self, entity: int, proposed: bool | None = False) -> list[Fact]:
+        """All facts with an entity on either side, by relation, best first; with `proposed` the proposals instead,
+        with None both."""
+        facts = (self.fact(k) for k in self.keys_about(entity))
+        found = [f for f in facts if f is not None and (proposed is None or f.proposed == proposed)]
+        return sorted(found, key=lambda f: (f.key[1], f.key[0] != entity, *(not r for r in rank(f)[:2]), -f.newest.id))
+
+    def facts(self, proposed: bool | None = False, relation: int | None = None) -> Iterator[Fact]:
+        """All facts, of one relation if given; with `proposed` the proposals instead, with None both."""
+        wanted = relation
+        merged = bool(self._derived.merged or self._derived.moved)
+        seen: set[tuple[int, int]] = set()
+        pairs: Iterable[tuple[int, int]] = self.history.pairs()
+        if self._derived.moved_to:
+            pairs = (*pairs, *((a.subject, a.relation) for rows in self._derived.moved_to.values() for a in rows))
+        for subject, relation in pairs:
+            if wanted is not None and relation != wanted:
+                continue
+            if merged:
+                subject = self.canonical(subject)
+                if (subject, relation) in seen:
+                    continue
+                seen.add((subject, relation))
+            for fact in self.group(relation, subject=subject):
+                if proposed is None or fact.proposed == proposed:
+                    yield fact
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is neither a fact nor a proposal."""
+        return next(self.facts(None), None) is None
+
+    def of_source(self, uri: str) -> list[Fact]:
+        """Facts and proposals that a document supports now."""
+        operations = [o for o in self.history.sources.get(uri, ()) if self.counts(o)]
+        keys = {self.key(a) for o in operations[-1:] for a in self.history.of_operation(o)}
+        facts = (self.fact(k) for k in sorted(keys))
+        return [f for f in facts if f is not None and any(a.source == uri for a in f.supports)]
+
+    def documents(self) -> list[DocumentRow]:
+        """Documents that count: the newest version of each that was neither forgotten nor undone, by path."""
+        out = []
+        for events in self.history.sources.values():
+            newest = next((o for o in reversed(events) if self.counts(o)), None)
+            operation = None if newest is None else self.history.operation(newest)
+            if operation is not None and operation.kind == "ingest" and operation.document is not None:
+                row = self.history.documents.get(operation.document)
+                if row is not None:
+                    out.append(row)
+        return sorted(out, key=lambda d: d.uri)
 
     def texts(self, fact: Fact) -> tuple[str, str, str]:
         """Subject, relation and object as they are shown: names, and literals as last written."""
         subject, relation, object = fact.key
-        kind = self.entities[object].kind
-        written = self.name(object) if kind == ENTITY else fact.newest.object_text
-        return self.name(subject), self.relations.by_id[relation].name, written
+        known = self.entity(object)
+        if known.kind == ENTITY:
+            written = self.shown(object)
+        else:
+            written = fact.newest.object_text or self.entity(fact.newest.object).name
+        return self.shown(subject), self.relations.by_id[relation].name, written
+
+    def shown(self, entity: int) -> str:
+        """A name for people; one that belongs to a document says which."""
+        known = self.entity(entity)
+        if known.scope is None:
+            return self.name(entity)
+        return f"{self.name(entity)} ({self.scope_name(known.scope)})"
+
+    def scope_name(self, document: int) -> str:
+        """The file name of the document that a name belongs to."""
+        row = self.history.documents.get(document)
+        return row.uri.replace("\\", "/").rsplit("/", 1)[-1] if row is not None else f"document {document}"
 
 
 def rank(fact: Fact) -> tuple[bool, bool, int]:
@@ -160,53 +338,3 @@ def rank(fact: Fact) -> tuple[bool, bool, int]:
 def authority(fact: Fact) -> tuple[bool, bool]:
     """Who states a fact: a person, or at least a table and not only a model."""
     return fact.person, fact.probability is None
-
-
-def _space(kind: str) -> str:
-    return ENTITY if kind in (ENTITY, "text") else kind
-
-
-def load(connection: duckdb.DuckDBPyConnection) -> Snapshot:
-    """Read everything a snapshot needs from an open database."""
-
-    def rows(query: str) -> list[tuple[object, ...]]:
-        return connection.execute(query).fetchall()
-
-    meta = {str(k): v for k, v in rows("SELECT key, value FROM meta")}
-    operations = [
-        Operation(*r)  # type: ignore[arg-type]
-        for r in rows(
-            "SELECT id, kind, time, actor, note, target, document, source, model, run, format "
-            "FROM operations ORDER BY id"
-        )
-    ]
-    assertions = [
-        Assertion(*r)  # type: ignore[arg-type]
-        for r in rows(
-            "SELECT a.id, operation, action, subject, relation, object, subject_text, object_text, person, "
-            "clears_objects, clears_subjects, probability, proposed, valid_from, valid_to, qualifiers, "
-            "CASE WHEN person THEN NULL ELSE o.source END "
-            "FROM assertions a JOIN operations o ON o.id = a.operation ORDER BY a.id"
-        )
-    ]
-    relations = [
-        Relation(r[0], r[1], r[2], tuple(r[3]), *r[4:])  # type: ignore[arg-type]
-        for r in rows(
-            "SELECT id, name, inverse, aliases, description, one_subject, one_object, object_type, domain, external "
-            "FROM relations ORDER BY id"
-        )
-    ]
-    return Snapshot(
-        id=str(meta["id"]),
-        encoder=str(meta["encoder"]) if "encoder" in meta else None,
-        operations=operations,
-        assertions=assertions,
-        entities=[Entity(*r) for r in rows("SELECT id, name, normal, kind, scope FROM entities ORDER BY id")],  # type: ignore[arg-type]
-        relations=relations,
-        aliases=rows("SELECT entity, name, operation FROM aliases"),  # type: ignore[arg-type]
-        merges=rows("SELECT source, target, operation FROM merges"),  # type: ignore[arg-type]
-        documents=[
-            DocumentRow(*r)  # type: ignore[arg-type]
-            for r in rows("SELECT id, uri, title, media_type, sha256, operation FROM documents ORDER BY id")
-        ],
-    )

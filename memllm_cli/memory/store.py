@@ -6,36 +6,33 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memllm_cli.errors import NotFound, UsageError
+from memllm_cli.memory import load
+from memllm_cli.memory.change import Change, between, now
 from memllm_cli.memory.database import TIMEOUT, Database
 from memllm_cli.memory.fold import Fact, Key, Operation
-from memllm_cli.memory.relations import Relation, read_table
-from memllm_cli.memory.snapshot import Snapshot, load
-from memllm_cli.memory.writer import Writer, insert
+from memllm_cli.memory.history import BULK, History
+from memllm_cli.memory.journal import Journal
+from memllm_cli.memory.relations import Relation, fields, read_table
+from memllm_cli.memory.rows import Row, Rows, insert_all
+from memllm_cli.memory.sidecar import Sidecar
+from memllm_cli.memory.snapshot import Snapshot
+from memllm_cli.memory.writer import Writer
+from memllm_cli.terminal import interrupts_held
 from memllm_cli.types import Document, Triple
 
 if TYPE_CHECKING:
     import duckdb
 
-Texts = tuple[str, str, str]
+    from memllm_cli.memory.packed import Packed
+
 Filler = Callable[[Writer], None]
 _TYPED = frozenset({"set", "add", "remove", "accept"})
 """Operations whose statements point to no document: nothing needs to be opened to know it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What an operation did: facts that are no longer there, facts that are new; both as shown."""
-
-    operation: int
-    before: tuple[Texts, ...]
-    after: tuple[Texts, ...]
-    held: int = 0
-    """Statements of a document or a table that a person had removed or replaced before; they stay away."""
+_JOURNAL = 8 << 20  # bytes after which a session hands its journal to the database
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +64,17 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class LogEntry:
-    """One operation with whether it counts and how many statements it made."""
+class ImportRow:
+    """One line of an imported table."""
 
-    operation: Operation
-    counts: bool
-    statements: int
-    detail: str
+    triple: Triple
+    document: str = ""
+    sentence: str = ""
+    probability: float | None = None
+    proposed: bool = False
+    valid_from: str | None = None
+    valid_to: str | None = None
+    qualifiers: str = "{}"
 
 
 class Memory:
@@ -81,7 +82,9 @@ class Memory:
 
     def __init__(self, folder: Path, timeout: float = TIMEOUT) -> None:
         self.database = Database(folder, timeout)
+        self._history: History | None = None
         self._snapshot: Snapshot | None = None
+        self._journal: Journal | None = None
 
     @property
     def name(self) -> str:
@@ -104,19 +107,28 @@ class Memory:
         with self.database.open() as connection:
             if connection.execute("SELECT count(*) FROM operations").fetchone() == (0,):
                 connection.execute("BEGIN")
-                _insert_operation(connection, Operation(1, "create", _now(), "memllm", f"{len(table)} relations"))
-                _insert_relations(connection, table, 1)
+                made = Operation(1, "create", now(), "memllm", f"{len(table)} relations")
+                insert_all(connection, {"operations": [made], "relations": [relation_row(r, 1) for r in table]})
                 connection.execute("COMMIT")
-        self._snapshot = None
+        self.outdate()
         return True
+
+    # -- the moment -------------------------------------------------------------------------------------------------
 
     @property
     def snapshot(self) -> Snapshot:
-        """Memory now; read again only when some process has written since."""
+        """Memory now; what another process has written since is taken in first."""
         if self._snapshot is None or self.database.generation() != self.database.seen:
             self.require()
-            with self.database.open() as connection:
-                self._snapshot = load(connection)
+            if self._history is None and (packed := self._kept()) is not None:
+                self._history = History(packed.head["id"], packed.head["encoder"], packed)
+                self.database.seen = tuple(packed.head["generation"])
+            else:
+                with self.database.open() as connection:
+                    self._catch_up(connection)
+                self._keep()
+            assert self._history is not None
+            self._snapshot = Snapshot(self._history)
         return self._snapshot
 
     @contextmanager
@@ -124,14 +136,97 @@ class Memory:
         """The database, ours alone until the block ends. What another process wrote before is not missed."""
         with self.database.open() as connection:
             if self.database.generation() != self.database.seen:
-                self.outdate()  # closing takes the generation down as seen
+                self._catch_up(connection)  # closing takes the generation down as seen
             yield connection
 
     def outdate(self) -> None:
-        """Have the snapshot read again at its next use."""
-        self._snapshot = None
+        """Have everything read again at its next use."""
+        self._history = self._snapshot = None
 
-    # -- a person's operations ------------------------------------------------------------------------------
+    def _catch_up(self, connection: duckdb.DuckDBPyConnection) -> Snapshot:
+        """The snapshot of what an open database holds."""
+        meta = dict(connection.execute("SELECT key, value FROM meta").fetchall())
+        history = self._history
+        if history is None or history.id != meta["id"]:
+            packed = self._cache(meta["id"]) if history is None else None
+            history = self._history = load.load(connection, packed)
+        else:
+            history.encoder = meta.get("encoder")
+            load.catch_up(connection, history)
+        if self.database.pending is not None and self.database.pending[0]["operations"][-1][0] > history.last:
+            history.apply(self.database.pending[0])
+        if (
+            self._snapshot is None
+            or self._snapshot.history is not history
+            or (self._snapshot.last_operation != history.last)
+        ):
+            self._snapshot = Snapshot(history)
+        return self._snapshot
+
+    # -- the packed history beside the database ---------------------------------------------------------------------
+
+    @property
+    def sidecar(self) -> Sidecar:
+        """The packed history, a cache."""
+        return Sidecar(self.database.folder, "history.bin", {"kind": "history"})
+
+    def _kept(self) -> Packed | None:
+        """The packed history, if nothing was written since it was made: then no database needs to be opened."""
+        head = self.sidecar.head()
+        if head is None or tuple(head.get("generation") or ()) != self.database.generation():
+            return None
+        return self._packed(head)
+
+    def _cache(self, id: str) -> Packed | None:
+        """The packed history of this knowledge base, if its last operation is one of the database's."""
+        head = self.sidecar.head()
+        return None if head is None or head.get("id") != id else self._packed(head, check=True)
+
+    def _packed(self, head: dict[str, object], check: bool = False) -> Packed | None:
+        whole = self.sidecar.read()
+        if whole != head:
+            return None
+        from memllm_cli.memory.packed import Packed
+
+        try:
+            packed = Packed.read(self.sidecar.payload)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        packed.head["id"], packed.head["encoder"] = head["id"], head["encoder"]
+        packed.head["generation"] = head["generation"]
+        return packed
+
+    def _keep(self) -> None:
+        """Keep the history packed beside the database, when enough has come to make that worth it."""
+        history = self._history
+        if history is None or self.database.pending is not None:
+            return
+        if history.packed is None:
+            if history.unpacked <= BULK:
+                return
+        elif history.unpacked <= max(BULK, len(history.packed.statements) // 8) and self.sidecar.head() is not None:
+            return
+        self.pack()
+
+    def pack(self) -> None:
+        """Pack the history and keep it beside the database."""
+        from memllm_cli.memory.pack import pack, repack
+        from memllm_cli.memory.packed import Packed
+
+        history = self._history
+        assert history is not None
+        with self.open() as connection:
+            packed = pack(connection) if history.packed is None else repack(history)
+        history.take(packed)
+        packed_now = self.database.seen
+        self.sidecar.save(
+            packed.write, lambda path: None if Packed.read(path).head["last"] == history.last else _fail(),
+            id=history.id, encoder=history.encoder, last=history.last, at=packed.head["at"],
+            count=len(packed.statements), generation=list(packed_now),
+        )  # fmt: skip
+        self._snapshot = Snapshot(history)
+
+    # -- a person's operations --------------------------------------------------------------------------------------
 
     def set(
         self,
@@ -159,7 +254,7 @@ class Memory:
                 valid_from=valid_from, valid_to=valid_to,
             )  # fmt: skip
 
-        return self._operate(mode if mode == "add" else "set", fill, note=note, dry_run=dry_run)
+        return self.operate(mode if mode == "add" else "set", fill, note=note, dry_run=dry_run)
 
     def remove(self, keys: Sequence[Key], note: str = "", dry_run: bool = False) -> Change:
         """Retract facts for good: documents read later do not bring them back."""
@@ -168,7 +263,7 @@ class Memory:
             for key in keys:
                 writer.restate("remove", key)
 
-        return self._operate("remove", fill, note=note, dry_run=dry_run)
+        return self.operate("remove", fill, note=note, dry_run=dry_run)
 
     def accept(self, keys: Sequence[Key], note: str = "") -> Change:
         """Turn proposals into facts, as a person's statement."""
@@ -177,25 +272,29 @@ class Memory:
             for key in keys:
                 writer.restate("add", key)
 
-        return self._operate("accept", fill, note=note)
+        return self.operate("accept", fill, note=note)
 
-    def add_relation(self, relation: Relation) -> Relation:
-        """Add a relation of the user's own. Raises UsageError when one of its phrases is taken."""
-        with self.database.open() as connection:
-            snapshot = load(connection)
+    def relation(self, relation: Relation, note: str = "") -> Relation:
+        """Add a relation, or with the id of one that exists change it; both can be undone.
+
+        Raises UsageError when one of its phrases names another relation.
+        """
+        kept: list[Relation] = []
+
+        def fill(writer: Writer) -> None:
+            known = writer.snapshot.relations
             for phrase, _ in relation.phrases():
-                if (found := snapshot.relations.find(phrase)) is not None:
+                found = known.find(phrase)
+                if found is not None and found[0].id != relation.id:
                     raise UsageError(f"'{phrase}' already names the relation '{found[0].name}'.", "Choose another.")
-            operation = snapshot.last_operation + 1
-            added = Relation(max(snapshot.relations.by_id, default=0) + 1, *_fields(relation))
-            connection.execute("BEGIN")
-            _insert_operation(connection, Operation(operation, "relation", _now(), "person", relation.name))
-            _insert_relations(connection, [added], operation)
-            connection.execute("COMMIT")
-        self._snapshot = None
-        return added
+            ids = (r.id for r, _ in writer.snapshot.history.relations)
+            kept.append(relation if relation.id else Relation(max(ids, default=0) + 1, *fields(relation)))
+            writer.add("relations", relation_row(kept[0], writer.operation))
 
-    def undo(self, target: int | None = None, dry_run: bool = False) -> tuple[Operation, Change]:
+        self.operate("relation", fill, note=note or relation.name)
+        return kept[0]
+
+    def undo(self, target: int | None = None, dry_run: bool = False, run: str = "") -> tuple[Operation, Change]:
         """Switch an operation off: the given one, or the newest that is neither undone nor an undo itself.
 
         Undoing an undo switches its target on again. Raises NotFound when there is nothing to undo.
@@ -203,31 +302,34 @@ class Memory:
         snapshot = self.snapshot
         if target is None:
             kinds = ("undo", "create", "relation")
-            target = max((i for i in snapshot.counting if snapshot.operations[i].kind not in kinds), default=None)
-            if target is None:
+            ids = range(snapshot.last_operation, 0, -1)
+            counted = (o for i in ids if snapshot.counts(i) and (o := snapshot.operation(i)) is not None)
+            operation = next((o for o in counted if o.kind not in kinds), None)
+            if operation is None:
                 raise NotFound("There is nothing to undo.", "See: memllm log")
-        operation = snapshot.operations.get(target)
+        else:
+            operation = snapshot.operation(target)
         if operation is None:
             raise NotFound(f"There is no operation {target}.", "See: memllm log")
-        if operation.kind in ("create", "relation"):
+        if operation.kind == "create":
             raise UsageError(f"Operation {target} ({operation.kind}) cannot be undone.", "See: memllm log")
-        if target not in snapshot.counting:
+        if not snapshot.counts(operation.id):
             raise UsageError(f"Operation {target} is already undone.", "To redo it, undo the undo: memllm log")
-        return operation, self._operate("undo", lambda writer: None, target=target, dry_run=dry_run)
+        if operation.kind == "relation":
+            _still_used(snapshot, operation.id)
+        return operation, self.operate("undo", lambda _: None, target=operation.id, dry_run=dry_run, run=run)
 
-    # -- documents ------------------------------------------------------------------------------------------
+    # -- documents ---------------------------------------------------------------------------------------------------
 
     def holds(self, document: Document) -> bool:
         """Whether exactly these bytes were read from this place already and still count."""
         snapshot = self.snapshot
-        newest = max(
-            (o for o in snapshot.operations.values() if o.source == document.uri and o.id in snapshot.counting),
-            key=lambda o: o.id,
-            default=None,
-        )
+        events = snapshot.history.sources.get(document.uri, ())
+        newest = next((o for i in reversed(events) if snapshot.counts(i) and (o := snapshot.operation(i))), None)
         if newest is None or newest.kind != "ingest" or newest.document is None:
             return False
-        return snapshot.documents[newest.document].sha256 == document.sha256
+        row = snapshot.history.documents.get(newest.document)
+        return row is not None and row.sha256 == document.sha256
 
     def ingest(
         self, document: Document, facts: Iterable[Written], model: str, format: str, run: str = "", note: str = ""
@@ -247,14 +349,14 @@ class Memory:
                 for index in found.sentences:
                     writer.evidence(made, document, document.sentences[index])
 
-        return self._operate(
+        return self.operate(
             "ingest", fill, actor="memllm", note=note or document.title, source=document.uri, model=model,
             format=format, run=run,
         )  # fmt: skip
 
-    def forget(self, source: str, note: str = "") -> Change:
+    def forget(self, source: str, note: str = "", run: str = "", dry_run: bool = False) -> Change:
         """Drop what a document supports; facts with other support stay."""
-        return self._operate("forget", lambda writer: None, source=source, note=note or source)
+        return self.operate("forget", lambda _: None, source=source, note=note or source, run=run, dry_run=dry_run)
 
     def import_facts(self, rows: Iterable[ImportRow], note: str, person: bool) -> Change:
         """State facts from a table, with evidence where a row names a document's sentence.
@@ -277,16 +379,16 @@ class Memory:
                 if row.sentence:
                     writer.find_evidence(made, row.document, row.sentence)
 
-        return self._operate("import", fill, actor="person" if person else "import", note=note)
+        return self.operate("import", fill, actor="person" if person else "import", note=note)
 
-    # -- looking ----------------------------------------------------------------------------------------------
+    # -- looking -----------------------------------------------------------------------------------------------------
 
     def evidence(self, facts: Sequence[Fact]) -> dict[Key, list[Evidence]]:
         """Where documents state these facts, newest document first."""
-        operations = self.snapshot.operations
-        by_assertion = {a.id: f.key for f in facts for a in f.supports if operations[a.operation].kind not in _TYPED}
+        snapshot = self.snapshot
+        by_assertion = {a.id: f.key for f in facts for a in f.supports if snapshot.made_by(a).kind not in _TYPED}
         out: dict[Key, list[Evidence]] = {f.key: [] for f in facts}
-        if by_assertion:
+        if by_assertion and snapshot.history.documents:
             with self.open() as connection:
                 rows = connection.execute(
                     "SELECT e.assertion, e.document, d.title, d.uri, e.line, e.page, e.heading, "
@@ -299,26 +401,26 @@ class Memory:
                 out[by_assertion[assertion]].append(Evidence(*rest))
         return out
 
-    def log(self) -> list[LogEntry]:
-        """All operations, newest first."""
-        snapshot = self.snapshot
-        with self.open() as connection:
-            counts = dict(
-                connection.execute("SELECT operation, count(*) FROM assertions GROUP BY operation").fetchall()
-            )
-            first = connection.execute(
-                "SELECT a.operation, min_by(subject_text || ' >> ' || r.name || ' >> ' || object_text, a.id) "
-                "FROM assertions a JOIN relations r ON r.id = a.relation GROUP BY a.operation"
-            ).fetchall()
-        details = dict(first)
-        return [
-            LogEntry(o, o.id in snapshot.counting, counts.get(o.id, 0), o.note or details.get(o.id, ""))
-            for o in sorted(snapshot.operations.values(), key=lambda o: -o.id)
-        ]
+    # -- the one way to write ------------------------------------------------------------------------------------------
 
-    # -- the one way to write ---------------------------------------------------------------------------------
+    @contextmanager
+    def session(self) -> Iterator[Memory]:
+        """Many edits in a row: each is durable in the journal when it returns, and the database takes them in at the
+        end. Other processes get their turn between two edits, and see them.
+        """
+        if self._journal is not None:
+            yield self
+            return
+        self._journal = Journal(self.database.journal)
+        try:
+            yield self
+        finally:
+            self._journal.close()
+            self._journal = None
+            with self.open():
+                pass
 
-    def _operate(
+    def operate(
         self,
         kind: str,
         fill: Filler,
@@ -331,87 +433,102 @@ class Memory:
         run: str = "",
         dry_run: bool = False,
     ) -> Change:
-        with self.database.open() as connection:
-            if self._snapshot is None or self.database.generation() != self.database.seen:
-                self._snapshot = load(connection)
-            before = self._snapshot
-            writer = Writer(connection, before, before.last_operation + 1, source)
-            connection.execute("BEGIN")
+        """Do one operation: durable when this returns, and what it changed. With `dry_run` nothing is kept."""
+
+        def written(snapshot: Snapshot, connection: duckdb.DuckDBPyConnection | None) -> Rows:
+            writer = Writer(snapshot, source, connection)
             fill(writer)
-            operation = Operation(
-                writer.operation,
-                kind,
-                _now(),
-                actor,
-                note,
-                target,
-                writer.document_id,
-                source,
-                model,
+            made = Operation(
+                writer.operation, kind, now(), actor, note, target, writer.document_id, source, model, format,
                 run or None,
-                format,
-            )
-            _insert_operation(connection, operation)
-            writer.flush()
-            after = load(connection)
-            held = _held(connection, operation.id, after) if kind in ("ingest", "import") else 0
-            change = Change(operation.id, _gone(before, after), _gone(after, before), held)
-            connection.execute("ROLLBACK" if dry_run else "COMMIT")
-            self._snapshot = before if dry_run else after
-        return change
+            )  # fmt: skip
+            return {"operations": [made], **writer.rows}
+
+        if self._journal is not None and not dry_run and kind in _TYPED | {"undo"}:
+            with self.database.turn(quick=True), interrupts_held():
+                before = self._ready()
+                rows = written(before, None)
+                self._journal.append(rows)
+                self.database.seen = self.database.generation()
+                return self._applied(before, rows)
+        with self.database.open() as connection:
+            if self._history is None or self.database.generation() != self.database.seen:
+                self._catch_up(connection)
+            self.database.writable()
+            assert self._history is not None
+            before = Snapshot(self._history)
+            rows = written(before, connection)
+            if dry_run:
+                self._history.apply(_light(rows))
+                change = self._change(before, rows)
+                self._history.revert(self._history.rows[-1])
+                self._snapshot = Snapshot(self._history)
+                return change
+            connection.execute("BEGIN")
+            insert_all(connection, rows)
+            connection.execute("COMMIT")
+            return self._applied(before, rows)
+
+    def _ready(self) -> Snapshot:
+        """The snapshot an edit of a session starts from, within our turn."""
+        assert self._journal is not None
+        full = self.database.seen[-2:-1] > (_JOURNAL,)
+        if self._snapshot is None or full or self.database.generation() != self.database.seen:
+            self._journal.close()
+            with self.database.connected() as connection:
+                self._catch_up(connection)
+            self.database.writable()
+            self._keep_in_memory()
+        assert self._snapshot is not None
+        return self._snapshot
+
+    def _keep_in_memory(self) -> None:
+        history = self._history
+        assert history is not None
+        if history.packed is not None and history.unpacked > max(BULK, len(history.packed.statements) // 8):
+            from memllm_cli.memory.pack import repack
+
+            history.take(repack(history))
+            self._snapshot = Snapshot(history)
+
+    def _applied(self, before: Snapshot, rows: Rows) -> Change:
+        assert self._history is not None
+        self._history.apply(_light(rows))
+        return self._change(before, rows)
+
+    def _change(self, before: Snapshot, rows: Rows) -> Change:
+        assert self._history is not None
+        after = self._snapshot = Snapshot(self._history)
+        return between(before, after, rows)
 
 
-@dataclass(frozen=True, slots=True)
-class ImportRow:
-    """One line of an imported table."""
-
-    triple: Triple
-    document: str = ""
-    sentence: str = ""
-    probability: float | None = None
-    proposed: bool = False
-    valid_from: str | None = None
-    valid_to: str | None = None
-    qualifiers: str = "{}"
+def _light(rows: Rows) -> Rows:
+    """Rows without the texts of documents and without what only the database keeps."""
+    return {
+        table: [(*r[:5], r[-1]) for r in some] if table == "documents" else some
+        for table, some in rows.items()
+        if table not in ("sentences", "evidence")
+    }
 
 
-def _gone(first: Snapshot, second: Snapshot) -> tuple[Texts, ...]:
-    """Facts that reads see in the first snapshot and not in the second."""
-    there = {f.key for f in second.facts()}
-    return tuple(first.texts(f) for f in first.facts() if f.key not in there)
+def relation_row(r: Relation, operation: int) -> Row:
+    """A relation as a row of its table."""
+    name, inverse, aliases, *rest = fields(r)
+    return (r.id, name, inverse, list(aliases), *rest, operation)
 
 
-def _held(connection: duckdb.DuckDBPyConnection, operation: int, after: Snapshot) -> int:
-    """Facts an operation states that stay away because a person removed or replaced them before."""
-    stated = connection.execute(
-        "SELECT DISTINCT subject, relation, object FROM assertions WHERE operation = ? AND NOT person", [operation]
-    ).fetchall()
-    whole = after.fold.canonical
-    return len({(whole(s), r, whole(o)) for s, r, o in stated} & after.fold.removed)
+def _still_used(snapshot: Snapshot, operation: int) -> None:
+    """Raise UsageError when the relation that an operation added has facts."""
+    history = snapshot.history
+    for relation, made in history.relations:
+        if made == operation and not any(r.id == relation.id and o != made for r, o in history.relations):
+            used = next((f for f in snapshot.facts(None) if f.key[1] == relation.id), None)
+            if used is not None:
+                raise UsageError(
+                    f"'{relation.name}' cannot be taken back: facts use it.",
+                    f'Remove them first: memllm fact rm ">> {relation.name} >>"',
+                )
 
 
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def _fields(relation: Relation) -> tuple[str, str, tuple[str, ...], str, bool, bool, str, str, str]:
-    r = relation
-    sides = (r.one_subject, r.one_object)
-    return (r.name, r.inverse, r.aliases, r.description, *sides, r.object_type, r.domain, r.external)
-
-
-def _insert_operation(connection: duckdb.DuckDBPyConnection, o: Operation) -> None:
-    insert(
-        connection,
-        "operations",
-        [(o.id, o.kind, o.at, o.actor, o.note, o.target, o.document, o.source, o.model, o.format, o.run)],
-    )
-
-
-def _insert_relations(connection: duckdb.DuckDBPyConnection, relations: Sequence[Relation], operation: int) -> None:
-    for r in relations:
-        name, inverse, aliases, *rest = _fields(r)
-        connection.execute(
-            "INSERT INTO relations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [r.id, name, inverse, list(aliases), *rest, operation],
-        )
+def _fail() -> None:
+    raise ValueError("what was written is not what was meant")

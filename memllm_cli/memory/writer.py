@@ -1,42 +1,24 @@
-"""Rows of one operation, collected and inserted together. Used inside a transaction by `store.Memory`."""
+"""Rows of one operation, collected on top of a snapshot and kept together by `store.Memory`."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from memllm_cli.errors import NotFound, UsageError
+from memllm_cli.memory.entities import space
 from memllm_cli.memory.fold import Key
 from memllm_cli.memory.literals import ENTITY, normalise
-from memllm_cli.memory.names import normal
+from memllm_cli.memory.names import is_role, normal
 from memllm_cli.memory.relations import Relation
+from memllm_cli.memory.rows import Row, Rows
 from memllm_cli.memory.snapshot import Snapshot
 from memllm_cli.types import Document, Sentence
 
 if TYPE_CHECKING:
     import duckdb
 
-_COLUMNS = {
-    "operations": "BIGINT TEXT TEXT TEXT TEXT BIGINT BIGINT TEXT TEXT TEXT TEXT",
-    "entities": "BIGINT TEXT TEXT TEXT BIGINT BIGINT",
-    "documents": "BIGINT TEXT TEXT TEXT TEXT TEXT BIGINT",
-    "sentences": "BIGINT BIGINT BIGINT BIGINT BIGINT TEXT",
-    "assertions": "BIGINT BIGINT TEXT BIGINT BIGINT BIGINT TEXT TEXT BOOLEAN BOOLEAN BOOLEAN DOUBLE BOOLEAN "
-    "TEXT TEXT TEXT",
-    "evidence": "BIGINT BIGINT BIGINT BIGINT BIGINT BIGINT TEXT",
-    "vectors": "BIGINT FLOAT[]",
-}
-_COLLECTED = ("entities", "documents", "sentences", "assertions", "evidence")
 LONGEST_NAME = 2000  # characters; longer ones are text, not names
-
-
-def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Append rows column by column: one statement, however many rows."""
-    if rows:
-        types = _COLUMNS[table].split()
-        values = ", ".join(f"unnest(?::{t}[])" for t in types)
-        connection.execute(f"INSERT INTO {table} SELECT {values}", [list(column) for column in zip(*rows, strict=True)])
 
 
 def is_name(text: str) -> bool:
@@ -46,37 +28,67 @@ def is_name(text: str) -> bool:
 
 
 class Writer:
-    """Collects entities, assertions and evidence of one operation on top of a snapshot."""
+    """Collects entities, assertions and evidence of one operation on top of a snapshot.
+
+    `connection` is needed only to find sentences of documents read before.
+    """
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, operation: int, source: str | None
+        self, snapshot: Snapshot, source: str | None = None, connection: duckdb.DuckDBPyConnection | None = None
     ) -> None:
         self.connection = connection
         self.snapshot = snapshot
-        self.operation = operation
+        self.operation = snapshot.history.last + 1
         self.document_id: int | None = None
-        self._next_entity = max(snapshot.entities, default=0) + 1
-        row = connection.execute("SELECT coalesce(max(id), 0) FROM assertions").fetchone()
-        self._next_assertion = (row[0] if row else 0) + 1
-        self._fresh: dict[tuple[str, str], int] = {}
-        self._rows: dict[str, list[tuple[Any, ...]]] = {t: [] for t in _COLLECTED}
+        self.scope: int | None = None
+        """The document to which names such as 'the Tenant' belong; None when a person or a table speaks."""
+        self.rows: Rows = {}
+        self._source = source
+        self._next_entity = snapshot.last_entity + 1
+        self._next_assertion = snapshot.history.last_statement + 1
+        self._fresh: dict[tuple[str, str, int | None], int] = {}
+
+    def add(self, table: str, row: Row) -> None:
+        """Collect a row."""
+        self.rows.setdefault(table, []).append(row)
 
     def entity(self, name: str, kind: str) -> int:
         """Id of a name or literal, new if nothing is called exactly so."""
         shown = " ".join(name.split())
+        form = normal(shown) if kind in (ENTITY, "text") else normalise(shown, kind)
         if not normal(shown):
             raise UsageError("A name is empty.", 'Write: "subject >> relation >> object"')
         if len(shown) > LONGEST_NAME:
             raise UsageError(f"A name has {len(shown)} characters; at most {LONGEST_NAME} are kept.", "Shorten it.")
-        if found := self.snapshot.named(shown, kind):
-            return found[0]
-        form = normal(shown) if kind in (ENTITY, "text") else normalise(shown, kind)
-        key = ("" if kind in (ENTITY, "text") else kind, form)
+        scope = self.scope if kind == ENTITY and is_role(form) else None
+        found = self.snapshot.of_form(form, kind)
+        if found and (known := self._meant(found, scope, shown)) is not None:
+            return known
+        key = (space(kind), form, scope)
         if key not in self._fresh:
             self._fresh[key] = self._next_entity
-            self._rows["entities"].append((self._next_entity, shown, form, kind, None, self.operation))
+            self.add("entities", (self._next_entity, shown, form, kind, scope, self.operation))
             self._next_entity += 1
         return self._fresh[key]
+
+    def _meant(self, found: list[int], scope: int | None, name: str) -> int | None:
+        """Which of the entities with a name is meant here; None for a new one.
+
+        A document means its own, or one that belongs to none; a person means the one that belongs to no document, or
+        the only one there is.
+        """
+        snapshot = self.snapshot
+        scopes = [snapshot.entity(i).scope for i in found]
+        if scope is not None:
+            return next((i for i, s in zip(found, scopes, strict=True) if s == scope), None)
+        free = next((i for i, s in zip(found, scopes, strict=True) if s is None), None)
+        if free is not None or self.scope is not None:
+            return free
+        if len(found) == 1:
+            return found[0]
+        raise UsageError(
+            f"'{name}' is a name in {len(found)} documents.", f"Say which: {', '.join(map(snapshot.shown, found[:4]))}"
+        )
 
     def state(
         self,
@@ -97,11 +109,23 @@ class Writer:
         s, o = self.entity(subject, ENTITY), self.entity(object, relation.object_type)
         made = self._next_assertion
         self._next_assertion += 1
-        self._rows["assertions"].append(
-            (made, self.operation, action, s, relation.id, o, " ".join(subject.split()), " ".join(object.split()),
-             person, clears_objects, clears_subjects, probability, proposed, valid_from, valid_to, qualifiers)
+        self.add(
+            "assertions",
+            (made, self.operation, action, s, relation.id, o, self._written(s, subject), self._written(o, object),
+             person, clears_objects, clears_subjects, probability, proposed, valid_from, valid_to, qualifiers),
         )  # fmt: skip
         return made
+
+    def _written(self, entity: int, text: str) -> str | None:
+        """A text as it was written; None when that is the entity's first name, which costs nothing to keep."""
+        shown = " ".join(text.split())
+        known = self.snapshot.history.entity(entity)
+        if known is None:  # new with this operation
+            made = self.rows["entities"][entity - self.snapshot.last_entity - 1]
+            return None if made[1] == shown else shown
+        if known.scope is not None and normal(shown) != known.normal:  # "the Tenant (lease.md)"
+            return None
+        return None if known.name == shown else shown
 
     def restate(self, action: str, key: Key) -> None:
         """Add an assertion about a fact that is already there, as a person."""
@@ -109,32 +133,38 @@ class Writer:
         if fact is None:
             raise NotFound("That fact is no longer there.", "See: memllm fact list")
         newest = fact.newest
-        self._rows["assertions"].append(
-            (self._next_assertion, self.operation, action, *key, newest.subject_text, newest.object_text,
-             True, False, False, None, False, newest.valid_from, newest.valid_to, newest.qualifiers)
+        begin, end = fact.valid if action == "add" else (None, None)
+        self.add(
+            "assertions",
+            (self._next_assertion, self.operation, action, *key, None, newest.object_text,
+             True, False, False, None, False, begin, end, newest.qualifiers),
         )  # fmt: skip
         self._next_assertion += 1
 
     def document(self, document: Document) -> int:
         """Record the document this operation reads."""
-        self.document_id = max(self.snapshot.documents, default=0) + 1
-        self._rows["documents"].append(
+        known = self.snapshot.history.documents
+        self.document_id = max(known, default=0) + 1
+        # Versions of one document share its names: the first version stands for all.
+        self.scope = min((d.id for d in known.values() if d.uri == document.uri), default=self.document_id)
+        self.add(
+            "documents",
             (self.document_id, document.uri, document.title, document.media_type, document.sha256, document.text,
-             self.operation)
+             self.operation),
         )  # fmt: skip
-        self._rows["sentences"] += [
-            (self.document_id, s.start, s.end, s.line, s.page, s.heading) for s in document.sentences
-        ]
+        for s in document.sentences:
+            self.add("sentences", (self.document_id, s.start, s.end, s.line, s.page, s.heading))
         return self.document_id
 
     def evidence(self, assertion: int, document: Document, sentence: Sentence) -> None:
         """Point an assertion to a sentence of the document being read."""
         s = sentence
-        self._rows["evidence"].append((assertion, self.document_id, s.start, s.end, s.line, s.page, s.heading))
+        self.add("evidence", (assertion, self.document_id, s.start, s.end, s.line, s.page, s.heading))
 
     def find_evidence(self, assertion: int, name: str, sentence: str) -> bool:
         """Point an assertion to where a sentence stands in a document read before (by file name); True if found."""
-        for document in sorted(self.snapshot.documents.values(), key=lambda d: -d.id):
+        assert self.connection is not None
+        for document in sorted(self.snapshot.history.documents.values(), key=lambda d: -d.id):
             if name and name not in (document.uri, os.path.basename(document.uri), document.title):
                 continue
             row = self.connection.execute(
@@ -149,11 +179,6 @@ class Writer:
                 ).fetchone()
                 line, page, heading = place or (1, None, "")
                 end = start + len(sentence)
-                self._rows["evidence"].append((assertion, document.id, start, end, line, page, heading))
+                self.add("evidence", (assertion, document.id, start, end, line, page, heading))
                 return True
         return False
-
-    def flush(self) -> None:
-        """Insert everything collected."""
-        for table, rows in self._rows.items():
-            insert(self.connection, table, rows)

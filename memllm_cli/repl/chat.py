@@ -164,7 +164,7 @@ class Chat:
         if not self.memory.database.exists():
             return True
         try:
-            return not self.memory.snapshot.fold.facts
+            return self.memory.snapshot.empty
         except MemllmError:
             return False  # the next question says what is wrong
 

@@ -31,8 +31,8 @@ class Names:
         if snapshot is self._of:
             return
         ids = {i for fact in snapshot.facts() for i in (fact.key[0], fact.key[2])}
-        entities = (i for i in ids if snapshot.entities[i].kind == ENTITY)
-        self._names = _sorted(s for i in entities for s in snapshot.surfaces[i])
+        entities = (i for i in ids if snapshot.entity(i).kind == ENTITY)
+        self._names = _sorted(s for i in entities for s in snapshot.surfaces(i))
         self._relations = _sorted(n for r in snapshot.relations.by_id.values() for n in (r.name, r.inverse))
         self._of = snapshot
 

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from memllm_cli.memory.change import Change, Texts
 from memllm_cli.memory.fold import Key
-from memllm_cli.memory.store import Change, Texts
 from memllm_cli.runtime.answer import best, join
 from memllm_cli.runtime.events import Done, Event, ReadCall, ReadResult, Source, Text
 from memllm_cli.terminal import clean

@@ -29,7 +29,7 @@ def _source(screen: Screen, source: Source, snapshot: Snapshot) -> None:
     screen.line((statement(source.triple), "bold"), (near, "dim"))
     left = list(source.evidence)
     for support in sorted(source.hit.fact.supports, key=lambda a: -a.id):
-        operation = snapshot.operations.get(support.operation)
+        operation = snapshot.operation(support.operation)
         mine = [e for e in left if operation is not None and e.document == operation.document]
         left = [e for e in left if e not in mine]
         screen.line((f"  {_support(screen, support, snapshot)}", "dim"))
@@ -40,7 +40,7 @@ def _source(screen: Screen, source: Source, snapshot: Snapshot) -> None:
 
 
 def _support(screen: Screen, support: Assertion, snapshot: Snapshot) -> str:
-    operation = snapshot.operations.get(support.operation)
+    operation = snapshot.operation(support.operation)
     kind = operation.kind if operation else "unknown"
     parts = [f"operation {support.operation} ({kind})"]
     parts.append("stated by you" if support.person else "read from a document" if support.source else "imported")

@@ -105,7 +105,7 @@ def _reason(path: Path, error: DocumentError) -> str:
 
 def _gone(document: Document, memory: Memory) -> str:
     """A path that is no longer there, from which the same bytes were read and still count; "" if there is none."""
-    for row in memory.snapshot.documents.values():
+    for row in memory.snapshot.documents():
         if row.sha256 != document.sha256 or row.uri == document.uri or row.uri.startswith("stdin:"):
             continue
         if not os.path.lexists(row.uri) and memory.holds(replace(document, uri=row.uri)):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from memllm_cli.memory.find import Finder
 from memllm_cli.memory.fold import Fact, Key
+from memllm_cli.memory.literals import LITERALS, normalise
 from memllm_cli.memory.names import normal
 from memllm_cli.memory.relations import Relation
 from memllm_cli.memory.snapshot import Snapshot
@@ -61,7 +62,7 @@ class Mention:
     entities: tuple[int, ...]
 
 
-def mentions(snapshot: Snapshot, question: str, names: dict[str, tuple[int, ...]]) -> list[Mention]:
+def mentions(snapshot: Snapshot, question: str, names: Known) -> list[Mention]:
     """Names in the question that the memory knows exactly, longest first, not overlapping."""
     tokens = question.split()
     found: list[Mention] = []
@@ -95,32 +96,41 @@ def _around(masked: str) -> str:
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 
 
+class Known:
+    """Names in a fact or a proposal of a snapshot, by their normal form; an article before a name does not count."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self._found: dict[str, tuple[int, ...]] = {}
+
+    def get(self, form: str) -> tuple[int, ...]:
+        """Entities and values called so; empty when nothing is known of any."""
+        found = self._found.get(form)
+        if found is None:
+            ids = [i for article in ("", "the ", "a ", "an ") for i in self.snapshot.of_form(article + form)]
+            if any(c.isdigit() for c in form):
+                for kind in LITERALS:
+                    value = normalise(form.upper() if kind == "money" else form, kind)
+                    ids += self.snapshot.of_form(value, kind)
+            found = tuple(i for i in dict.fromkeys(ids) if self.snapshot.is_used(i)) if form else ()
+            self._found[form] = found
+        return found
+
+
 class Linker:
     """Proposes queries for questions, over one memory."""
 
     def __init__(self, finder: Finder) -> None:
         self.finder = finder
-        self._built_for: tuple[int, int] = (-1, -1)
-        self._names: dict[str, tuple[int, ...]] = {}
+        self._known: Known | None = None
         self._phrases: tuple[int, Phrases] | None = None
         self._embedded: dict[str, NDArray[np.float32]] = {}
 
-    def names(self, snapshot: Snapshot) -> dict[str, tuple[int, ...]]:
-        """Normal form of every name in a fact or a proposal, with the entities it can mean."""
-        version = (id(snapshot), snapshot.last_operation)
-        if self._built_for != version:
-            names: dict[str, list[int]] = {}
-            for fact in (*snapshot.facts(), *snapshot.facts(proposed=True)):
-                for entity in (fact.key[0], fact.key[2]):
-                    for surface in snapshot.surfaces[entity]:
-                        form = normal(surface)
-                        for key in {form, normal(re.sub(r"^(the|a|an) ", "", form))}:
-                            ids = names.setdefault(key, [])
-                            if entity not in ids:
-                                ids.append(entity)
-            self._names = {k: tuple(v) for k, v in names.items() if k}
-            self._built_for = version
-        return self._names
+    def names(self, snapshot: Snapshot) -> Known:
+        """The names of a snapshot."""
+        if self._known is None or self._known.snapshot is not snapshot:
+            self._known = Known(snapshot)
+        return self._known
 
     def mentioned(self, question: str, before: Sequence[str] = ()) -> list[Mention]:
         """Names of a question that the memory knows, exactly or nearly; of the newest of `before` if it has none."""
@@ -279,8 +289,7 @@ class Linker:
         both: an edit keeps the question it came with."""
         snapshot = self.finder.memory.snapshot
         notes = {
-            fact.key: [note for a in fact.supports if a.person and (note := snapshot.operations[a.operation].note)]
-            for fact in facts
+            fact.key: [note for a in fact.supports if a.person and (note := snapshot.made_by(a).note)] for fact in facts
         }
         if not any(notes.values()) or self.finder.encoder() is None:
             return {}

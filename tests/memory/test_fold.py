@@ -1,15 +1,37 @@
+"""Memory as what a dictionary model says, over histories made at random."""
+
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memllm_cli.memory.fold import Assertion, Fold, Key, Operation, active, fold
+from memllm_cli.memory.fold import Assertion, Key, Operation, undone
+from memllm_cli.memory.history import History
+from memllm_cli.memory.snapshot import Snapshot
 
 ids = st.integers(1, 3)
 
 
+@dataclass
+class Story:
+    """Operations with their assertions."""
+
+    operations: list[Operation]
+    assertions: list[Assertion]
+
+    def snapshot(self) -> Snapshot:
+        history = History("id", None)
+        history.apply({"entities": [(i, str(i), str(i), "entity", None, 1) for i in range(1, 4)]})
+        for o in self.operations:
+            mine = [tuple(a)[:-1] for a in self.assertions if a.operation == o.id]
+            history.apply({"operations": [tuple(o)], "assertions": mine})
+        return Snapshot(history)
+
+
 @st.composite
-def histories(draw: st.DrawFn) -> tuple[list[Operation], list[Assertion]]:
+def histories(draw: st.DrawFn) -> Story:
     operations: list[Operation] = []
     assertions: list[Assertion] = []
     for i in range(1, draw(st.integers(1, 14)) + 1):
@@ -29,7 +51,7 @@ def histories(draw: st.DrawFn) -> tuple[list[Operation], list[Assertion]]:
                     clears_subjects=kind == "set" and draw(st.booleans()), source=source,
                 )
             )  # fmt: skip
-    return operations, assertions
+    return Story(operations, assertions)
 
 
 def counting(operations: list[Operation]) -> set[int]:
@@ -41,17 +63,17 @@ def counting(operations: list[Operation]) -> set[int]:
     return {o.id for o in operations if counts(o)}
 
 
-def model(operations: list[Operation], assertions: list[Assertion]) -> set[Key]:
+def model(story: Story) -> set[Key]:
     """The same semantics over plain dictionaries: each fact has its set of supporters."""
     support: dict[Key, set[str]] = {}
     removed: set[Key] = set()
-    keep = counting(operations)
-    for o in operations:
+    keep = counting(story.operations)
+    for o in story.operations:
         if o.id not in keep:
             continue
         if o.source:
             support = {k: s - {o.source} for k, s in support.items()}
-        for a in (a for a in assertions if a.operation == o.id):
+        for a in (a for a in story.assertions if a.operation == o.id):
             key = (a.subject, a.relation, a.object)
             if a.action == "remove":
                 support.pop(key, None)
@@ -70,38 +92,40 @@ def model(operations: list[Operation], assertions: list[Assertion]) -> set[Key]:
 
 
 @given(histories())
-def test_the_fold_equals_a_dictionary_model(history: tuple[list[Operation], list[Assertion]]) -> None:
-    operations, assertions = history
-    assert active(operations) == counting(operations)
-    assert set(fold(operations, assertions).facts) == model(operations, assertions)
+def test_memory_equals_a_dictionary_model(story: Story) -> None:
+    snapshot = story.snapshot()
+    assert {o.id for o in story.operations if snapshot.counts(o.id)} == counting(story.operations)
+    facts = {f.key for f in snapshot.facts(None)}
+    assert facts == model(story)
+    for s in range(1, 4):
+        for r in range(1, 4):
+            assert {f.key for f in snapshot.group(r, subject=s)} == {k for k in facts if k[:2] == (s, r)}
+            assert {f.key for f in snapshot.group(r, object=s)} == {k for k in facts if k[1:] == (r, s)}
+        assert {f.key for f in snapshot.about(s, None)} == {k for k in facts if s in (k[0], k[2])}
 
 
 @given(histories())
-def test_undoing_and_redoing_the_last_operation_changes_nothing(
-    history: tuple[list[Operation], list[Assertion]],
-) -> None:
-    operations, assertions = history
-    last = operations[-1].id
+def test_a_moment_is_what_memory_was_then(story: Story) -> None:
+    now = story.snapshot()
+    for o in story.operations:
+        then = Story(story.operations[: o.id], [a for a in story.assertions if a.operation <= o.id])
+        assert {f.key for f in now.at(o.id).facts(None)} == model(then)
+
+
+@given(histories())
+def test_undoing_and_redoing_the_last_operation_changes_nothing(story: Story) -> None:
+    last = story.operations[-1].id
     twice = [
-        *operations,
+        *story.operations,
         Operation(last + 1, "undo", "", "", target=last),
         Operation(last + 2, "undo", "", "", target=last + 1),
     ]
-    assert set(fold(twice, assertions).facts) == set(fold(operations, assertions).facts)
+    assert set(model(Story(twice, story.assertions))) == {f.key for f in story.snapshot().facts(None)}
+    snapshot = Story(twice, story.assertions).snapshot()
+    assert {f.key for f in snapshot.facts(None)} == model(story)
 
 
-@given(histories())
-def test_lookups_from_both_sides_agree_with_the_facts(history: tuple[list[Operation], list[Assertion]]) -> None:
-    result: Fold = fold(*history)
-    for s in (1, 2, 3):
-        for r in (1, 2, 3):
-            assert result.objects(s, r) == {k[2] for k in result.facts if k[:2] == (s, r)}
-            assert result.subjects(s, r) == {k[0] for k in result.facts if (k[2], k[1]) == (s, r)}
-
-
-def test_merges_join_names_and_can_be_undone() -> None:
-    statement = Assertion(1, 1, "add", 10, 1, 20, "", "", person=True)
-    operations = [Operation(1, "add", "", ""), Operation(2, "merge", "", "")]
-    assert set(fold(operations, [statement], [(10, 11, 2)]).facts) == {(11, 1, 20)}
-    undone = [*operations, Operation(3, "undo", "", "", target=2)]
-    assert set(fold(undone, [statement], [(10, 11, 2)]).facts) == {(10, 1, 20)}
+def test_undone() -> None:
+    assert undone([(2, 1)]) == {1}
+    assert undone([(2, 1), (3, 2)]) == {2}
+    assert undone([]) == frozenset()

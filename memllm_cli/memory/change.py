@@ -1,0 +1,101 @@
+"""What an operation did, as people see it: facts that went, facts that came."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from memllm_cli.memory.fold import Key
+from memllm_cli.memory.rows import Rows
+from memllm_cli.memory.snapshot import Snapshot
+
+Texts = tuple[str, str, str]
+BULKY = 20_000
+"""Statements of one operation above which its effect is counted, not listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What an operation did: facts that are no longer there, facts that are new; both as shown."""
+
+    operation: int
+    before: tuple[Texts, ...]
+    after: tuple[Texts, ...]
+    held: int = 0
+    """Statements of a document or a table that a person had removed or replaced before; they stay away."""
+    stated: int = 0
+    """Statements of an operation too large to list what it changed; 0 for others."""
+
+
+def now() -> str:
+    """The time as it is stored: ISO 8601 in UTC."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def between(before: Snapshot, after: Snapshot, rows: Rows) -> Change:
+    """What the rows of one operation changed."""
+    operation, kind = rows["operations"][0][:2]
+    stated = len(rows.get("assertions", ()))
+    if stated > BULKY:
+        return Change(operation, (), (), 0, stated)
+    keys = touched(before, rows) | touched(after, rows)
+    old, new = _visible(before, keys), _visible(after, keys)
+    held = 0
+    if kind in ("ingest", "import"):
+        own = {after.key(a) for a in after.history.of_operation(operation) if not a.person}
+        held = sum(1 for k in own if after.settled(k).removed)
+    gone = tuple(t for t in old if t not in new)
+    return Change(operation, gone, tuple(t for t in new if t not in old), held)
+
+
+def _visible(snapshot: Snapshot, keys: set[Key]) -> dict[Texts, None]:
+    found = [f for k in keys if (f := snapshot.fact(k)) is not None and not f.proposed]
+    found.sort(key=lambda f: f.supports[0].id)
+    return dict.fromkeys(snapshot.texts(f) for f in found)
+
+
+def touched(snapshot: Snapshot, rows: Rows) -> set[Key]:
+    """Every fact that the rows of an operation can have changed, as keys of a snapshot."""
+    keys: set[Key] = set()
+    for row in rows.get("assertions", ()):
+        subject, relation, object = snapshot.canonical(row[3]), row[4], snapshot.canonical(row[5])
+        keys.add((subject, relation, object))
+        if row[9]:
+            keys |= {f.key for f in snapshot.group(relation, subject=subject)}
+        if row[10]:
+            keys |= {f.key for f in snapshot.group(relation, object=object)}
+    for source, target, _ in rows.get("merges", ()):
+        for entity in (source, target):
+            keys |= snapshot.keys_about(snapshot.canonical(entity))
+    for assertion, _, entity, _ in rows.get("moves", ()):
+        a = snapshot.history.statement(assertion)
+        keys |= ({snapshot.key(a)} if a is not None else set()) | snapshot.keys_about(snapshot.canonical(entity))
+    for row in rows["operations"]:
+        keys |= _touched_by(snapshot, row[0], row[1], row[5], row[7])
+    return keys
+
+
+def _touched_by(snapshot: Snapshot, operation: int, kind: str, target: int | None, source: str | None) -> set[Key]:
+    """What an operation touches through its source or through what it undoes."""
+    history = snapshot.history
+    keys: set[Key] = set()
+    if source is not None:
+        for other in history.sources.get(source, ()):
+            keys |= {snapshot.key(a) for a in history.of_operation(other)}
+    undone = history.operation(target) if kind == "undo" and target is not None else None
+    if undone is not None:
+        for a in history.of_operation(undone.id):
+            key = snapshot.key(a)
+            keys.add(key)
+            if a.clears_objects:
+                keys |= snapshot.keys_of(key[1], subject=key[0])
+            if a.clears_subjects:
+                keys |= snapshot.keys_of(key[1], object=key[2])
+        rows: Rows = {
+            "merges": [m for m in history.merges if m[2] == undone.id],
+            "moves": [m for m in history.moves if m[3] == undone.id],
+            "operations": [],
+        }
+        keys |= touched(snapshot, rows)
+        keys |= _touched_by(snapshot, undone.id, undone.kind, undone.target, undone.source)
+    return keys

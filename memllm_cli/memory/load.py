@@ -1,0 +1,56 @@
+"""The history out of the database: all of it, or what came after an operation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from memllm_cli.memory.history import BULK, History
+from memllm_cli.memory.rows import Rows
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from memllm_cli.memory.packed import Packed
+
+SINCE = {
+    "operations": "SELECT id, kind, time, actor, note, target, document, source, model, format, run "
+    "FROM operations WHERE id > ? ORDER BY id",
+    "relations": "SELECT * FROM relations WHERE operation > ? ORDER BY operation, id",
+    "entities": "SELECT id, name, normal, kind, scope, operation FROM entities WHERE operation > ? ORDER BY id",
+    "aliases": "SELECT * FROM aliases WHERE operation > ? ORDER BY rowid",
+    "merges": "SELECT * FROM merges WHERE operation > ? ORDER BY rowid",
+    "moves": "SELECT * FROM moves WHERE operation > ? ORDER BY rowid",
+    "documents": "SELECT id, uri, title, media_type, sha256, operation FROM documents WHERE operation > ? ORDER BY id",
+    "assertions": "SELECT id, operation, action, subject, relation, object, subject_text, object_text, person, "
+    "clears_objects, clears_subjects, probability, proposed, valid_from, valid_to, qualifiers "
+    "FROM assertions WHERE operation > ? ORDER BY id",
+}
+
+
+def load(connection: duckdb.DuckDBPyConnection, packed: Packed | None = None) -> History:
+    """The whole history; `packed` is what a cache knows of it already."""
+    meta = dict(connection.execute("SELECT key, value FROM meta").fetchall())
+    if packed is None:
+        row = connection.execute("SELECT count(*) FROM assertions").fetchone()
+        if row and row[0] > BULK:
+            from memllm_cli.memory.pack import pack  # numpy only where it pays
+
+            packed = pack(connection)
+    history = History(meta["id"], meta.get("encoder"), packed)
+    catch_up(connection, history)
+    return history
+
+
+def catch_up(connection: duckdb.DuckDBPyConnection, history: History) -> None:
+    """Take in what the database has after the last operation of a history."""
+    rows = since(connection, history.last)
+    if rows["operations"]:
+        history.apply(rows)
+
+
+def since(connection: duckdb.DuckDBPyConnection, operation: int) -> Rows:
+    """The rows of all operations after one, without the texts of documents."""
+    newest = connection.execute("SELECT max(id) FROM operations").fetchone()
+    if newest is None or newest[0] is None or newest[0] <= operation:
+        return {"operations": []}
+    return {table: connection.execute(query, [operation]).fetchall() for table, query in SINCE.items()}

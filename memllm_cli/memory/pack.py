@@ -1,0 +1,137 @@
+"""Packing a history: out of the database in bulk, or out of what this process knows already."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from memllm_cli.memory.entities import Entity
+from memllm_cli.memory.fold import Operation
+from memllm_cli.memory.history import SMALL, History
+from memllm_cli.memory.load import SINCE
+from memllm_cli.memory.packed import (
+    STATEMENT,
+    Array,
+    Packed,
+    Pool,
+    packed_entities,
+    packed_operations,
+    packed_statements,
+)
+from memllm_cli.memory.rows import Rows
+
+if TYPE_CHECKING:
+    import duckdb
+
+_STATEMENTS = """
+    SELECT a.id, a.operation, a.subject AS s, a.relation AS r, a.object AS o,
+      (CASE a.action WHEN 'add' THEN 0 WHEN 'set' THEN 1 ELSE 2 END + CASE WHEN a.person THEN 4 ELSE 0 END
+       + CASE WHEN a.clears_objects THEN 8 ELSE 0 END + CASE WHEN a.clears_subjects THEN 16 ELSE 0 END
+       + CASE WHEN a.proposed THEN 32 ELSE 0 END)::UTINYINT AS flags,
+      coalesce(a.probability, 'nan'::DOUBLE) AS probability,
+      CASE WHEN a.subject_text = s.name THEN NULL ELSE a.subject_text END AS subject_text,
+      CASE WHEN a.object_text = o.name THEN NULL ELSE a.object_text END AS object_text,
+      a.valid_from, a.valid_to, CASE WHEN a.qualifiers = '{}' THEN NULL ELSE a.qualifiers END AS qualifiers,
+      CASE WHEN a.person THEN NULL ELSE p.source END AS source
+    FROM assertions a JOIN operations p ON p.id = a.operation
+    JOIN entities s ON s.id = a.subject JOIN entities o ON o.id = a.object
+"""
+_TEXTS = ("subject_text", "object_text", "valid_from", "valid_to", "qualifiers", "source")
+
+
+def pack(connection: duckdb.DuckDBPyConnection) -> Packed:
+    """All that the database holds, in arrays."""
+    small = {t: connection.execute(SINCE[t], [-1]).fetchall() for t in SMALL}
+    operations = [Operation(*r) for r in connection.execute(SINCE["operations"], [-1]).fetchall()]
+    entities = [Entity(*r) for r in connection.execute(SINCE["entities"], [-1]).fetchall()]
+    pool = Pool()
+    packed_ops, packed_ents = packed_operations(operations, pool), packed_entities(entities, pool)
+    columns = connection.execute(_STATEMENTS).fetchnumpy()
+    statements = np.empty(len(columns["id"]), dtype=STATEMENT)
+    for name in ("id", "operation", "s", "r", "o", "flags", "probability"):
+        statements[name] = columns[name]
+    for name in _TEXTS:
+        statements[name] = _numbers(columns[name], pool)
+    varied = [
+        np.unique(statements[side][statements[text] >= 0])
+        for side, text in (("s", "subject_text"), ("o", "object_text"))
+    ]
+    head = _head(operations, small, statements, entities, set(np.concatenate(varied).tolist()))
+    return Packed.build(head, packed_ops, packed_ents, statements, *pool.arrays())
+
+
+def _numbers(column: Any, pool: Pool) -> Array:
+    """Texts of a column by their number in the pool; -1 where there is none."""
+    data, mask = np.ma.getdata(column), np.ma.getmaskarray(column)
+    out = np.full(len(data), -1, dtype=np.int32)
+    there = np.flatnonzero(~mask)
+    out[there] = [pool.add(t) for t in data[there].tolist()]
+    return out
+
+
+def _head(
+    operations: list[Operation], small: Rows, statements: Array, entities: list[Entity], variants: set[int]
+) -> dict[str, Any]:
+    sources: dict[str, list[int]] = {}
+    for o in operations:
+        if o.source is not None and o.kind in ("ingest", "forget"):
+            sources.setdefault(o.source, []).append(o.id)
+    flags, relations = statements["flags"], statements["r"]
+    return {
+        "last": max((o.id for o in operations), default=0),
+        "at": operations[-1].at if operations else "",
+        "last_statement": int(statements["id"].max(initial=0)),
+        "last_entity": max((e.id for e in entities), default=0),
+        "small": small,
+        "undos": [(o.id, o.target) for o in operations if o.kind == "undo" and o.target is not None],
+        "sources": sources,
+        "clearing": [np.unique(relations[flags & mark != 0]).tolist() for mark in (8, 16)],
+        "variants": sorted(variants),
+    }
+
+
+def repack(history: History) -> Packed:
+    """What a history holds, in arrays, its newest part too."""
+    old = history.packed
+    assert old is not None
+    head = old.head
+    fresh = [o for o in history.operations() if o.id > head["last"]]
+    entities = history.new_entities()
+    pool = Pool()
+    parts = (
+        packed_operations(fresh, pool),
+        packed_entities(entities, pool),
+        packed_statements(history.statements.values(), pool),
+    )
+    starts, data = pool.arrays()
+    shift = len(old.arrays["starts"]) - 1
+    for array, names in zip(parts, _POOLED, strict=True):
+        for name in names:
+            array[name][array[name] >= 0] += shift
+    operations, ents, statements = (
+        np.concatenate([a, b]) for a, b in zip((old.operations, old.entities, old.statements), parts, strict=True)
+    )
+    starts = np.concatenate([old.arrays["starts"], starts[1:] + old.arrays["starts"][-1]])
+    data = np.concatenate([old.arrays["bytes"], data])
+    small = {
+        "relations": [(r.id, r.name, r.inverse, list(r.aliases), r.description, r.one_subject, r.one_object,
+                       r.object_type, r.domain, r.external, o) for r, o in history.relations],
+        "aliases": history.aliases, "merges": history.merges, "moves": history.moves,
+        "documents": list(history.documents.values()),
+    }  # fmt: skip
+    last = history.operation(history.last)
+    new_head = head | {
+        "last": history.last, "at": last.at if last else "", "last_statement": history.last_statement,
+        "last_entity": history.last_entity, "small": small, "undos": history.undos, "sources": history.sources,
+        "clearing": [sorted(history.clearing_objects), sorted(history.clearing_subjects)],
+        "variants": sorted(history.variants),
+    }  # fmt: skip
+    return Packed.build(new_head, operations, ents, statements, starts, data)
+
+
+_POOLED = (
+    ("kind", "at", "actor", "note", "source", "model", "format", "run"),
+    ("name", "normal", "kind"),
+    ("subject_text", "object_text", "valid_from", "valid_to", "qualifiers", "source"),
+)

@@ -1,0 +1,323 @@
+"""The history in arrays: statements in the order of subject and relation, with ways in from the object and the
+operation, names by a hash of their compared form. Millions of statements cost tens of bytes each and no objects.
+
+Kept in `history.bin` beside the database, a cache: see `sidecar.py`. Its arrays are read as they are used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memllm_cli.memory.entities import Entity, space
+from memllm_cli.memory.fold import Assertion, Operation
+
+Array = NDArray[Any]
+RELATIONS = 1 << 20
+"""More relations than any knowledge base has: an entity and a relation are one number."""
+LARGEST_ID = (1 << 31) - 1
+ACTIONS = ("add", "set", "remove")
+STATEMENT = np.dtype(
+    [("s", "i4"), ("r", "i4"), ("o", "i4"), ("id", "i4"), ("operation", "i4"), ("flags", "u1"), ("probability", "f8"),
+     ("subject_text", "i4"), ("object_text", "i4"), ("valid_from", "i4"), ("valid_to", "i4"), ("qualifiers", "i4"),
+     ("source", "i4")]
+)  # fmt: skip
+OPERATION = np.dtype([(f, "i4") for f in Operation._fields])
+ENTITIES = np.dtype([("id", "i4"), ("name", "i4"), ("normal", "i4"), ("kind", "i4"), ("scope", "i4"), ("op", "i4")])
+_PERSON, _OBJECTS, _SUBJECTS, _PROPOSED = 4, 8, 16, 32
+
+
+def hashed(kind: str, form: str) -> int:
+    """63 bits of a compared form, the same in every process."""
+    digest = hashlib.blake2b(f"{space(kind)}\0{form}".encode("utf-8", "replace"), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1
+
+
+class Pool:
+    """Strings by number, each once while it is filled."""
+
+    def __init__(self) -> None:
+        self.number: dict[str, int] = {}
+
+    def add(self, text: str | None) -> int:
+        """Its number; -1 for None."""
+        if text is None:
+            return -1
+        found = self.number.get(text)
+        if found is None:
+            found = self.number[text] = len(self.number)
+        return found
+
+    def arrays(self) -> tuple[Array, Array]:
+        """Where each begins (and the end), and all their bytes."""
+        encoded = [t.encode("utf-8", "surrogatepass") for t in self.number]
+        starts = np.zeros(len(encoded) + 1, dtype=np.int64)
+        np.cumsum([len(e) for e in encoded], out=starts[1:])
+        return starts, np.frombuffer(b"".join(encoded), dtype=np.uint8)
+
+
+class Packed:
+    """Statements, operations and entities up to one operation."""
+
+    def __init__(self, head: dict[str, Any], arrays: dict[str, Array]) -> None:
+        self.head = head
+        self.arrays = arrays
+        self.statements = arrays["statements"]
+        self.operations = arrays["operations"]
+        self.entities = arrays["entities"]
+        self._by_subject, self._by_object, self._objects = (arrays[k] for k in ("by_subject", "by_object", "objects"))
+        self._by_operation, self._of_operation = arrays["by_operation"], arrays["of_operation"]
+        self._clears, self._clearing = arrays["clears"], arrays["clearing"]
+        self._hashes, self._hashed = arrays["hashes"], arrays["hashed"]
+        self._starts, self._bytes = arrays["starts"], memoryview(arrays["bytes"].data).cast("B")
+        self._texts: dict[int, str] = {}
+
+    # -- building -------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def build(
+        cls, head: dict[str, Any], operations: Array, entities: Array, statements: Array, starts: Array, data: Array
+    ) -> Packed:
+        """Sort and index; `operations` and `entities` ascend by id, `statements` come in any order."""
+        order = np.lexsort((statements["id"], statements["r"], statements["s"]))
+        statements = statements[order]
+        subject, object_, relation = (statements[f].astype(np.int64) for f in ("s", "o", "r"))
+        by_object = object_ * RELATIONS + relation
+        objects = np.lexsort((statements["id"], by_object)).astype(np.int32)
+        of_operation = np.argsort(statements["id"], kind="stable").astype(np.int32)
+        flags = statements["flags"]
+        keys, rows = [], []
+        for mark, side, entity in ((_OBJECTS, 0, subject), (_SUBJECTS, 1, object_)):
+            at = np.flatnonzero(flags & mark)
+            keys.append((entity[at] * RELATIONS + relation[at]) * 2 + side)
+            rows.append(at)
+        clears, clearing = np.concatenate(keys), np.concatenate(rows)
+        order = np.argsort(clears, kind="stable")
+        pool = _Strings(starts, data)
+        forms = zip(entities["kind"].tolist(), entities["normal"].tolist(), strict=True)
+        hashes = np.fromiter((hashed(pool[k], pool[n]) for k, n in forms), dtype=np.int64, count=len(entities))
+        by_hash = np.argsort(hashes, kind="stable")
+        return cls(
+            head,
+            {
+                "statements": statements, "operations": operations, "entities": entities,
+                "by_subject": subject * RELATIONS + relation, "by_object": by_object[objects], "objects": objects,
+                "by_operation": statements["operation"][of_operation], "of_operation": of_operation,
+                "clears": clears[order], "clearing": clearing[order].astype(np.int32),
+                "hashes": hashes[by_hash], "hashed": by_hash.astype(np.int32), "starts": starts, "bytes": data,
+            },
+        )  # fmt: skip
+
+    # -- looking ----------------------------------------------------------------------------------------------------
+
+    def of_subject(self, subject: int, relation: int) -> list[Assertion]:
+        """Statements with a subject under a relation, oldest first."""
+        i, j = self._range(self._by_subject, subject * RELATIONS + relation, 1)
+        return self._slice(i, j)
+
+    def of_object(self, object: int, relation: int) -> list[Assertion]:
+        """Statements with an object under a relation, oldest first."""
+        i, j = self._range(self._by_object, object * RELATIONS + relation, 1)
+        return self._at(self._objects[i:j]) if i < j else []
+
+    def about(self, entity: int, most: int | None = None) -> list[Assertion]:
+        """Statements with an entity on either side; one with it on both comes twice. `most` of each, if given."""
+        i, j = self._range(self._by_subject, entity * RELATIONS, RELATIONS)
+        k, m = self._range(self._by_object, entity * RELATIONS, RELATIONS)
+        if most is not None:
+            j, m = min(j, i + most), min(m, k + most)
+        return [*self._slice(i, j), *(self._at(self._objects[k:m]) if k < m else ())]
+
+    def of_operation(self, operation: int) -> list[Assertion]:
+        """Statements of an operation, in order."""
+        i, j = self._range(self._by_operation, operation, 1)
+        return self._at(self._of_operation[i:j]) if i < j else []
+
+    def count_of(self, operation: int) -> int:
+        """How many statements an operation made."""
+        i, j = self._range(self._by_operation, operation, 1)
+        return j - i
+
+    def clearing(self, entity: int, relation: int, side: int) -> list[Assertion]:
+        """`set`s that clear the objects (side 0) of a subject or the subjects (1) of an object."""
+        if not len(self._clears):
+            return []
+        i, j = self._range(self._clears, (entity * RELATIONS + relation) * 2 + side, 1)
+        return self._at(self._clearing[i:j]) if i < j else []
+
+    def operation(self, id: int) -> Operation | None:
+        """One operation."""
+        at = _find(self.operations["id"], id)
+        if at is None:
+            return None
+        row = self.operations[at].item()
+        number, document = row[0], row[6] if row[6] >= 0 else None
+        text = [None if x < 0 else self.text(x) for x in row]
+        target = row[5] if row[5] >= 0 else None
+        return Operation(
+            number, text[1] or "", text[2] or "", text[3] or "", text[4] or "", target, document, *text[7:]
+        )
+
+    def entity(self, id: int) -> Entity | None:
+        """One entity."""
+        at = _find(self.entities["id"], id)
+        return None if at is None else self._entity(at)
+
+    def named(self, kind: str, form: str) -> list[int]:
+        """Entities with a compared form."""
+        i, j = self._range(self._hashes, hashed(kind, form), 1)
+        found = (self._entity(int(at)) for at in self._hashed[i:j])
+        return sorted(e.id for e in found if e.normal == form and space(e.kind) == space(kind))
+
+    def statement(self, id: int) -> Assertion | None:
+        """One statement."""
+        ids = self.statements["id"][self._of_operation]
+        at = _find(ids, id)
+        return None if at is None else self.decoded(self.statements[self._of_operation[at]].item())
+
+    def pairs(self) -> Iterator[tuple[int, int]]:
+        """Every subject with every relation it was stated under, once, in order."""
+        keys = self._by_subject
+        for start in range(0, len(keys), 1 << 16):
+            part = np.unique(keys[start : start + (1 << 16)])
+            if start and keys[start - 1] == part[0]:
+                part = part[1:]
+            yield from zip((part // RELATIONS).tolist(), (part % RELATIONS).tolist(), strict=True)
+
+    def has_subject(self, subject: int, relation: int) -> bool:
+        """Whether anything was stated about a subject under a relation."""
+        i, j = self._range(self._by_subject, subject * RELATIONS + relation, 1)
+        return i < j
+
+    def text(self, number: int) -> str:
+        """A string of the pool."""
+        return str(self._bytes[self._starts[number] : self._starts[number + 1]], "utf-8", "surrogatepass")
+
+    def _entity(self, at: int) -> Entity:
+        id_, name, form, kind, scope, operation = self.entities[at].item()
+        return Entity(id_, self.text(name), self.text(form), self._kept(kind), None if scope < 0 else scope, operation)
+
+    def _kept(self, number: int) -> str:
+        """A string that many rows share."""
+        found = self._texts.get(number)
+        if found is None:
+            found = self._texts[number] = self.text(number)
+        return found
+
+    def _range(self, keys: Array, key: int, width: int) -> tuple[int, int]:
+        i = int(keys.searchsorted(key))
+        if i == len(keys) or keys[i] >= key + width:
+            return i, i
+        return i, int(keys.searchsorted(key + width))
+
+    def _slice(self, i: int, j: int) -> list[Assertion]:
+        return [self.decoded(row) for row in self.statements[i:j].tolist()] if i < j else []
+
+    def _at(self, rows: Array) -> list[Assertion]:
+        return [self.decoded(row) for row in self.statements[rows].tolist()]
+
+    def decoded(self, row: tuple[Any, ...]) -> Assertion:
+        """A statement from its numbers."""
+        s, r, o, id_, operation, flags, probability, *texts = row
+        if texts == _BARE:
+            st = ot = begin = end = source = None
+            qualifiers = "{}"
+        else:
+            st, ot, begin, end, q, source = (None if t < 0 else self.text(t) for t in texts)
+            qualifiers = "{}" if q is None else q
+        return Assertion(
+            id_, operation, ACTIONS[flags & 3], s, r, o, st, ot, flags & _PERSON != 0, flags & _OBJECTS != 0,
+            flags & _SUBJECTS != 0, None if probability != probability else probability, flags & _PROPOSED != 0,
+            begin, end, qualifiers, source,
+        )  # fmt: skip
+
+    # -- the file -----------------------------------------------------------------------------------------------------
+
+    def write(self, path: Path) -> None:
+        """Write the arrays to a file: a line of JSON with where each stands, then their bytes."""
+        places, at = {}, 0
+        for name, array in self.arrays.items():
+            places[name] = (at, len(array))
+            at += -(-array.nbytes // 64) * 64
+        head = json.dumps({"arrays": places, "head": self.head}, ensure_ascii=True).encode() + b"\n"
+        head = head[:-1].ljust(-(-len(head) // 64) * 64 - 1) + b"\n"
+        with path.open("wb") as file:
+            file.write(head)
+            for array in self.arrays.values():
+                data = np.ascontiguousarray(array)
+                file.write(data.view(np.uint8).data if data.nbytes else b"")
+                file.write(b"\0" * (-data.nbytes % 64))
+
+    @classmethod
+    def read(cls, path: Path) -> Packed:
+        """The arrays of a file that `write` made and that a checksum vouches for. Raises OSError, ValueError."""
+        with path.open("rb") as file:
+            line = file.readline()
+        head = json.loads(line)
+        data = np.memmap(path, dtype=np.uint8, mode="r", offset=0)[len(line) :]
+        types = {"statements": STATEMENT, "operations": OPERATION, "entities": ENTITIES, "bytes": np.dtype("u1")}
+        narrow = ("objects", "of_operation", "clearing", "hashed", "by_operation")
+        arrays = {}
+        for name, (at, count) in head["arrays"].items():
+            type_ = types.get(name) or np.dtype("i4" if name in narrow else "i8")
+            arrays[name] = data[at : at + count * type_.itemsize].view(type_).view(np.ndarray)
+        return cls(head["head"], arrays)
+
+
+_BARE = [-1] * 6
+
+
+class _Strings:
+    def __init__(self, starts: Array, data: Array) -> None:
+        self._starts, self._data = starts, data.tobytes()
+
+    def __getitem__(self, number: int) -> str:
+        return self._data[self._starts[number] : self._starts[number + 1]].decode("utf-8", "surrogatepass")
+
+
+def _find(ids: Array, id: int) -> int | None:
+    """Where an id stands among ascending ones, which mostly are 1, 2, 3, …"""
+    if 0 < id <= len(ids) and ids[id - 1] == id:
+        return id - 1
+    at = int(ids.searchsorted(id))
+    return at if at < len(ids) and ids[at] == id else None
+
+
+def packed_statements(rows: Iterable[Assertion], pool: Pool) -> Array:
+    """Statements as numbers."""
+    add = pool.add
+    out = [
+        (a.subject, a.relation, a.object, a.id, a.operation,
+         ACTIONS.index(a.action) | a.person * _PERSON | a.clears_objects * _OBJECTS | a.clears_subjects * _SUBJECTS
+         | a.proposed * _PROPOSED,
+         np.nan if a.probability is None else a.probability, add(a.subject_text), add(a.object_text),
+         add(a.valid_from), add(a.valid_to), -1 if a.qualifiers == "{}" else add(a.qualifiers), add(a.source))
+        for a in rows
+    ]  # fmt: skip
+    return np.array(out, dtype=STATEMENT)
+
+
+def packed_operations(rows: Sequence[Operation], pool: Pool) -> Array:
+    """Operations as numbers."""
+    add = pool.add
+    out = [
+        (o.id, add(o.kind), add(o.at), add(o.actor), add(o.note), -1 if o.target is None else o.target,
+         -1 if o.document is None else o.document, add(o.source), add(o.model), add(o.format), add(o.run))
+        for o in rows
+    ]  # fmt: skip
+    return np.array(out, dtype=OPERATION)
+
+
+def packed_entities(rows: Sequence[Entity], pool: Pool) -> Array:
+    """Entities as numbers."""
+    add = pool.add
+    out = [
+        (e.id, add(e.name), add(e.normal), add(e.kind), -1 if e.scope is None else e.scope, e.operation) for e in rows
+    ]
+    return np.array(out, dtype=ENTITIES)
