@@ -151,6 +151,50 @@ class Database:
                 raise
             self.pending = rows, known
 
+    def rewrite(self, tables: dict[str, str]) -> None:
+        """Replace the file by a new one that holds what these queries say of each table, and nothing else.
+
+        Nothing is changed when this fails. The queries read the old file as `kb`.
+        """
+        import duckdb
+
+        fresh = self.path.with_name(FILE + ".new")
+        try:
+            with self.turn(), interrupts_held():
+                with self.connected():  # migrated, the journal taken in, its own log as well
+                    self.writable()
+                fresh.unlink(missing_ok=True)
+                connection = duckdb.connect(":memory:", config={"threads": 2})
+                try:
+                    for path, name in ((self.path, "kb"), (fresh, "fresh")):
+                        connection.execute(f"ATTACH '{_quoted(path)}' AS {name}")
+                    connection.execute("SET enable_external_access = false")
+                    connection.execute("BEGIN")
+                    connection.execute("USE fresh")
+                    for _, statements in MIGRATIONS:
+                        connection.execute(statements)
+                    for table, query in tables.items():
+                        connection.execute(f"INSERT INTO fresh.{table} {query}")
+                    connection.execute("COMMIT")
+                    connection.execute("CHECKPOINT fresh")
+                    connection.execute("USE memory")
+                    connection.execute("DETACH fresh")
+                    connection.execute("DETACH kb")
+                finally:
+                    connection.close()
+                with fresh.open("rb+") as file:
+                    os.fsync(file.fileno())
+                fresh.chmod(0o600)
+                fresh.replace(self.path)
+                self.path.with_name(FILE + ".wal").unlink(missing_ok=True)
+                sync_folder(self.folder)
+                self.seen = ()
+        except duckdb.Error as error:
+            raise self._translated(error) from error
+        finally:
+            with suppress(OSError):
+                fresh.unlink(missing_ok=True)
+
     def writable(self) -> None:
         """Raise the StorageError that keeps the journal out of the database, if there is one."""
         if self.pending is not None:

@@ -15,11 +15,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from memllm_cli.errors import EncoderMismatch
 from memllm_cli.memory.fold import Fact
 from memllm_cli.memory.names import may_match, normal
 from memllm_cli.memory.relations import Relation
-from memllm_cli.memory.rows import insert
+from memllm_cli.memory.sidecar import belongs
 from memllm_cli.memory.snapshot import rank
 from memllm_cli.memory.store import Memory
 from memllm_cli.types import Query
@@ -106,6 +105,9 @@ class Finder:
         self._make = encoder
         self._encoder: Encoder | None = None
         self._index: EntityIndex | None = None
+        self._at, self._kb = -1, ""
+        self.progress: Callable[[int, int], None] | None = None
+        """Called with names encoded and names to encode while that goes on."""
         self._phrases: tuple[int, list[tuple[str, Relation, bool]], NDArray[np.float32]] | None = None
 
     def encoder(self) -> Encoder | None:
@@ -213,44 +215,27 @@ class Finder:
 
     def index(self) -> EntityIndex:
         """The entity index, brought up to date: new names are encoded and their vectors stored first."""
-        import numpy as np
-
         from memllm_cli.memory.index import EntityIndex
+        from memllm_cli.memory.vectors import Vectors
 
         encoder = self.encoder()
         assert encoder is not None
         snapshot = self.memory.snapshot
-        last = snapshot.last_entity
-        if self._index is not None and self._index.last >= last:
+        if self._index is not None and self._at >= snapshot.last_entity and self._kb == snapshot.id:
             return self._index
-        with self.memory.open() as connection:
-            row = connection.execute("SELECT value FROM meta WHERE key = 'encoder'").fetchone()
-            if row is not None and row[0] != encoder.identity:
-                raise EncoderMismatch(
-                    f"'{self.memory.name}' was encoded with {row[0]}, not with {encoder.identity}.",
-                    f"Use that encoder, or encode again: memllm reindex --encoder {encoder.identity}",
-                )
-            done = {r[0] for r in connection.execute("SELECT entity FROM vectors").fetchall()}
-            missing = [e for e in snapshot.entities() if e.id not in done]
-            if missing:
-                vectors = encoder.embed([e.name for e in missing])
-                connection.execute("BEGIN")
-                if row is None:
-                    connection.execute("INSERT INTO meta VALUES ('encoder', ?)", [encoder.identity])
-                    self.memory.outdate()
-                insert(connection, "vectors", [(e.id, v.tolist()) for e, v in zip(missing, vectors, strict=True)])
-                connection.execute("COMMIT")
-            if self._index is None:
-                self._index = EntityIndex(
-                    self.memory.database.folder, snapshot.id, encoder.identity, encoder.dimensions
-                )
-                self._index.restore(last, len(done) + len(missing))
-            rows: Sequence[tuple[int, list[float]]] = connection.execute(
-                "SELECT entity, vector FROM vectors WHERE entity > ? ORDER BY entity", [self._index.last]
-            ).fetchall()
-            if rows:
-                self._index.add([r[0] for r in rows], np.array([r[1] for r in rows], dtype=np.float32))
-                self._index.save()
+        vectors = Vectors(self.memory, encoder)
+        count = vectors.complete(self.progress)
+        if self._index is None or self._kb != snapshot.id:
+            self._index = EntityIndex(self.memory.database.folder, snapshot.id, encoder.identity, encoder.dimensions)
+            self._kb = snapshot.id
+            self._index.restore(lambda head: belongs(snapshot, head) and head["count"] <= count)
+        before = self._index.count
+        for ids, some in vectors.after(self._index.last):
+            self._index.add(ids, some)
+        if self._index.count != before:
+            last = snapshot.history.operation(snapshot.history.last)
+            self._index.save(snapshot.history.last, last.at if last else "")
+        self._at = snapshot.last_entity
         return self._index
 
     def reindex(self, encode: bool = False) -> int:
@@ -262,9 +247,10 @@ class Finder:
                 connection.execute("DELETE FROM meta WHERE key = 'encoder'")
                 connection.execute("COMMIT")
             self.memory.outdate()
+        from memllm_cli.memory.sidecar import Sidecar
+
         self._index = None
-        for name in ("entities.hnsw", "entities.json"):
-            (self.memory.database.folder / name).unlink(missing_ok=True)
+        Sidecar(self.memory.database.folder, "entities.hnsw", {}).drop()
         return self.index().count
 
 

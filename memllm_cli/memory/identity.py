@@ -107,7 +107,7 @@ class Pair:
 
 
 _SUFFIXES = frozenset(
-    "ag bv co company corp corporation gmbh inc incorporated kg limited llc llp ltd nv oy plc pty sa sarl se spa".split()
+    "ag bv co company corp corporation gmbh inc incorporated kg limited llc llp ltd nv oy plc pty sa sarl spa".split()
 )
 _ARTICLES = frozenset(("the", "a", "an"))
 _TITLES = frozenset("dr mr mrs ms miss prof professor sir dame lord lady president king queen saint st".split())

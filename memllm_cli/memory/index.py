@@ -1,47 +1,37 @@
 """Similarity search over entity names: vectors in the database, an HNSW index beside it as a cache.
 
-The sidecar is two files: `entities.hnsw` (hnswlib's format, no checksum of its own) and `entities.json`, written
-last, with the knowledge base's id, encoder, dimensions, count, last entity and the checksum of the first. Any
-mismatch, and a sidecar that is ahead of the database, means rebuilding from the vectors.
+The sidecar (`sidecar.py`) is `entities.hnsw` in hnswlib's format, which has no checksum of its own. A mismatch, and a
+sidecar that knows more than the database, means rebuilding from the vectors; one that is behind takes the rest in.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from memllm_cli.files import sync_folder
+from memllm_cli.memory.sidecar import Sidecar
 
 if TYPE_CHECKING:
     import hnswlib
 
 M, EF_CONSTRUCTION, EF = 16, 200, 100
-FORMAT = 1
 
 
 class EntityIndex:
     """Unit vectors of entities, by cosine distance. Ids are those of the database."""
 
     def __init__(self, folder: Path, kb: str, encoder: str, dimensions: int) -> None:
-        self.folder = folder
-        self._head = {"format": FORMAT, "kb": kb, "encoder": encoder, "dimensions": dimensions}
+        identity = {"kind": "entities", "kb": kb, "encoder": encoder, "dimensions": dimensions}
+        self.sidecar = Sidecar(folder, "entities.hnsw", identity)
         self._dimensions = dimensions
         self._index = self._new(1024)
         self.count = 0
         self.last = 0
-
-    @property
-    def files(self) -> tuple[Path, Path]:
-        """Payload and manifest."""
-        return self.folder / "entities.hnsw", self.folder / "entities.json"
+        """The largest id in it."""
 
     def _new(self, capacity: int) -> hnswlib.Index:
         import hnswlib
@@ -51,33 +41,22 @@ class EntityIndex:
         index.set_ef(EF)
         return index
 
-    def restore(self, last: int, count: int) -> bool:
-        """Load the sidecar if it belongs to a prefix of the vectors (`count` of them, up to entity `last`)."""
+    def restore(self, belongs: Callable[[dict[str, Any]], bool]) -> bool:
+        """Load the sidecar if it is whole and `belongs` says that its manifest fits this history."""
         import hnswlib
 
-        payload, manifest = self.files
-        try:
-            head: dict[str, Any] = json.loads(manifest.read_text(encoding="utf-8"))
-            data = payload.read_bytes()
-        except (OSError, ValueError):
-            return False
-        if not isinstance(head, dict) or {k: head.get(k) for k in self._head} != self._head:
-            return False
-        if head.get("sha256") != hashlib.sha256(data).hexdigest():
-            return False
-        if not (isinstance(head.get("last"), int) and isinstance(head.get("count"), int)):
-            return False
-        if head["last"] > last or head["count"] > count:
+        head = self.sidecar.read()
+        if head is None or type(head.get("entity")) is not int or not belongs(head):
             return False
         index = hnswlib.Index(space="cosine", dim=self._dimensions)
         try:
-            index.load_index(str(payload), max_elements=max(1024, 2 * head["count"]))
+            index.load_index(str(self.sidecar.payload), max_elements=max(1024, head["count"] + head["count"] // 4))
         except RuntimeError:
             return False
         if index.get_current_count() != head["count"]:
             return False
         index.set_ef(EF)  # not part of the file
-        self._index, self.count, self.last = index, head["count"], head["last"]
+        self._index, self.count, self.last = index, head["count"], head["entity"]
         return True
 
     def add(self, ids: Sequence[int], vectors: NDArray[np.float32]) -> None:
@@ -90,23 +69,13 @@ class EntityIndex:
         self._index.add_items(vectors, np.asarray(ids, dtype=np.int64))
         self.count, self.last = needed, max(self.last, max(ids))
 
-    def save(self) -> None:
-        """Write the sidecar: temporary files, verified, fsynced, renamed, manifest last. A cache: failing is fine."""
-        payload, manifest = self.files
-        fresh = payload.with_suffix(".hnsw.new")
-        with suppress(OSError, RuntimeError):
-            self._index.save_index(str(fresh))
-            data = fresh.read_bytes()  # hnswlib ignores write errors: what is on disk decides
-            self._verify(fresh)
-            head = self._head | {"count": self.count, "last": self.last, "sha256": hashlib.sha256(data).hexdigest()}
-            note = manifest.with_suffix(".json.new")
-            note.write_text(json.dumps(head), encoding="utf-8")
-            for path, target in ((fresh, payload), (note, manifest)):
-                path.chmod(0o600)
-                with path.open("rb") as file:
-                    os.fsync(file.fileno())
-                path.replace(target)
-            sync_folder(self.folder)
+    def save(self, operation: int, at: str) -> bool:
+        """Keep the index beside the database; it knows the names up to an operation. A cache: failing is fine."""
+        return self.sidecar.save(
+            lambda path: self._index.save_index(str(path)),
+            self._verify,  # hnswlib ignores write errors: what is on disk decides
+            last=operation, at=at, entity=self.last, count=self.count,
+        )  # fmt: skip
 
     def _verify(self, path: Path) -> None:
         import hnswlib

@@ -24,9 +24,8 @@ TABLES: dict[str, str] = {
     "assertions": "BIGINT BIGINT TEXT BIGINT BIGINT BIGINT TEXT TEXT BOOLEAN BOOLEAN BOOLEAN DOUBLE BOOLEAN "
     "TEXT TEXT TEXT",
     "evidence": "BIGINT BIGINT BIGINT BIGINT BIGINT BIGINT TEXT",
-    "vectors": "BIGINT FLOAT[]",
 }
-"""Types of the columns of each table. `vectors` is a cache; all others are the history."""
+"""Types of the columns of each table of the history."""
 
 
 def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Row]) -> None:

@@ -13,9 +13,12 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from memllm_cli.files import sha256, sync_folder
+
+if TYPE_CHECKING:
+    from memllm_cli.memory.snapshot import Snapshot
 
 FORMAT = 2
 
@@ -83,3 +86,9 @@ class Sidecar:
         for path in (self.manifest, self.payload):
             with suppress(OSError):
                 path.unlink(missing_ok=True)
+
+
+def belongs(snapshot: Snapshot, head: dict[str, Any]) -> bool:
+    """Whether the last operation a cache knows is one of this history, and not of another that was restored."""
+    operation = snapshot.history.operation(head["last"])
+    return operation is not None and operation.at == head.get("at")

@@ -85,6 +85,7 @@ class Memory:
         self._history: History | None = None
         self._snapshot: Snapshot | None = None
         self._journal: Journal | None = None
+        self._moment: int | None = None
 
     @property
     def name(self) -> str:
@@ -129,7 +130,14 @@ class Memory:
                 self._keep()
             assert self._history is not None
             self._snapshot = Snapshot(self._history)
-        return self._snapshot
+        return self._snapshot if self._moment is None else self._snapshot.at(self._moment)
+
+    def at(self, operation: int) -> Memory:
+        """The same knowledge base as it was after an operation; it cannot be written to."""
+        past = Memory(self.database.folder, self.database.timeout)
+        past.database.waiting, past.database.notice = self.database.waiting, self.database.notice
+        past._moment = operation
+        return past
 
     @contextmanager
     def open(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -434,6 +442,9 @@ class Memory:
         dry_run: bool = False,
     ) -> Change:
         """Do one operation: durable when this returns, and what it changed. With `dry_run` nothing is kept."""
+
+        if self._moment is not None:
+            raise UsageError("The past cannot be changed.", "Leave out --as-of.")
 
         def written(snapshot: Snapshot, connection: duckdb.DuckDBPyConnection | None) -> Rows:
             writer = Writer(snapshot, source, connection)

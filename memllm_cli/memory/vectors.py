@@ -1,0 +1,99 @@
+"""Vectors of names in the database: made once by one encoder, in pieces that are kept as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memllm_cli.errors import EncoderMismatch
+from memllm_cli.memory.literals import ENTITY
+from memllm_cli.memory.names import normal
+from memllm_cli.memory.store import Memory
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from memllm_cli.memory.find import Encoder
+
+PIECE = 4096
+"""Names encoded before they are stored: what Ctrl-C loses at most."""
+NAMED = (ENTITY, "text")
+"""Kinds of values that are found by similarity. Numbers, dates and the like are found by their value."""
+
+
+class Vectors:
+    """The vectors of one knowledge base, by one encoder."""
+
+    def __init__(self, memory: Memory, encoder: Encoder) -> None:
+        self.memory = memory
+        self.encoder = encoder
+
+    def complete(self, progress: Callable[[int, int], None] | None = None) -> int:
+        """Encode the names that have no vector yet; returns how many there are. Raises EncoderMismatch."""
+        with self.memory.open() as connection:
+            done = {r[0] for r in connection.execute("SELECT entity FROM vectors").fetchall()}
+            self._check(connection, bool(done))
+        history = self.memory.snapshot.history
+        if len(done) == history.counts[2]:
+            return len(done)
+        missing = [(e.id, e.name) for e in history.entities() if e.id not in done and e.kind in NAMED]
+        missing.sort(key=lambda m: len(m[1]))  # names of one length fill a batch without waste
+        for start in range(0, len(missing), PIECE):
+            piece = missing[start : start + PIECE]
+            vectors = self._encoded([name for _, name in piece])
+            with self.memory.open() as connection:
+                self._store(connection, [i for i, _ in piece], vectors)
+            history.encoder = self.encoder.identity
+            if progress is not None:
+                progress(start + len(piece), len(missing))
+        return len(done) + len(missing)
+
+    def _encoded(self, names: list[str]) -> NDArray[np.float32]:
+        """Vectors of names; those that are one in normal form are encoded once."""
+        forms: dict[str, int] = {}
+        places = [forms.setdefault(normal(n), len(forms)) for n in names]
+        first: dict[int, str] = {}
+        for place, name in zip(places, names, strict=True):
+            first.setdefault(place, name)
+        return self.encoder.embed(list(first.values()))[places]
+
+    def after(self, entity: int) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
+        """Ids and vectors (n, dimensions) of entities above an id, in pieces."""
+        while True:
+            with self.memory.open() as connection:
+                rows = connection.execute(
+                    "SELECT entity, vector FROM vectors WHERE entity > ? ORDER BY entity LIMIT 20000", [entity]
+                ).fetchall()
+            if not rows:
+                return
+            data = np.frombuffer(b"".join(r[1] for r in rows), dtype="<f4")
+            yield [r[0] for r in rows], data.reshape(len(rows), -1)
+            entity = rows[-1][0]
+
+    def _check(self, connection: duckdb.DuckDBPyConnection, some: bool) -> None:
+        identity = self.encoder.identity
+        row = connection.execute("SELECT value FROM meta WHERE key = 'encoder'").fetchone()
+        if row is not None and row[0] != identity and some:
+            raise EncoderMismatch(
+                f"'{self.memory.name}' was encoded with {row[0]}, not with {identity}.",
+                f"Use that encoder, or encode again: memllm reindex --encoder {identity}",
+            )
+
+    def _store(self, connection: duckdb.DuckDBPyConnection, ids: list[int], vectors: NDArray[np.float32]) -> None:
+        identity = self.encoder.identity
+        blobs = np.empty(len(ids), dtype=object)
+        blobs[:] = [v.tobytes() for v in vectors.astype("<f4", copy=False)]
+        recorded = connection.execute("SELECT value FROM meta WHERE key = 'encoder'").fetchall()
+        connection.register("fresh", {"entity": np.array(ids), "vector": blobs})
+        connection.execute("BEGIN")
+        if recorded != [(identity,)]:
+            connection.execute("DELETE FROM meta WHERE key = 'encoder'")
+            connection.execute("INSERT INTO meta VALUES ('encoder', ?)", [identity])
+        connection.execute(
+            "INSERT INTO vectors SELECT entity, vector FROM fresh WHERE entity NOT IN (SELECT entity FROM vectors)"
+        )
+        connection.execute("COMMIT")
+        connection.unregister("fresh")
