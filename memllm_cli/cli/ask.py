@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from memllm_cli.cli.context import Context, Interrupted
+from memllm_cli.cli.shown import AS_OF, VALID_AT, moment, valid_day
 from memllm_cli.errors import UsageError
 from memllm_cli.terminal import clean, interrupts_held
 
 if TYPE_CHECKING:
+    from memllm_cli.memory.store import Memory
     from memllm_cli.runtime.answer import Options
     from memllm_cli.runtime.events import Done, Event, ReadResult, Source
 
@@ -33,6 +35,8 @@ def ask(
     style: Annotated[str | None, typer.Option(metavar="grounded|free", help=STYLE)] = None,
     temperature: Annotated[float, typer.Option(min=0.0, max=5.0, help="How freely words are drawn; 0 not.")] = 0.3,
     seed: Annotated[int, typer.Option(min=0, help="Seed of free answers.")] = 0,
+    as_of: AS_OF = None,
+    valid_at: VALID_AT = None,
 ) -> None:
     """Answer one question from memory, with the sentence the answer came from.
 
@@ -49,21 +53,23 @@ def ask(
     try:
         with interrupts_held():  # numpy is loaded
             from memllm_cli.runtime.answer import Options
-        _answer(state, question, shown, Options(style=style, temperature=temperature, seed=seed))
+        options = Options(style=style, temperature=temperature, seed=seed)
+        _answer(state, question, shown, options, moment(state.memory(), as_of), valid_day(valid_at))
     except KeyboardInterrupt:
         raise Interrupted("the memory is as it was") from None
 
 
-def _answer(state: Context, question: str, shown: bool, options: Options) -> None:
+def _answer(state: Context, question: str, shown: bool, options: Options, memory: Memory, day: int | None) -> None:
     from memllm_cli.repl.loading import Waiting
     from memllm_cli.repl.render import Renderer
     from memllm_cli.runtime.answer import Answerer
 
-    memory = state.memory()
     notes = None if state.output.quiet or state.output.json else state.output.err
     with Waiting(notes, f"loading {model_name(state)}..."):
         engine, format = state.reader()
-    answerer = Answerer(engine, state.finder(memory), options, format)
+    finder = state.finder(memory)
+    finder.day = day
+    answerer = Answerer(engine, finder, options, format)
     renderer = Renderer(state.output.out, shown)
     events: list[Event] = []
     try:

@@ -13,6 +13,10 @@ from memllm_cli.paths import Home, find_home, lay_out, storage_error
 from memllm_cli.terminal import Output, interrupts_held, safe
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.progress import Progress, TaskID
+
     from memllm_cli.embed.base import Embedder
     from memllm_cli.engine.base import Engine
     from memllm_cli.memory.find import Finder
@@ -62,6 +66,7 @@ class Context:
 
         memory = Memory(self.home.knowledge_base(self.setting("kb").value))
         memory.database.waiting = lambda holder: self.output.note(f"waiting for {safe(holder)}…")
+        memory.database.notice = lambda text: self.output.note(f"[yellow]{safe(text)}[/yellow]; see: memllm doctor")
         if create:
             if not memory.database.exists():
                 lay_out(self.home)
@@ -90,7 +95,32 @@ class Context:
         """Finds facts in a memory; the encoder is loaded only when a name is not found exactly."""
         from memllm_cli.memory.find import Finder
 
-        return Finder(memory, self.encoder)
+        finder = Finder(memory, self.encoder)
+        finder.progress = self._encoding()
+        return finder
+
+    def _encoding(self) -> Callable[[int, int], None]:
+        """Shows how far the encoding of new names is, where there are many and somebody looks."""
+        bars: list[tuple[Progress, TaskID]] = []
+
+        def show(done: int, total: int) -> None:
+            if self.output.quiet or self.output.json or not self.output.err.is_terminal:
+                return
+            if not bars and done < total:
+                from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+                columns = (TextColumn("encoding names"), BarColumn(bar_width=24), TimeRemainingColumn())
+                bar = Progress(*columns, console=self.output.err, transient=True)
+                bar.start()
+                bars.append((bar, bar.add_task("", total=total)))
+            for bar, task in bars:
+                bar.update(task, completed=done)
+                if done >= total:
+                    bar.stop()
+            if done >= total:
+                bars.clear()
+
+        return show
 
     def engine(self, sequences: int = 1, context: int = 2048) -> tuple[Engine, Entry | None]:
         """The language model in use."""

@@ -12,9 +12,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from memllm_cli.cli.context import Context
-from memllm_cli.cli.shown import change_data, day, fact_data, local, matching, opened, origin, show_change
+from memllm_cli.cli.fact_ask import get, history, list_, why
+from memllm_cli.cli.shown import (
+    change_data,
+    day,
+    matching,
+    opened,
+    show_change,
+)
 from memllm_cli.errors import NotFound, UsageError
-from memllm_cli.terminal import clean, safe, sureness
+from memllm_cli.terminal import safe
 
 if TYPE_CHECKING:
     from memllm_cli.memory.change import Change
@@ -51,6 +58,7 @@ def register(app: typer.Typer) -> None:
         ("list", list_),
         ("accept", accept),
         ("why", why),
+        ("history", history),
     ):
         group.command(name)(function)
     app.add_typer(group, name="fact")
@@ -119,6 +127,8 @@ def _state(
             stated, note = [triple], note or question
         for triple in stated:  # an unknown relation stops everything before anything is stored
             memory.snapshot.relations.get(triple.relation)
+        if len(stated) > 1 and not dry_run:
+            stack.enter_context(memory.session())
         changes = [memory.set(t, mode, begin, end, note, dry_run) for t in stated]
     state.output.data({"changes": [change_data(c) for c in changes], "dry_run": dry_run})
     for change in changes:
@@ -152,143 +162,6 @@ def _statements(text: str) -> list[Triple]:
     if not triples:
         raise UsageError("There is no statement on standard input.", "Write one a line: subject >> relation >> object")
     return triples
-
-
-# -- asking -------------------------------------------------------------------------------------------------------
-
-
-def get(
-    context: typer.Context,
-    question: Annotated[str, typer.Argument(help='"X >> relation >>" or ">> relation >> Y".')],
-) -> None:
-    """Answer a question from memory: the values, best first, one a line.
-
-    Example: memllm fact get "Freedonia >> capital >>"
-    """
-    from memllm_cli.protocol.grammar import parse_question
-
-    state: Context = context.obj
-    query = parse_question(question)
-    memory = state.memory()
-    found = state.finder(memory).find(query)
-    if found.too_many:
-        raise UsageError(
-            "That has too many answers.", f'Name the other side too, or list them: memllm fact list "{question}"'
-        )
-    if not found.hits:
-        memory.snapshot.relations.get(query.relation)
-        known = query.subject or query.object
-        raise NotFound(
-            f"Nothing is known about '{known}' under '{query.relation}'.",
-            f'What is known: memllm fact list "{known} >> >>"',
-        )
-    people = state.output.json or sys.stdout.isatty()
-    evidence = memory.evidence([h.fact for h in found.hits]) if people else {}
-    rows = []
-    for hit in found.hits:
-        places = evidence.get(hit.fact.key, [])
-        texts = memory.snapshot.texts(hit.fact)
-        rows.append(
-            fact_data(memory.snapshot, hit.fact, places) | {"value": hit.value, "distance": round(hit.distance, 4)}
-        )
-        if state.output.json:
-            continue
-        if people:
-            asked = "" if hit.exact else f"  [dim]({safe(' >> '.join(texts))})[/dim]"
-            state.output.line(f"{safe(hit.value)}{asked}  [dim]{safe(origin(memory.snapshot, hit.fact, places))}[/dim]")
-            if places:
-                state.output.line(f'  [dim]"{safe(places[0].sentence)}"[/dim]')
-        else:
-            sys.stdout.write(clean(hit.value) + "\n")
-    state.output.data(rows)
-
-
-def why(context: typer.Context, statement: Pattern) -> None:
-    """Show what supports a fact: sentences, people, tables, with the operation of each.
-
-    Example: memllm fact why "Freedonia >> capital >> Sylvania City"
-    """
-    state: Context = context.obj
-    memory = state.memory()
-    snapshot = memory.snapshot
-    facts = [f for proposed in (False, True) for f in matching(snapshot, statement, proposed)]
-    if not facts:
-        raise NotFound(f"No fact is '{statement}'.", "See: memllm fact list")
-    evidence = memory.evidence(facts)
-    out = []
-    for fact in facts:
-        mark = "  [dim](proposed)[/dim]" if fact.proposed else ""
-        state.output.line(f"[bold]{safe(' >> '.join(snapshot.texts(fact)))}[/bold]{mark}")
-        for e in evidence[fact.key]:
-            state.output.line(f"  {safe(e.place)}: {safe(e.sentence)}")
-        supports = []
-        for a in sorted(fact.supports, key=lambda a: -a.id):
-            operation = snapshot.made_by(a)
-            sure = "" if a.probability is None else f", {sureness(a.probability, operation.format)}"
-            span = f", from {a.valid_from or '…'} to {a.valid_to or '…'}" if a.valid_from or a.valid_to else ""
-            who = "you" if a.person else operation.actor
-            note = f": {operation.note}" if operation.note else ""
-            what = f"operation {a.operation}, {local(operation.at)}, {operation.kind} by {who}{note}{sure}{span}"
-            state.output.line(f"  [dim]{safe(what)}[/dim]")
-            supports.append(
-                {
-                    "operation": a.operation,
-                    "kind": operation.kind,
-                    "time": operation.at,
-                    "actor": operation.actor,
-                    "note": operation.note,
-                    "model": operation.model,
-                    "probability": a.probability,
-                }
-            )
-        out.append(fact_data(snapshot, fact, evidence[fact.key]) | {"supports": supports})
-    state.output.data(out)
-
-
-def list_(
-    context: typer.Context,
-    pattern: Annotated[str, typer.Argument(help='"subject >> relation >> object", fields may be empty.')] = "",
-    proposed: Annotated[bool, typer.Option("--proposed", help="Proposals instead of facts.")] = False,
-    source: Annotated[str, typer.Option(help="Only what a document with this in its path or title states.")] = "",
-    limit: Annotated[int | None, typer.Option(min=0, help="At most so many; 0 for all.")] = None,
-) -> None:
-    """List facts, or the proposals that wait to be accepted.
-
-    Example: memllm fact list "Harbour Lease >> >>"
-    """
-    state: Context = context.obj
-    memory = state.memory()
-    snapshot = memory.snapshot
-    facts = matching(snapshot, pattern, proposed, part=True)
-    if source:
-        places = memory.evidence(facts)
-        text = source.casefold()
-        facts = [
-            f
-            for f in facts
-            if any(text in e.uri.casefold() or text in e.title.casefold() for e in places[f.key])
-            or any(text in (a.source or "").casefold() for a in f.supports)
-        ]
-    total = len(facts)
-    if limit is None:
-        limit = LISTED if sys.stdout.isatty() and not state.output.json else 0
-    if limit:
-        facts = facts[:limit]
-    evidence = memory.evidence(facts)
-    rows = [
-        [
-            *snapshot.texts(f),
-            "" if f.probability is None else f"{f.probability:.2f}",
-            origin(snapshot, f, evidence[f.key]),
-        ]
-        for f in facts
-    ]
-    state.output.table(("subject", "relation", "object", "probability", "source"), rows)
-    state.output.data([fact_data(snapshot, f, evidence[f.key]) for f in facts])
-    if not total:
-        state.output.note("nothing matches")
-    elif total > len(facts):
-        state.output.note(f"{total - len(facts)} more; --limit 0 shows all")
 
 
 # -- removing and accepting -----------------------------------------------------------------------------------------

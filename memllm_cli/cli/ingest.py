@@ -11,7 +11,7 @@ import typer
 
 from memllm_cli.cli.context import Context, Interrupted
 from memllm_cli.cli.writing import open_writer
-from memllm_cli.errors import MemllmError, PartlyDone, UsageError
+from memllm_cli.errors import MemllmError, NotFound, PartlyDone, UsageError
 from memllm_cli.terminal import clean, count, interrupts_held, safe
 
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ def ingest(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count and estimate; store nothing.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Read unchanged documents too.")] = False,
     fast: Annotated[bool, typer.Option("--fast", help="The drafter alone, which no model checks.")] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Forget documents read from these folders before that are gone now.")
+    ] = False,
     no_draft: Annotated[bool, typer.Option("--no-draft", help="A language model alone, without the drafter.")] = False,
 ) -> None:
     """Read documents and write the facts they state into memory, each with its sentence.
@@ -49,17 +52,17 @@ def ingest(
     state: Context = context.obj
     state.check_models()
     try:
-        _ingest(state, paths, dry_run, again, _kind(state, fast, no_draft))
+        _ingest(state, paths, dry_run, again, _kind(state, fast, no_draft), prune)
     except KeyboardInterrupt:
         raise Interrupted(AGAIN) from None
 
 
-def _ingest(state: Context, paths: list[Path], dry_run: bool, again: bool, kind: str) -> None:
+def _ingest(state: Context, paths: list[Path], dry_run: bool, again: bool, kind: str, prune: bool = False) -> None:
     output = state.output
     began = time.perf_counter()
     memory = state.memory() if _exists(state) else None
     try:
-        planned = _plan(state, memory, paths, again)
+        planned = _plan(state, memory, paths, again, prune)
     except KeyboardInterrupt:
         raise Interrupted("nothing was written") from None
     result: dict[str, Any] = {
@@ -69,6 +72,8 @@ def _ingest(state: Context, paths: list[Path], dry_run: bool, again: bool, kind:
         "skipped": [{"path": p, "reason": r} for p, r in planned.skipped],
         "moved": [{"path": p, "from": old} for p, old in planned.moved],
     }
+    if prune and memory is not None:
+        result["forgotten"] = _prune(state, memory, paths, dry_run)
     last = 0 if memory is None else memory.snapshot.last_operation
     try:
         _tell(state, planned)
@@ -90,6 +95,29 @@ def _ingest(state: Context, paths: list[Path], dry_run: bool, again: bool, kind:
             f"{len(planned.failed)} of {count(total, 'document')} could not be read.",
             "The reasons are above; everything else is done." if not output.json else "See data.failed.",
         )
+
+
+def _prune(state: Context, memory: Memory, paths: list[Path], dry_run: bool) -> list[dict[str, Any]]:
+    """Forget documents under the given folders whose files are gone, as operations of one run."""
+    import os
+    from uuid import uuid4
+
+    roots = [os.path.abspath(p) for p in paths]
+    gone = [
+        d
+        for d in memory.snapshot.documents()
+        if not d.uri.startswith("stdin:")
+        and any(d.uri == root or d.uri.startswith(root.rstrip(os.sep) + os.sep) for root in roots)
+        and not os.path.lexists(d.uri)
+    ]
+    out, run = [], uuid4().hex
+    for document in gone:
+        change = memory.forget(document.uri, run=run, dry_run=dry_run)
+        verb = "would be forgotten" if dry_run else "forgotten"
+        lost = count(len(change.before), "fact")
+        state.output.note(f"{safe(document.uri)}: gone; {verb}, {lost} had no other support")
+        out.append({"path": document.uri, "facts": len(change.before), "operation": change.operation})
+    return out
 
 
 def _tell(state: Context, planned: Planned) -> None:
@@ -133,14 +161,19 @@ def _exists(state: Context) -> bool:
     return (state.home.knowledge_base(state.setting("kb").value) / "facts.duckdb").is_file()
 
 
-def _plan(state: Context, memory: Memory | None, paths: list[Path], again: bool) -> Planned:
+def _plan(state: Context, memory: Memory | None, paths: list[Path], again: bool, prune: bool = False) -> Planned:
     with interrupts_held():  # numpy is loaded
         from memllm_cli.runtime.ingest import Planned, plan
     with state.output.working("reading documents") as say:
-        for step in plan(paths, memory, again):
-            if isinstance(step, Planned):
-                return step
-            say(f"reading {safe(Path(step).name)}")
+        try:
+            for step in plan(paths, memory, again):
+                if isinstance(step, Planned):
+                    return step
+                say(f"reading {safe(Path(step).name)}")
+        except NotFound:
+            if prune and all(p.exists() for p in paths):  # a folder that is empty by now
+                return Planned((), (), (), ())
+            raise
     raise AssertionError("a plan ends with what is planned")
 
 

@@ -44,8 +44,8 @@ def _options(
 
 
 COMMANDS = (
-    "home", "model", "ingest", "ask", "chat", "fact", "relation", "source", "history", "transfer", "demo", "train",
-    "evaluate",
+    "home", "model", "ingest", "ask", "chat", "fact", "query", "entity", "relation", "source", "history", "transfer",
+    "care", "demo", "train", "evaluate",
 )  # fmt: skip
 """Modules of this package; each has `register(app)`, which adds its commands."""
 

@@ -1,7 +1,8 @@
-"""`memllm relation`: the relations a knowledge base knows, and adding one's own."""
+"""`memllm relation`: the relations a knowledge base knows, adding one's own, changing them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,11 +20,13 @@ def register(app: typer.Typer) -> None:
     group.callback()(_named)
     group.command("list")(list_)
     group.command("add")(add)
+    group.command("alias")(alias)
+    group.command("set")(set_)
     app.add_typer(group, name="relation")
 
 
 def _named(context: typer.Context) -> None:
-    """List relations and add your own.
+    """List relations, add your own, change them.
 
     Example: memllm relation list capital
     """
@@ -99,6 +102,91 @@ def add(
     added = state.memory(create=True).relation(relation)
     state.output.table(("relation", "inverse", "values"), [(added.name, added.inverse, _values(added))])
     state.output.data(_data(added))
+
+
+def alias(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="A relation.")],
+    aliases: Annotated[list[str], typer.Argument(help="Other ways to say it, in the same direction.")],
+) -> None:
+    """Give a relation more names. Undo takes them back.
+
+    Example: memllm relation alias employer "works at"
+    """
+    _change(context.obj, name, alias=aliases)
+
+
+def set_(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="A relation.")],
+    objects: Annotated[str, typer.Option(help="How many objects a subject has at a time: one or many.")] = "",
+    subjects: Annotated[str, typer.Option(help="How many subjects an object has at a time: one or many.")] = "",
+    inverse: Annotated[str, typer.Option(help="The way to say it from the object's side.")] = "",
+    type_: Annotated[str, typer.Option("--type", help="entity, text, number, money, date or duration.")] = "",
+    description: Annotated[str | None, typer.Option(help="What it means, in a phrase.")] = None,
+) -> None:
+    """Change a relation: cardinalities, inverse, type of object, description. What was stored stays as it is.
+
+    Cardinalities decide what the next `set` replaces and what counts as a contradiction.
+
+    Example: memllm relation set "head of state" --subjects one
+    """
+    for option, value in (("--objects", objects), ("--subjects", subjects)):
+        if value not in ("", "one", "many"):
+            raise UsageError(f"{option} is one or many, not '{value}'.", "Example: --objects one")
+    if not (objects or subjects or inverse or type_ or description is not None):
+        raise UsageError("There is nothing to change.", "See: memllm relation set --help")
+    _change(context.obj, name, objects, subjects, inverse, type_, description)
+
+
+def _change(
+    state: Context,
+    name: str,
+    objects: str = "",
+    subjects: str = "",
+    inverse: str = "",
+    type_: str = "",
+    description: str | None = None,
+    alias: Sequence[str] = (),
+) -> None:
+    """Store another version of a relation."""
+    from dataclasses import replace
+
+    from memllm_cli.memory.literals import KINDS
+    from memllm_cli.memory.names import normal
+    from memllm_cli.protocol.grammar import collapse, is_field
+
+    memory = state.memory(create=True)
+    old, _ = memory.snapshot.relations.get(name)
+    if type_ and type_ not in KINDS:
+        raise UsageError(f"'{type_}' is no type of object.", f"Choose one of: {', '.join(KINDS)}")
+    if type_ and type_ != old.object_type and any(f.key[1] == old.id for f in memory.snapshot.facts(None)):
+        raise UsageError(
+            f"'{old.name}' has facts whose objects are of type {old.object_type}.",
+            "Export and remove them first, then import them again.",
+        )
+    fresh = replace(
+        old,
+        inverse=collapse(inverse).strip() or old.inverse,
+        aliases=(*old.aliases, *(collapse(a).strip() for a in alias)),
+        description=old.description if description is None else collapse(description).strip(),
+        one_object=objects == "one" if objects else old.one_object,
+        one_subject=subjects == "one" if subjects else old.one_subject,
+        object_type=type_ or old.object_type,
+    )
+    phrases = [p for p, _ in fresh.phrases()]
+    for phrase in phrases:
+        if not is_field(phrase) or not normal(phrase):
+            raise UsageError(f"'{phrase}' cannot be a relation's name.", "Choose plain words.")
+    if len({normal(p) for p in phrases}) < len(phrases):
+        raise UsageError("Two of its names would be the same.", "Name, inverse and aliases must differ.")
+    changed = memory.relation(fresh)
+    state.output.table(
+        ("relation", "inverse", "values", "object", "aliases"),
+        [(changed.name, changed.inverse, _values(changed), changed.object_type, ", ".join(changed.aliases))],
+    )
+    state.output.data(_data(changed))
+    state.output.note(f"undo with: memllm undo {memory.snapshot.last_operation}")
 
 
 def _texts(r: Relation) -> tuple[str, ...]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from memllm_cli.cli.context import Context
-from memllm_cli.errors import UsageError
+from memllm_cli.errors import NotFound, UsageError
 from memllm_cli.terminal import count, safe
 
 if TYPE_CHECKING:
@@ -49,13 +51,68 @@ def day(text: str | None, option: str) -> str | None:
     return value
 
 
+AS_OF = Annotated[
+    str | None, typer.Option("--as-of", help="Memory as it was: an operation's number, a day (its end) or a time.")
+]
+VALID_AT = Annotated[str | None, typer.Option("--valid-at", help="Only what holds on this day.")]
+
+
+def moment(memory: Memory, as_of: str | None) -> Memory:
+    """A memory as it was at a time or after an operation; itself without one. Raises UsageError, NotFound."""
+    if as_of is None:
+        return memory
+    snapshot = memory.snapshot
+    text = as_of.strip()
+    if text.isdigit() and len(text) != 4:
+        operation = int(text)
+        if snapshot.operation(operation) is None:
+            raise NotFound(f"There is no operation {operation}.", "See: memllm log")
+        return memory.at(operation)
+    until = instant(text)
+    last = max((o.id for o in snapshot.operations() if o.at < until), default=0)
+    if last == 0:
+        raise NotFound(f"There was no knowledge base '{memory.name}' at {as_of}.", "The first operations: memllm log")
+    return memory.at(last)
+
+
+def instant(text: str, end: bool = True) -> str:
+    """A day (its end, or its beginning) or a time as typed, local unless it says otherwise, as times are stored.
+
+    Raises UsageError.
+    """
+    from datetime import UTC, date, datetime, timedelta
+
+    from memllm_cli.memory.literals import normalise
+
+    try:
+        day = date.fromisoformat(normalise(text, "date"))
+        found = datetime(day.year, day.month, day.day) + timedelta(days=1 if end else 0)
+    except ValueError:
+        try:
+            found = datetime.fromisoformat(text)
+        except ValueError:
+            raise UsageError(
+                f"'{text}' is no time.", "Write 2026-01-31, '2026-01-31 14:30' or an operation's number."
+            ) from None
+    return found.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def valid_day(valid_at: str | None) -> int | None:
+    """The day of `--valid-at`, as an ordinal."""
+    from memllm_cli.memory.validity import day_of
+
+    return None if valid_at is None else day_of(valid_at)
+
+
 def show_change(state: Context, change: Change, dry_run: bool = False) -> None:
     """Before and after lines, the operation, and how to take it back."""
     output = state.output
     for sign, colour, facts in (("-", "red", change.before), ("+", "green", change.after)):
         for texts in facts:
             output.line(f"[{colour}]{sign} {safe(' >> '.join(texts))}[/{colour}]")
-    if not change.before and not change.after:
+    if change.stated:
+        output.line(f"{count(change.stated, 'statement')}")
+    elif not change.before and not change.after:
         output.line("no change")
     if dry_run:
         output.note("dry run: nothing was stored")
@@ -93,6 +150,24 @@ def origin(snapshot: Snapshot, fact: Fact, places: Sequence[Evidence]) -> str:
     return f"{who}, {local(operation.at)}" + (f"; {places[0].place}" if places else "")
 
 
+def days(fact: Fact) -> str:
+    """When a fact holds, for people; empty when always."""
+    begin, end = fact.valid
+    return f", {begin or '…'} to {end or '…'}" if begin or end else ""
+
+
+def marked(sentence: str, names: Sequence[str]) -> list[tuple[int, int]]:
+    """Where some names stand in a sentence, the longest first, not overlapping, in order."""
+    import re
+
+    found: list[tuple[int, int]] = []
+    for name in sorted({n for n in names if n}, key=len, reverse=True):
+        for match in re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", sentence, re.IGNORECASE):
+            if not any(match.start() < e and s < match.end() for s, e in found):
+                found.append(match.span())
+    return sorted(found)
+
+
 def held_back(change: Change) -> str:
     """A line on what an operation states and a person had taken out before; empty when there is none."""
     if not change.held:
@@ -114,8 +189,8 @@ def fact_data(snapshot: Snapshot, fact: Fact, places: Sequence[Evidence]) -> dic
         "status": "proposed" if fact.proposed else "fact",
         "stated_by": stated_by(fact),
         "probability": fact.probability,
-        "valid_from": newest.valid_from,
-        "valid_to": newest.valid_to,
+        "valid_from": fact.valid[0],
+        "valid_to": fact.valid[1],
         "operation": newest.operation,
         "evidence": [
             {"source": e.uri, "title": e.title, "line": e.line, "page": e.page, "sentence": e.sentence} for e in places

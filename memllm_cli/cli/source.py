@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from memllm_cli.cli.context import Context
 from memllm_cli.errors import NotFound, UsageError
+from memllm_cli.terminal import count, safe
+
+if TYPE_CHECKING:
+    from memllm_cli.memory.snapshot import Snapshot
 
 
 def register(app: typer.Typer) -> None:
@@ -16,6 +20,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
     group.callback()(_named)
     group.command("list")(list_)
+    group.command("show")(show)
     group.command("forget")(forget)
     app.add_typer(group, name="source")
 
@@ -66,11 +71,77 @@ def list_(context: typer.Context) -> None:
         state.output.note("no document has been read; read some with: memllm ingest FOLDER")
 
 
+def named(snapshot: Snapshot, source: str, every: bool = False) -> str:
+    """The uri of the document a path, a file name or a title means; with `every` one that was forgotten, too.
+
+    Raises NotFound, UsageError when there are several.
+    """
+    documents = snapshot.documents()
+    if every:
+        documents = list({d.uri: d for d in snapshot.history.documents.values()}.values())
+    for found in (
+        {d.uri for d in documents if d.uri in (source, os.path.abspath(source))},
+        {d.uri for d in documents if source in (os.path.basename(d.uri), d.title)},
+    ):
+        if len(found) > 1:
+            raise UsageError(
+                f"'{source}' can mean {len(found)} documents.",
+                f"Name one by its path: {', '.join(sorted(found)[:5])}",
+            )
+        if found:
+            return found.pop()
+    raise NotFound(f"No document that counts is called '{source}'.", "See: memllm source list")
+
+
+Source = Annotated[str, typer.Argument(help="Path, file name or title of a document.")]
+
+
+def show(context: typer.Context, source: Source) -> None:
+    """Show one document: when it was read and by what, and the facts it supports.
+
+    Example: memllm source show lease.md
+    """
+    from memllm_cli.cli.shown import fact_data, local
+
+    state: Context = context.obj
+    memory = state.memory()
+    snapshot = memory.snapshot
+    uri = named(snapshot, source)
+    document = next(d for d in snapshot.documents() if d.uri == uri)
+    operation = snapshot.operation(document.operation)
+    facts = snapshot.of_source(uri)
+    evidence = memory.evidence(facts)
+    versions = [d for d in snapshot.history.documents.values() if d.uri == uri]
+    state.output.line(f"[bold]{safe(document.title)}[/bold]  [dim]{safe(uri)}[/dim]")
+    if operation is not None:
+        model = f" by model {operation.model[:12]}, format {operation.format}" if operation.model else ""
+        read = f"read {local(operation.at)}, operation {operation.id}{model}; {count(len(versions), 'version')}"
+        state.output.line(f"  [dim]{safe(read)}, sha256 {document.sha256[:12]}[/dim]")
+    out = []
+    for fact in facts:
+        here = [e for e in evidence[fact.key] if e.uri == uri]
+        alone = all(a.source == uri for a in fact.supports)
+        mark = "  [dim](proposed)[/dim]" if fact.proposed else "" if alone else "  [dim](others say so too)[/dim]"
+        state.output.line(f"  {safe(' >> '.join(snapshot.texts(fact)))}{mark}")
+        for e in here[:1]:
+            state.output.line(f'    [dim]{safe(e.place)}: "{safe(e.sentence)}"[/dim]')
+        out.append(fact_data(snapshot, fact, here) | {"alone": alone})
+    if not facts:
+        state.output.line("  [dim]it supports no fact now[/dim]")
+    state.output.data(
+        {"uri": uri, "title": document.title, "sha256": document.sha256, "versions": len(versions),
+         "operation": document.operation, "facts": out}
+    )  # fmt: skip
+
+
 def forget(
     context: typer.Context,
-    source: Annotated[str, typer.Argument(help="Path, file name or title of a document.")],
+    source: Source,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; keep nothing.")] = False,
 ) -> None:
-    """Drop what a document supports; facts with other support stay.
+    """Drop what a document supports; facts with other support stay. Undo brings it back.
+
+    To erase it for good, text and history: memllm purge.
 
     Example: memllm source forget lease.md
     """
@@ -78,19 +149,8 @@ def forget(
 
     state: Context = context.obj
     memory = state.memory()
-    documents = memory.snapshot.documents()
-    for key in (
-        [d for d in documents if d.uri in (source, os.path.abspath(source))],
-        [d for d in documents if source in (os.path.basename(d.uri), d.title)],
-    ):
-        if len(key) > 1:
-            raise UsageError(
-                f"'{source}' can mean {len(key)} documents.",
-                f"Name one by its path: {', '.join(d.uri for d in key[:5])}",
-            )
-        if key:
-            change = memory.forget(key[0].uri)
-            state.output.data(change_data(change) | {"uri": key[0].uri, "title": key[0].title})
-            show_change(state, change)
-            return
-    raise NotFound(f"No document that counts is called '{source}'.", "See: memllm source list")
+    uri = named(memory.snapshot, source)
+    title = next(d.title for d in memory.snapshot.documents() if d.uri == uri)
+    change = memory.forget(uri, dry_run=dry_run)
+    state.output.data(change_data(change) | {"uri": uri, "title": title, "dry_run": dry_run})
+    show_change(state, change, dry_run)

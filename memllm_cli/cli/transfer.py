@@ -13,6 +13,7 @@ from typing import IO, Annotated, Any
 import typer
 
 from memllm_cli.cli.context import Context
+from memllm_cli.cli.shown import AS_OF, VALID_AT, moment, valid_day
 from memllm_cli.errors import DamagedError, NotFound, StorageError, UsageError
 from memllm_cli.files import whole
 from memllm_cli.terminal import clean, safe
@@ -34,6 +35,8 @@ def export(
     canonical: Annotated[bool, typer.Option("--canonical", help="Sorted facts, to compare two memories.")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A file instead of standard output.")] = None,
     proposed: Annotated[bool, typer.Option("--proposed", help="Proposals too.")] = False,
+    as_of: AS_OF = None,
+    valid_at: VALID_AT = None,
 ) -> None:
     """Write memory out: facts as CSV, everything as JSON lines, or sorted lines to compare.
 
@@ -45,12 +48,14 @@ def export(
     state: Context = context.obj
     if csv + jsonl + canonical != 1:
         raise UsageError("Say what to write: one of --csv, --jsonl, --canonical.", "For instance: memllm export --csv")
-    memory = state.memory()
+    if jsonl and (as_of or valid_at):
+        raise UsageError("--jsonl writes all of history.", "Leave out --as-of and --valid-at.")
+    memory, day = moment(state.memory(), as_of), valid_day(valid_at)
 
     def write(out: IO[str]) -> int:
         if jsonl:
             return write_jsonl(memory, out)
-        return write_csv(memory, out, proposed) if csv else write_canonical(memory, out, proposed)
+        return (write_csv if csv else write_canonical)(memory, out, proposed, day)
 
     data = {"format": "csv" if csv else "jsonl" if jsonl else "canonical"}
     if output is not None:

@@ -229,7 +229,7 @@ class Database:
         from filelock import FileLock, Timeout
 
         if self._lock is None:
-            self._lock = FileLock(self.folder / "lock", is_singleton=False)
+            self._lock = FileLock(self.folder / "lock", mode=0o600, is_singleton=False)
         lock = self._lock
         patience = min(PATIENCE, self.timeout)
         try:

@@ -124,13 +124,14 @@ def _caught(sidecar: Sidecar, repair: bool, why: str) -> Finding:
 
 def _vectors(memory: Memory) -> Iterator[Finding]:
     with memory.open() as connection:
-        row = connection.execute("SELECT count(*), count(DISTINCT entity), min(len(vector)), max(len(vector)) "
-                                 "FROM vectors").fetchone()  # fmt: skip
+        row = connection.execute(
+            "SELECT count(*), count(DISTINCT entity), min(octet_length(vector)), max(octet_length(vector)) FROM vectors"
+        ).fetchone()
     if row and row[0]:
         if row[0] != row[1] or row[2] != row[3]:
             yield Finding(BAD, "vectors come twice or differ in length", "Encode again: memllm reindex --encode")
         else:
-            yield Finding(OK, f"{row[0]} vectors of {row[2]} numbers, by {memory.snapshot.encoder}")
+            yield Finding(OK, f"{row[0]} vectors of {row[2] // 4} numbers, by {memory.snapshot.encoder}")
 
 
 def _files(folder: Path, repair: bool) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from memllm_cli.errors import DamagedError, UsageError
+from memllm_cli.memory.history import LARGEST_ID, LARGEST_RELATION
 from memllm_cli.memory.literals import KINDS
 from memllm_cli.memory.schema import MIGRATIONS, VERSION
 from memllm_cli.memory.store import Memory
@@ -58,7 +59,11 @@ def write_jsonl(memory: Memory, out: IO[str]) -> int:
     count = 0
     with memory.database.open() as connection:
         row = connection.execute("SELECT value FROM meta WHERE key = 'id'").fetchone()
-        head = {"memllm": KIND, "schema": VERSION, "id": row[0] if row else ""}
+        head: dict[str, Any] = {"memllm": KIND, "schema": VERSION, "id": row[0] if row else "", "rows": {}}
+        for table in tables:
+            where = "WHERE key NOT IN ('id', 'schema')" if table == "meta" else ""
+            counted = connection.execute(f"SELECT count(*) FROM {table} {where}").fetchall()
+            head["rows"][table] = counted[0][0]
         out.write(json.dumps(head, ensure_ascii=False) + "\n")
         for table, columns in tables.items():
             names = [c.name for c in columns]
@@ -93,8 +98,9 @@ def read_jsonl(lines: Iterable[str]) -> Everything:
     head = _object(number, first)
     if head.get("memllm") != KIND:
         raise _wrong(number, "this is no export of a knowledge base")
-    if head.get("schema") != VERSION:
-        raise _wrong(number, f"schema {head.get('schema')!r} is not known, only {VERSION}")
+    written = head.get("schema")
+    if type(written) is not int or not 1 <= written <= VERSION:
+        raise _wrong(number, f"schema {written!r} is not known, only up to {VERSION}")
     try:
         id_ = str(uuid.UUID(str(head.get("id"))))
     except ValueError:
@@ -114,21 +120,28 @@ def read_jsonl(lines: Iterable[str]) -> Everything:
                 raise _wrong(number, f"'{column.name}' holds no {column.type}")
         rows[table].append(tuple(row[c.name] for c in columns))
         at[table].append(number)
+    promised = head.get("rows")
+    if isinstance(promised, dict) and promised != {t: len(r) for t, r in rows.items()}:
+        raise _wrong(number, "rows are missing after it, or there are too many: the file is incomplete")
     _check(tables, rows, at)
     return Everything(id_, rows)
 
 
-def restore(memory: Memory, everything: Everything) -> None:
-    """Fill a new knowledge base, in one transaction. Raises UsageError when it holds something already."""
+def restore(memory: Memory, everything: Everything, empty: bool = True) -> None:
+    """Fill a knowledge base, in one transaction; what it held is gone.
+
+    With `empty` UsageError is raised when it holds something already.
+    """
     tables = schema()
     with memory.database.open() as connection:
         held = connection.execute("SELECT count(*) FROM operations WHERE kind <> 'create'").fetchone()
-        if held and held[0]:
+        if empty and held and held[0]:
             raise UsageError(
                 f"The knowledge base '{memory.name}' is not empty.",
                 "Import into a new one: memllm --kb NAME import FILE",
             )
         connection.execute("BEGIN")
+        memory.database.writable()
         for table in (*tables, *CACHES):
             where = "WHERE key <> 'schema'" if table == "meta" else ""
             connection.execute(f"DELETE FROM {table} {where}")
@@ -196,6 +209,9 @@ _REFERENCES = {
     ("merges", "source"): "entities",
     ("merges", "target"): "entities",
     ("merges", "operation"): "operations",
+    ("moves", "assertion"): "assertions",
+    ("moves", "entity"): "entities",
+    ("moves", "operation"): "operations",
     ("documents", "operation"): "operations",
     ("sentences", "document"): "documents",
     ("assertions", "operation"): "operations",
@@ -209,6 +225,7 @@ _ALLOWED: dict[tuple[str, str], tuple[str, ...]] = {
     ("entities", "kind"): KINDS,
     ("relations", "object_type"): KINDS,
     ("assertions", "action"): ("add", "set", "remove"),
+    ("moves", "side"): ("subject", "object"),
     ("meta", "key"): ("encoder",),
 }
 
@@ -219,7 +236,10 @@ def _check(tables: dict[str, list[Column]], rows: dict[str, list[tuple[Any, ...]
     for table in _KEYED:
         ids[table] = set()
         for row, number in zip(rows[table], at[table], strict=True):
-            if row[0] in ids[table] or row[0] < 1:
+            if table == "relations" and row[0] in ids[table]:
+                continue  # a later version of it
+            most = LARGEST_RELATION if table == "relations" else LARGEST_ID
+            if row[0] in ids[table] or not 1 <= row[0] <= most:
                 raise _wrong(number, f"the id {row[0]} is not new in '{table}'")
             ids[table].add(row[0])
     if not rows["operations"] or not rows["relations"]:

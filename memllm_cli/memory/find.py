@@ -13,6 +13,7 @@ import os
 import zipfile
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Protocol
 
 from memllm_cli.memory.fold import Fact
@@ -87,6 +88,8 @@ class Found:
     too_many: bool = False
     proposals: int = 0
     """Proposals that would answer; reads do not see what they say."""
+    otherwise: int = 0
+    """Facts that would answer, and hold on other days."""
 
 
 class Finder:
@@ -106,6 +109,8 @@ class Finder:
         self._encoder: Encoder | None = None
         self._index: EntityIndex | None = None
         self._at, self._kb = -1, ""
+        self.day: int | None = None
+        """The day (an ordinal) on which facts must hold. None: today's come alone, where there are any."""
         self.progress: Callable[[int, int], None] | None = None
         """Called with names encoded and names to encode while that goes on."""
         self._phrases: tuple[int, list[tuple[str, Relation, bool]], NDArray[np.float32]] | None = None
@@ -141,10 +146,14 @@ class Finder:
         hits = list(best.values())
         if any(h.exact for h in hits):
             hits = [h for h in hits if h.exact]
+        held = [h for h in hits if h.fact.holds(date.today().toordinal() if self.day is None else self.day)]
+        otherwise = len(hits) - len(held)
+        if self.day is not None or held:
+            hits = held
         hits.sort(key=lambda h: (not h.fact.person, h.distance, tuple(-int(x) for x in rank(h.fact))))
         if len(hits) > self.most:
             return Found(query, (), too_many=True)
-        return Found(query, tuple(hits), proposals=len(waiting))
+        return Found(query, tuple(hits), proposals=len(waiting), otherwise=otherwise)
 
     def relations(self, phrase: str) -> list[tuple[Relation, bool, float]]:
         """Relations a phrase can mean, with whether from the object's side, nearest first. Exact scan."""

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from memllm_cli.memory.derived import Derived
     from memllm_cli.memory.packed import Packed
 
+LARGEST_ID = (1 << 31) - 1
+"""Of operations, statements and entities: they are packed into four bytes."""
+LARGEST_RELATION = (1 << 20) - 1
 BULK = 5000
 """Statements above which they are packed."""
 SMALL = ("relations", "aliases", "merges", "moves", "documents")

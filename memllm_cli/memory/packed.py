@@ -21,7 +21,6 @@ from memllm_cli.memory.fold import Assertion, Operation
 Array = NDArray[Any]
 RELATIONS = 1 << 20
 """More relations than any knowledge base has: an entity and a relation are one number."""
-LARGEST_ID = (1 << 31) - 1
 ACTIONS = ("add", "set", "remove")
 STATEMENT = np.dtype(
     [("s", "i4"), ("r", "i4"), ("o", "i4"), ("id", "i4"), ("operation", "i4"), ("flags", "u1"), ("probability", "f8"),

@@ -8,6 +8,7 @@ any time.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -49,7 +50,9 @@ class Sidecar:
             head = json.loads(self.manifest.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError):
             return None
-        if not isinstance(head, dict) or {k: head.get(k) for k in self.identity} != self.identity:
+        if not isinstance(head, dict) or head.pop("check", "") != _check(head):
+            return None
+        if {k: head.get(k) for k in self.identity} != self.identity:
             return None
         numbers = (head.get("last"), head.get("count"))
         return head if all(type(n) is int and n >= 0 for n in numbers) else None
@@ -65,7 +68,7 @@ class Sidecar:
             write(fresh)
             verify(fresh)
             head = self.identity | said | {"size": fresh.stat().st_size, "sha256": sha256(fresh)}
-            note.write_text(json.dumps(head), encoding="utf-8")
+            note.write_text(json.dumps(head | {"check": _check(head)}), encoding="utf-8")
             for path in (fresh, note):
                 path.chmod(0o600)
                 with path.open("rb+") as file:
@@ -86,6 +89,11 @@ class Sidecar:
         for path in (self.manifest, self.payload):
             with suppress(OSError):
                 path.unlink(missing_ok=True)
+
+
+def _check(head: dict[str, Any]) -> str:
+    """Checksum of what a manifest says."""
+    return hashlib.sha256(json.dumps(head, sort_keys=True).encode()).hexdigest()
 
 
 def belongs(snapshot: Snapshot, head: dict[str, Any]) -> bool:

@@ -199,6 +199,12 @@ class Snapshot:
 
     # -- facts --------------------------------------------------------------------------------------------------------
 
+    def statements(self, key: Key) -> list[Assertion]:
+        """Everything ever stated about a fact up to this moment, undone or not, oldest first."""
+        subject, relation, object = key
+        own = (a for a in self._of_subject(subject, relation) if self.canonical(a.object) == object)
+        return [a for a in own if a.operation <= self.last_operation]
+
     def settled(self, key: Key) -> Settled:
         """What became of a fact."""
         subject, relation, object = key

@@ -20,7 +20,7 @@ from memllm_cli.memory.writer import LONGEST_NAME
 from memllm_cli.types import Triple
 
 if TYPE_CHECKING:
-    from memllm_cli.memory.fold import Fact
+    from memllm_cli.memory.fold import Fact, Key
     from memllm_cli.memory.snapshot import Snapshot
 
 COLUMNS = (
@@ -65,10 +65,10 @@ def csv_rows(text: str) -> Iterator[tuple[int, list[str]]]:
         csv.field_size_limit(limit)
 
 
-def write_csv(memory: Memory, out: IO[str], proposed: bool = False) -> int:
+def write_csv(memory: Memory, out: IO[str], proposed: bool = False, day: int | None = None) -> int:
     """Facts as a table, one a row, in a stable order; with `proposed` proposals too. Returns how many rows."""
     snapshot = memory.snapshot
-    facts = _sorted(snapshot, proposed)
+    facts = _sorted(snapshot, proposed, day)
     evidence = memory.evidence(facts)
     out.write(csv_line(COLUMNS))
     for fact in facts:
@@ -80,8 +80,8 @@ def write_csv(memory: Memory, out: IO[str], proposed: bool = False) -> int:
                     "" if fact.probability is None else repr(fact.probability),
                     stated_by(fact),
                     "proposed" if fact.proposed else "fact",
-                    newest.valid_from or "",
-                    newest.valid_to or "",
+                    fact.valid[0] or "",
+                    fact.valid[1] or "",
                     "" if newest.qualifiers == "{}" else newest.qualifiers,
                     best.uri if best else "",
                     str(best.page) if best and best.page else "",
@@ -93,13 +93,21 @@ def write_csv(memory: Memory, out: IO[str], proposed: bool = False) -> int:
     return len(facts)
 
 
-def write_canonical(memory: Memory, out: IO[str], proposed: bool = False) -> int:
-    """Sorted lines `subject >> relation >> object`, a tab and the status: equal for equal memories."""
+def write_canonical(memory: Memory, out: IO[str], proposed: bool = False, day: int | None = None) -> int:
+    """Sorted lines `subject >> relation >> object`, a tab and the status: equal for equal memories.
+
+    A fact that does not always hold has its days behind the status.
+    """
     snapshot = memory.snapshot
-    facts = _sorted(snapshot, proposed)
-    lines = (f"{' >> '.join(snapshot.texts(f))}\t{'proposed' if f.proposed else 'fact'}\n" for f in facts)
-    out.writelines(sorted(lines))
+    facts = _sorted(snapshot, proposed, day)
+    out.writelines(sorted(f"{' >> '.join(snapshot.texts(f))}\t{_status(f)}\n" for f in facts))
     return len(facts)
+
+
+def _status(fact: Fact) -> str:
+    status = "proposed" if fact.proposed else "fact"
+    begin, end = fact.valid
+    return f"{status}\t{begin or ''}..{end or ''}" if begin or end else status
 
 
 def stated_by(fact: Fact) -> str:
@@ -109,8 +117,8 @@ def stated_by(fact: Fact) -> str:
     return "document" if any(a.source is not None for a in fact.supports) else "import"
 
 
-def _sorted(snapshot: Snapshot, proposed: bool) -> list[Fact]:
-    facts = [*snapshot.facts(), *(snapshot.facts(proposed=True) if proposed else ())]
+def _sorted(snapshot: Snapshot, proposed: bool, day: int | None) -> list[Fact]:
+    facts = (f for f in snapshot.facts(None if proposed else False) if day is None or f.holds(day))
     return sorted(facts, key=lambda f: (snapshot.texts(f), f.key))
 
 
@@ -242,18 +250,17 @@ def _qualifiers(text: str) -> str:
 
 def contradictions(snapshot: Snapshot, rows: Sequence[ImportRow]) -> list[list[tuple[str, str, str]]]:
     """Groups of facts that reads see and that cannot all hold at once, among those the rows touch."""
-    groups: dict[tuple[int, int, str], list[tuple[str, str, str]]] = {}
+    from memllm_cli.memory.conflicts import of_facts
+
+    keys: dict[Key, None] = {}
     for row in rows:
         relation, flipped = snapshot.relations.get(row.triple.relation)
         subject, object_ = row.triple.subject, row.triple.object
         if flipped:
             subject, object_ = object_, subject
-        if relation.one_object:
+        if relation.one_object or relation.one_subject:
             for s in snapshot.known(subject, relation, "subject"):
-                facts = snapshot.values(relation.id, subject=s)
-                groups[(relation.id, s, "subject")] = [snapshot.texts(f) for f in facts]
-        if relation.one_subject:
-            for o in snapshot.known(object_, relation, "object"):
-                facts = snapshot.values(relation.id, object=o)
-                groups[(relation.id, o, "object")] = [snapshot.texts(f) for f in facts]
-    return [g for g in groups.values() if len(g) > 1]
+                for o in snapshot.known(object_, relation, "object"):
+                    keys[(s, relation.id, o)] = None
+    facts = [f for k in keys if (f := snapshot.fact(k)) is not None and not f.proposed]
+    return [[snapshot.texts(f) for f in c.facts] for c in of_facts(snapshot, facts)]

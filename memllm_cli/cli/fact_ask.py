@@ -1,0 +1,237 @@
+"""`memllm fact get|list|why|history`: what memory holds, why, and since when. Needs no language model."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from memllm_cli.cli.context import Context
+from memllm_cli.cli.shown import (
+    AS_OF,
+    VALID_AT,
+    days,
+    fact_data,
+    local,
+    marked,
+    matching,
+    moment,
+    origin,
+    valid_day,
+)
+from memllm_cli.errors import NotFound, UsageError
+from memllm_cli.terminal import clean, safe, sureness
+
+LISTED = 100
+"""Facts shown on a terminal unless `--limit` says otherwise."""
+
+Pattern = Annotated[str, typer.Argument(help='"subject >> relation >> object"; an empty field stands for any.')]
+
+
+def get(
+    context: typer.Context,
+    question: Annotated[str, typer.Argument(help='"X >> relation >>" or ">> relation >> Y".')],
+    as_of: AS_OF = None,
+    valid_at: VALID_AT = None,
+) -> None:
+    """Answer a question from memory: the values, best first, one a line.
+
+    Example: memllm fact get "Freedonia >> capital >>"
+    """
+    from memllm_cli.protocol.grammar import parse_question
+
+    state: Context = context.obj
+    query = parse_question(question)
+    memory = moment(state.memory(), as_of)
+    finder = state.finder(memory)
+    finder.day = valid_day(valid_at)
+    found = finder.find(query)
+    if found.too_many:
+        raise UsageError(
+            "That has too many answers.", f'Name the other side too, or list them: memllm fact list "{question}"'
+        )
+    if not found.hits:
+        memory.snapshot.relations.get(query.relation)
+        known = query.subject or query.object
+        if found.otherwise:
+            raise NotFound(
+                f"Nothing known about '{known}' under '{query.relation}' holds on that day.",
+                f'What holds when: memllm fact list "{question}"',
+            )
+        raise NotFound(
+            f"Nothing is known about '{known}' under '{query.relation}'.",
+            f'What is known: memllm fact list "{known} >> >>"',
+        )
+    people = state.output.json or sys.stdout.isatty()
+    evidence = memory.evidence([h.fact for h in found.hits]) if people else {}
+    rows = []
+    for hit in found.hits:
+        places = evidence.get(hit.fact.key, [])
+        texts = memory.snapshot.texts(hit.fact)
+        rows.append(
+            fact_data(memory.snapshot, hit.fact, places) | {"value": hit.value, "distance": round(hit.distance, 4)}
+        )
+        if state.output.json:
+            continue
+        if people:
+            asked = "" if hit.exact else f"  [dim]({safe(' >> '.join(texts))})[/dim]"
+            said = origin(memory.snapshot, hit.fact, places) + days(hit.fact)
+            state.output.line(f"{safe(hit.value)}{asked}  [dim]{safe(said)}[/dim]")
+            if places:
+                state.output.line(f'  [dim]"{safe(places[0].sentence)}"[/dim]')
+        else:
+            sys.stdout.write(clean(hit.value) + "\n")
+    state.output.data(rows)
+    if found.otherwise and people:
+        state.output.note(f"{found.otherwise} more at other times; on a day: --valid-at 2020-01-31")
+
+
+def why(context: typer.Context, statement: Pattern, as_of: AS_OF = None) -> None:
+    """Show what supports a fact: who or what stated it and when, and the sentences, with its names marked.
+
+    Example: memllm fact why "Freedonia >> capital >> Sylvania City"
+    """
+    state: Context = context.obj
+    memory = moment(state.memory(), as_of)
+    snapshot = memory.snapshot
+    facts = [f for proposed in (False, True) for f in matching(snapshot, statement, proposed)]
+    if not facts:
+        raise NotFound(
+            f"No fact is '{statement}'.",
+            f'What was ever stated: memllm fact history "{statement}"; all: memllm fact list',
+        )
+    evidence = memory.evidence(facts)
+    out = []
+    for fact in facts:
+        mark = "  [dim](proposed)[/dim]" if fact.proposed else ""
+        when = f"  [dim]{safe(days(fact)[2:])}[/dim]" if days(fact) else ""
+        state.output.line(f"[bold]{safe(' >> '.join(snapshot.texts(fact)))}[/bold]{mark}{when}")
+        names = [n for i in (fact.key[0], fact.key[2]) for n in snapshot.surfaces(i)]
+        names += [t for a in fact.supports for t in (a.subject_text, a.object_text) if t]
+        places = []
+        for e in evidence[fact.key]:
+            spans = marked(e.sentence, names)
+            state.output.line(f"  {safe(e.place)}: {_highlighted(e.sentence, spans)}")
+            places.append({"source": e.uri, "title": e.title, "line": e.line, "page": e.page, "heading": e.heading,
+                           "sentence": e.sentence, "spans": [list(s) for s in spans]})  # fmt: skip
+        supports = []
+        for a in sorted(fact.supports, key=lambda a: -a.id):
+            operation = snapshot.made_by(a)
+            sure = "" if a.probability is None else f", {sureness(a.probability, operation.format)}"
+            span = f", from {a.valid_from or '…'} to {a.valid_to or '…'}" if a.valid_from or a.valid_to else ""
+            who = "you" if a.person else operation.actor
+            note = f": {operation.note}" if operation.note else ""
+            by = f", model {operation.model[:12]}, format {operation.format}" if operation.model else ""
+            what = f"operation {a.operation}, {local(operation.at)}, {operation.kind} by {who}{note}{by}{sure}{span}"
+            state.output.line(f"  [dim]{safe(what)}[/dim]")
+            supports.append(
+                {
+                    "operation": a.operation,
+                    "kind": operation.kind,
+                    "time": operation.at,
+                    "actor": operation.actor,
+                    "note": operation.note,
+                    "source": operation.source,
+                    "model": operation.model,
+                    "format": operation.format,
+                    "probability": a.probability,
+                    "valid_from": a.valid_from,
+                    "valid_to": a.valid_to,
+                }
+            )
+        out.append(fact_data(snapshot, fact, evidence[fact.key]) | {"evidence": places, "supports": supports})
+    state.output.data(out)
+
+
+def _highlighted(sentence: str, spans: Sequence[tuple[int, int]]) -> str:
+    """A sentence with stretches of it in bold, safe to print."""
+    out, at = [], 0
+    for start, end in spans:
+        out += [safe(sentence[at:start]), f"[bold]{safe(sentence[start:end])}[/bold]"]
+        at = end
+    return "".join([*out, safe(sentence[at:])])
+
+
+def history(
+    context: typer.Context,
+    pattern: Pattern,
+    limit: Annotated[int, typer.Option(min=0, help="At most so many; 0 for all.")] = 0,
+) -> None:
+    """Show everything that was ever stated or taken back about a fact, newest first.
+
+    Example: memllm fact history "Freedonia >> capital >>"
+    """
+    from memllm_cli.memory.past import events
+
+    state: Context = context.obj
+    snapshot = state.memory().snapshot
+    found = events(snapshot, pattern)
+    if not found:
+        raise NotFound(f"Nothing was ever stated that fits '{pattern}'.", "See: memllm fact list, memllm log")
+    shown = found[:limit] if limit else found
+    rows = []
+    for e in shown:
+        o = e.operation
+        rows.append((str(o.id), local(o.at), e.what, "you" if e.person else o.actor, " >> ".join(e.texts), e.state))
+    state.output.table(("operation", "time", "what", "by", "fact", ""), rows)
+    state.output.data(
+        [
+            {"operation": e.operation.id, "time": e.operation.at, "what": e.what, "actor": e.operation.actor,
+             "person": e.person, "fact": list(e.texts), "undone": e.state == "undone", "state": e.state,
+             "note": e.operation.note, "source": e.operation.source}
+            for e in shown
+        ]
+    )  # fmt: skip
+    if len(found) > len(shown):
+        state.output.note(f"{len(found) - len(shown)} older; --limit 0 shows all")
+
+
+def list_(
+    context: typer.Context,
+    pattern: Annotated[str, typer.Argument(help='"subject >> relation >> object", fields may be empty.')] = "",
+    proposed: Annotated[bool, typer.Option("--proposed", help="Proposals instead of facts.")] = False,
+    source: Annotated[str, typer.Option(help="Only what a document with this in its path or title states.")] = "",
+    limit: Annotated[int | None, typer.Option(min=0, help="At most so many; 0 for all.")] = None,
+    as_of: AS_OF = None,
+    valid_at: VALID_AT = None,
+) -> None:
+    """List facts, or the proposals that wait to be accepted.
+
+    Example: memllm fact list "Harbour Lease >> >>"
+    """
+    state: Context = context.obj
+    memory = moment(state.memory(), as_of)
+    snapshot = memory.snapshot
+    day = valid_day(valid_at)
+    facts = [f for f in matching(snapshot, pattern, proposed, part=True) if day is None or f.holds(day)]
+    if source:
+        places = memory.evidence(facts)
+        text = source.casefold()
+        facts = [
+            f
+            for f in facts
+            if any(text in e.uri.casefold() or text in e.title.casefold() for e in places[f.key])
+            or any(text in (a.source or "").casefold() for a in f.supports)
+        ]
+    total = len(facts)
+    if limit is None:
+        limit = LISTED if sys.stdout.isatty() and not state.output.json else 0
+    if limit:
+        facts = facts[:limit]
+    evidence = memory.evidence(facts)
+    rows = [
+        [
+            *snapshot.texts(f),
+            "" if f.probability is None else f"{f.probability:.2f}",
+            origin(snapshot, f, evidence[f.key]) + days(f),
+        ]
+        for f in facts
+    ]
+    state.output.table(("subject", "relation", "object", "probability", "source"), rows)
+    state.output.data([fact_data(snapshot, f, evidence[f.key]) for f in facts])
+    if not total:
+        state.output.note("nothing matches")
+    elif total > len(facts):
+        state.output.note(f"{total - len(facts)} more; --limit 0 shows all")
