@@ -29,7 +29,7 @@ class Change:
 
 def now() -> str:
     """The time as it is stored: ISO 8601 in UTC."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return datetime.now(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def between(before: Snapshot, after: Snapshot, rows: Rows) -> Change:
@@ -38,7 +38,9 @@ def between(before: Snapshot, after: Snapshot, rows: Rows) -> Change:
     stated = len(rows.get("assertions", ()))
     if stated > BULKY:
         return Change(operation, (), (), 0, stated)
-    keys = touched(before, rows) | touched(after, rows)
+    keys = touched(before, rows)
+    if not before.same_names(after):
+        keys |= touched(after, rows)
     old, new = _visible(before, keys), _visible(after, keys)
     held = 0
     if kind in ("ingest", "import"):

@@ -18,7 +18,6 @@ from memllm_cli.memory.rows import Rows, insert_all
 from memllm_cli.memory.sidecar import Sidecar
 from memllm_cli.memory.snapshot import Snapshot
 from memllm_cli.memory.writer import Writer
-from memllm_cli.terminal import interrupts_held
 
 if TYPE_CHECKING:
     import duckdb
@@ -88,6 +87,17 @@ class Core:
                 self._catch_up(connection)  # closing takes the generation down as seen
             yield connection
 
+    def moment(self, connection: duckdb.DuckDBPyConnection) -> Snapshot:
+        """Memory now, for a writer that holds the database open."""
+        if self._snapshot is None or self._history is None or self.database.generation() != self.database.seen:
+            return self._catch_up(connection)
+        return Snapshot(self._history)
+
+    def forget_snapshot(self) -> None:
+        """Take in, at the next use, what was written past this memory."""
+        self._snapshot = None
+        self.database.seen = ()
+
     def outdate(self) -> None:
         """Have everything read again at its next use."""
         self._history = self._snapshot = None
@@ -152,30 +162,35 @@ class Core:
     def _keep(self) -> None:
         """Keep the history packed beside the database, when enough has come to make that worth it."""
         history = self._history
-        if history is None or self.database.pending is not None:
+        if history is None or self.database.pending is not None or history.counts[1] <= BULK:
             return
-        if history.packed is None:
-            if history.unpacked <= BULK:
-                return
-        elif history.unpacked <= max(BULK, len(history.packed.statements) // 8) and self.sidecar.head() is not None:
-            return
-        self.pack()
+        head = self.sidecar.head()
+        known = head["count"] if head is not None and head.get("id") == history.id else 0
+        if history.counts[1] - known > max(BULK, known // 8):
+            self.pack()
 
     def pack(self) -> None:
         """Pack the history and keep it beside the database."""
-        from memllm_cli.memory.pack import pack, repack
+        from memllm_cli.memory.pack import repack
         from memllm_cli.memory.packed import Packed
 
+        with self.open() as connection:
+            if self._history is None:
+                self._catch_up(connection)
         history = self._history
         assert history is not None
-        with self.open() as connection:
-            packed = pack(connection) if history.packed is None else repack(history)
-        history.take(packed)
-        packed_now = self.database.seen
+        if history.packed is None or history.unpacked:
+            history.take(repack(history))
+        packed = history.packed
+        assert packed is not None
+
+        def verify(path: Path) -> None:
+            if Packed.read(path).head["last"] != history.last:
+                raise ValueError("what was written is not what was meant")
+
         self.sidecar.save(
-            packed.write, lambda path: None if Packed.read(path).head["last"] == history.last else _fail(),
-            id=history.id, encoder=history.encoder, last=history.last, at=packed.head["at"],
-            count=len(packed.statements), generation=list(packed_now),
+            packed.write, verify, id=history.id, encoder=history.encoder, last=history.last, at=packed.head["at"],
+            count=len(packed.statements), generation=list(self.database.seen),
         )  # fmt: skip
         self._snapshot = Snapshot(history)
 
@@ -195,6 +210,7 @@ class Core:
         finally:
             self._journal.close()
             self._journal = None
+            self.database.let_go()
             with self.open():
                 pass
 
@@ -226,12 +242,18 @@ class Core:
             return {"operations": [made], **writer.rows}
 
         if self._journal is not None and not dry_run and kind in TYPED | {"undo"}:
-            with self.database.turn(quick=True), interrupts_held():
+            with self.database.quick_turn():
                 before = self._ready()
                 rows = written(before, None)
+                history, self._history = self._history, None  # a Ctrl-C from here on has it read again
                 self._journal.append(rows)
-                self.database.seen = self.database.generation()
-                return self._applied(before, rows)
+                self.database.journaled(self._journal.size)
+                assert history is not None
+                history.apply(_light(rows))
+                after = Snapshot(history)
+                change = between(before, after, rows)
+                self._history, self._snapshot = history, after
+                return change
         with self.database.open() as connection:
             if self._history is None or self.database.generation() != self.database.seen:
                 self._catch_up(connection)
@@ -253,24 +275,21 @@ class Core:
     def _ready(self) -> Snapshot:
         """The snapshot an edit of a session starts from, within our turn."""
         assert self._journal is not None
-        full = self.database.seen[-2:-1] > (_JOURNAL,)
-        if self._snapshot is None or full or self.database.generation() != self.database.seen:
+        full = self._journal.size > _JOURNAL
+        if self._snapshot is None or self._history is None or full or self.database.generation() != self.database.seen:
             self._journal.close()
             with self.database.connected() as connection:
                 self._catch_up(connection)
             self.database.writable()
-            self._keep_in_memory()
-        assert self._snapshot is not None
-        return self._snapshot
-
-    def _keep_in_memory(self) -> None:
         history = self._history
         assert history is not None
-        if history.packed is not None and history.unpacked > max(BULK, len(history.packed.statements) // 8):
+        assert self._snapshot is not None
+        if history.unpacked > max(BULK, history.counts[1] // 8):
             from memllm_cli.memory.pack import repack
 
             history.take(repack(history))
             self._snapshot = Snapshot(history)
+        return self._snapshot
 
     def _applied(self, before: Snapshot, rows: Rows) -> Change:
         assert self._history is not None
@@ -297,7 +316,3 @@ def _light(rows: Rows) -> Rows:
         for table, some in rows.items()
         if table not in ("sentences", "evidence")
     }
-
-
-def _fail() -> None:
-    raise ValueError("what was written is not what was meant")

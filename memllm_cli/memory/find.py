@@ -155,6 +155,21 @@ class Finder:
             return Found(query, (), too_many=True)
         return Found(query, tuple(hits), proposals=len(waiting), otherwise=otherwise)
 
+    def pairs(
+        self, names: Sequence[tuple[int, float]], relations: Sequence[tuple[int, str, float]]
+    ) -> list[tuple[Fact, float]]:
+        """Facts of every pair of a name (id, distance) and a relation (id, side of the name, distance) that is near
+        enough, with the mean of the two distances."""
+        snapshot = self.memory.snapshot
+        out: list[tuple[Fact, float]] = []
+        for relation, side, far in relations:
+            for entity, distance in names:
+                mean = (far + distance) / 2
+                if mean < self.thresholds.pair:
+                    subject, object_ = (entity, None) if side == "subject" else (None, entity)
+                    out += [(f, mean) for f in snapshot.values(relation, subject, object_)]
+        return out
+
     def relations(self, phrase: str) -> list[tuple[Relation, bool, float]]:
         """Relations a phrase can mean, with whether from the object's side, nearest first. Exact scan."""
         snapshot = self.memory.snapshot

@@ -18,7 +18,9 @@ from memllm_cli.memory.sidecar import Sidecar
 if TYPE_CHECKING:
     import hnswlib
 
-M, EF_CONSTRUCTION, EF = 16, 200, 100
+M, EF_CONSTRUCTION = 16, 200
+FEW = 64
+"""Neighbours asked for first."""
 
 
 class EntityIndex:
@@ -38,7 +40,6 @@ class EntityIndex:
 
         index = hnswlib.Index(space="cosine", dim=self._dimensions)
         index.init_index(max_elements=capacity, M=M, ef_construction=EF_CONSTRUCTION, random_seed=7)
-        index.set_ef(EF)
         return index
 
     def restore(self, belongs: Callable[[dict[str, Any]], bool]) -> bool:
@@ -55,7 +56,6 @@ class EntityIndex:
             return False
         if index.get_current_count() != head["count"]:
             return False
-        index.set_ef(EF)  # not part of the file
         self._index, self.count, self.last = index, head["count"], head["entity"]
         return True
 
@@ -88,20 +88,31 @@ class EntityIndex:
     def within(self, vector: NDArray[np.float32], distance: float, limit: int = 300) -> list[tuple[int, float]]:
         """All entities within a cosine distance, nearest first, at most `limit`.
 
-        An index asked for k neighbours cuts silently, so k doubles until the last one found lies outside.
+        An index asked for k neighbours cuts silently: when the last one found lies within, `limit` are asked for.
         """
-        k = min(16, self.count)
-        while k:
-            self._index.set_ef(max(EF, 2 * k))
+        return self._within(vector, distance, limit)[0]
+
+    def plan(self, vector: NDArray[np.float32], distance: float, limit: int = 300) -> tuple[int, int]:
+        """The k and ef with which `within` finds its last answer; what to compare its time with."""
+        return self._within(vector, distance, limit)[1]
+
+    def _within(
+        self, vector: NDArray[np.float32], distance: float, limit: int
+    ) -> tuple[list[tuple[int, float]], tuple[int, int]]:
+        row, most = vector[None, :], min(limit, self.count)
+        k = min(FEW, most)
+        while k > 0:
+            ef = 2 * k
+            self._index.set_ef(ef)
             try:
-                ids, distances = self._index.knn_query(vector[None, :], k=k)
+                ids, distances = self._index.knn_query(row, k=k, num_threads=1)
             except RuntimeError:  # the graph reaches fewer than k: hnswlib throws instead of returning them
-                limit, k = k - 1, k // 2
+                most, k = k - 1, k // 2
                 continue
-            if distances[0][-1] > distance or k >= min(limit, self.count) - 1:
-                inside = [
-                    (int(i), max(0.0, float(d))) for i, d in zip(ids[0], distances[0], strict=True) if d <= distance
-                ]
-                return inside[:limit]
-            k = min(2 * k, limit, self.count)
-        return []
+            near = distances[0]
+            if near[-1] > distance or k >= most:
+                count = int(near.searchsorted(distance, "right"))
+                inside = zip(ids[0][:count].tolist(), np.maximum(near[:count], 0.0).tolist(), strict=True)
+                return list(inside), (k, ef)
+            k = most
+        return [], (0, 0)

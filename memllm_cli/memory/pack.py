@@ -91,10 +91,19 @@ def _head(
     }
 
 
+def nothing() -> Packed:
+    """Arrays that hold nothing."""
+    small: Rows = {t: [] for t in SMALL}
+    empty = np.empty(0, dtype=STATEMENT)
+    return Packed.build(
+        _head([], small, empty, [], set()), packed_operations([], Pool()), packed_entities([], Pool()), empty,
+        *Pool().arrays(),
+    )  # fmt: skip
+
+
 def repack(history: History) -> Packed:
     """What a history holds, in arrays, its newest part too."""
-    old = history.packed
-    assert old is not None
+    old = history.packed or nothing()
     head = old.head
     fresh = [o for o in history.operations() if o.id > head["last"]]
     entities = history.new_entities()

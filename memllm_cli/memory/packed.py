@@ -29,6 +29,8 @@ STATEMENT = np.dtype(
 )  # fmt: skip
 OPERATION = np.dtype([(f, "i4") for f in Operation._fields])
 ENTITIES = np.dtype([("id", "i4"), ("name", "i4"), ("normal", "i4"), ("kind", "i4"), ("scope", "i4"), ("op", "i4")])
+_KNOWN = 50_000
+"""Entities kept decoded."""
 _PERSON, _OBJECTS, _SUBJECTS, _PROPOSED = 4, 8, 16, 32
 
 
@@ -76,6 +78,7 @@ class Packed:
         self._hashes, self._hashed = arrays["hashes"], arrays["hashed"]
         self._starts, self._bytes = arrays["starts"], memoryview(arrays["bytes"].data).cast("B")
         self._texts: dict[int, str] = {}
+        self._known: dict[int, Entity] = {}
 
     # -- building -------------------------------------------------------------------------------------------------
 
@@ -199,8 +202,15 @@ class Packed:
         return str(self._bytes[self._starts[number] : self._starts[number + 1]], "utf-8", "surrogatepass")
 
     def _entity(self, at: int) -> Entity:
-        id_, name, form, kind, scope, operation = self.entities[at].item()
-        return Entity(id_, self.text(name), self.text(form), self._kept(kind), None if scope < 0 else scope, operation)
+        found = self._known.get(at)
+        if found is None:
+            id_, name, form, kind, scope, operation = self.entities[at].item()
+            owner = None if scope < 0 else scope
+            found = Entity(id_, self.text(name), self.text(form), self._kept(kind), owner, operation)
+            if len(self._known) > _KNOWN:
+                self._known.clear()
+            self._known[at] = found
+        return found
 
     def _kept(self, number: int) -> str:
         """A string that many rows share."""

@@ -42,6 +42,10 @@ class Snapshot:
         """Memory as it was after an operation."""
         return Snapshot(self.history, operation)
 
+    def same_names(self, other: Snapshot) -> bool:
+        """Whether undos, merges, splits, aliases and relations are the same here and there."""
+        return self._derived is other._derived
+
     # -- operations -----------------------------------------------------------------------------------------------
 
     def operation(self, id: int) -> Operation | None:

@@ -1,0 +1,73 @@
+"""The read loop as it was published, to compare with: one SQL query for each pair of a candidate name and relation.
+
+Up to 300 names and 25 relations come from the same index and the same vectors; every pair whose mean distance is below
+the threshold is asked for in an in-memory sqlite3, one query a pair. Names that must never match by similarity are left
+out on both sides, so that only the way of looking is compared.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memllm_cli.memory.find import Finder, Thresholds
+from memllm_cli.memory.index import EntityIndex
+from memllm_cli.memory.store import Memory
+
+NAMES, RELATIONS = 300, 25
+Vector = NDArray[np.float32]
+
+
+class Loop:
+    """Both ways over one memory."""
+
+    def __init__(
+        self,
+        memory: Memory,
+        names: list[str],
+        vectors: Vector,
+        phrases: list[str],
+        phrase_vectors: Vector,
+        index: EntityIndex,
+    ) -> None:
+        self.memory, self.index = memory, index
+        self.thresholds = Thresholds()
+        snapshot = memory.snapshot
+        self._relations = [snapshot.relations.get(p)[0].id for p in phrases]
+        self._phrases = {p: i for i, p in enumerate(phrases)}
+        self._phrase_vectors = phrase_vectors
+        self.limited = False
+        self.database = sqlite3.connect(":memory:", isolation_level=None)
+        self.database.execute("CREATE TABLE triples (id INTEGER PRIMARY KEY, s INT, r INT, o INT, UNIQUE (s, r, o))")
+        self.database.execute("BEGIN")
+        self.database.executemany("INSERT INTO triples (s, r, o) VALUES (?, ?, ?)", (f.key for f in snapshot.facts()))
+        self.database.execute("CREATE INDEX of_subject ON triples (s)")
+        self.database.execute("CREATE INDEX of_object ON triples (o)")
+        self.database.execute("COMMIT")
+
+    def _candidates(self, relation: str) -> list[tuple[int, float]]:
+        distances = 1.0 - self._phrase_vectors @ self._phrase_vectors[self._phrases[relation]]
+        near = np.flatnonzero(distances <= self.thresholds.relation)
+        order = near[np.argsort(distances[near])][:RELATIONS]
+        return [(self._relations[i], max(0.0, float(distances[i]))) for i in order]
+
+    def published(self, vector: Vector, relation: str) -> set[tuple[int, int, int]]:
+        """Facts of a name (by its vector) and a relation, pair by pair."""
+        names = self.index.within(vector, self.thresholds.entity, NAMES)
+        relations = self._candidates(relation)
+        self.limited = len(names) >= NAMES or len(relations) >= RELATIONS
+        out: set[tuple[int, int, int]] = set()
+        pairs = sorted(((a + b) / 2, n, r) for n, a in names for r, b in relations)
+        for distance, name, number in pairs:
+            if distance < self.thresholds.pair:
+                rows = self.database.execute("SELECT s, r, o FROM triples WHERE s = ? AND r = ?", (name, number))
+                out.update(rows.fetchall())
+        return out
+
+    def ours(self, finder: Finder, vector: Vector, relation: str) -> set[tuple[int, int, int]]:
+        """The same by the store's own lookup of all pairs."""
+        names = self.index.within(vector, self.thresholds.entity, NAMES)
+        hits = finder.pairs(names, [(r, "subject", d) for r, d in self._candidates(relation)])
+        return {f.key for f, _ in hits}

@@ -1,0 +1,45 @@
+"""Names of real things, as many as asked for: those of annotated corpora, then variations as they come in real data."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from memllm_cli.corpora.load import load
+from memllm_cli.memory.names import is_role, normal
+from memllm_cli.memory.writer import is_name
+
+_WAYS = (
+    "{} II", "{} III", "New {}", "North {}", "Old {}", "{} County", "{} ({})", "{}, {}", "{} Street", "{} Group",
+    "{} Foundation", "University of {}", "{} Institute", "The {}", "{} Jr.", "{} Park", "Battle of {}", "{} {}",
+    "{} Award", "{} Ltd", "{} and Sons", "House of {}", "{} Railway", "SS {}", "{} Prize",
+)  # fmt: skip
+
+
+def names(sources: Sequence[str], count: int, seed: int = 1) -> list[str]:
+    """So many names that differ in their compared form: from corpora (`redocred:PATH` and the like), or invented ones without any."""
+    chance = random.Random(seed)
+    found: dict[str, None] = {}
+    for source in sources:
+        for text in load(source):
+            for i in range(len(text.names)):
+                found.update(dict.fromkeys(s for s in text.surfaces(i) if 2 < len(s) < 60))
+    real = (
+        list({normal(n): " ".join(n.split()) for n in found if is_name(n) and not is_role(normal(n))}.values())
+        or _invented()
+    )
+    chance.shuffle(real)
+    out = {normal(n): n for n in real[:count]}
+    while len(out) < count:
+        base, other = chance.choice(real), chance.choice(real)
+        way = chance.choice(_WAYS)
+        name = way.format(base, other) if way.count("{}") == 2 else way.format(base)
+        out.setdefault(normal(name), name)
+    return list(out.values())
+
+
+def _invented() -> list[str]:
+    first = "Ada Bram Cleo Dara Egon Fay Gus Hana Ivo Jun Kai Lia Milo Nora Otto Pia Quin Rosa Sven Tess".split()
+    last = "Abbot Birch Crane Drake Ember Frost Glen Hale Iver Jarvis Keen Lowe Marsh North Oakes Pryce".split()
+    place = "Freedonia Sylvania Borduria Syldavia Ruritania Zubrowka Latveria Genovia Elbonia Krakozhia".split()
+    return [f"{a} {b}" for a in first for b in last] + place

@@ -1,0 +1,38 @@
+"""In a fresh process: open what `benchmarks.store` left in a folder and answer once; prints the seconds it took."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+
+def main() -> None:
+    """Entry point: `ours` or `chroma`, and the folder."""
+    kind, folder = sys.argv[1], Path(sys.argv[2])
+    import numpy as np
+
+    vector = np.load(folder / "query.npy")
+    began = time.perf_counter()
+    if kind == "ours":
+        from memllm_cli.memory.index import EntityIndex
+        from memllm_cli.memory.sidecar import belongs
+        from memllm_cli.memory.store import Memory
+
+        snapshot = Memory(folder / "kb").snapshot
+        index = EntityIndex(folder / "kb", snapshot.id, "all-MiniLM-L6-v2", len(vector))
+        assert index.restore(lambda head: belongs(snapshot, head))
+        found = index.within(vector, 0.35)
+        facts = [snapshot.texts(f) for i, _ in found[:3] for f in snapshot.about(i)[:3]]
+        assert found
+        assert facts
+    else:
+        import chromadb
+
+        collection = chromadb.PersistentClient(str(folder / "chroma")).get_collection("names")
+        assert collection.query(query_embeddings=[vector], n_results=10)["ids"]
+    print(time.perf_counter() - began)
+
+
+if __name__ == "__main__":
+    main()
