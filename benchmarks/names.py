@@ -17,7 +17,7 @@ _WAYS = (
 
 
 def names(sources: Sequence[str], count: int, seed: int = 1) -> list[str]:
-    """So many names that differ in their compared form: from corpora (`redocred:PATH` and the like), or invented ones without any."""
+    """So many names that differ in their compared form: from corpora (`redocred:PATH` …), or invented ones."""
     chance = random.Random(seed)
     found: dict[str, None] = {}
     for source in sources:

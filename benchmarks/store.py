@@ -269,12 +269,11 @@ class Bench:
         index = finder.index()
         threshold = Thresholds().entity
         asked = self._queries(400)
-        ids = {n: memory.snapshot.named(n)[0] for n in self.names}
-        order = np.array([ids[n] for n in self.names])
+        order = np.array([(memory.snapshot.named(n) or [-1])[0] for n in self.names])
         found = wanted = 0
         ks = []
         for v in asked:
-            exact = set(order[(1.0 - self.vectors @ v) <= threshold].tolist())
+            exact = set(order[(1.0 - self.vectors @ v) <= threshold].tolist()) - {-1}
             if len(exact) > 300:
                 continue
             got = {i for i, _ in index.within(v, threshold)}

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 FILE = "facts.duckdb"
+BLOCK = 16384  # bytes; DuckDB's smallest
 TIMEOUT = 15.0  # seconds to wait for another process
 PATIENCE = 1.0  # seconds after which a wait is told
 _FULL = ("no space", "not enough space", "could not write", "cannot write", "too large", "disk full", "quota")
@@ -112,7 +113,7 @@ class Database:
                     connection.execute("SET enable_progress_bar = false")
                     connection.execute("SET autoinstall_known_extensions = false")
                     connection.execute("SET autoload_known_extensions = false")
-                    connection.execute(f"ATTACH '{_quoted(self.path)}' AS kb")
+                    connection.execute(f"ATTACH '{_quoted(self.path)}' AS kb{self._blocks()}")
                     connection.execute("USE kb")
                     connection.execute("SET enable_external_access = false")
                     connection.execute("SET lock_configuration = true")
@@ -131,6 +132,10 @@ class Database:
                 raise KeyboardInterrupt from error
             except duckdb.Error as error:
                 raise self._translated(error) from error
+
+    def _blocks(self) -> str:
+        """How a new file is laid out: in small blocks, or a few facts would take megabytes."""
+        return "" if self.path.exists() else f" (BLOCK_SIZE {BLOCK})"
 
     def _absorb(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Put what the journal holds into the database, and let go of the journal.
@@ -181,8 +186,8 @@ class Database:
                 fresh.unlink(missing_ok=True)
                 connection = duckdb.connect(":memory:", config={"threads": 2})
                 try:
-                    for path, name in ((self.path, "kb"), (fresh, "fresh")):
-                        connection.execute(f"ATTACH '{_quoted(path)}' AS {name}")
+                    connection.execute(f"ATTACH '{_quoted(self.path)}' AS kb")
+                    connection.execute(f"ATTACH '{_quoted(fresh)}' AS fresh (BLOCK_SIZE {BLOCK})")
                     connection.execute("SET enable_external_access = false")
                     connection.execute("BEGIN")
                     connection.execute("USE fresh")

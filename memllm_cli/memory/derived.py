@@ -21,6 +21,8 @@ class Derived:
     last: int
     off: frozenset[int]
     relations: Relations
+    plain: bool = True
+    """Whether nothing was merged or split."""
     merged: dict[int, int] = field(default_factory=dict)
     """Entity to the one it was merged into, all the way."""
     members: dict[int, tuple[int, ...]] = field(default_factory=dict)
@@ -54,6 +56,7 @@ def derive(history: History, last: int) -> Derived:
     out = Derived(history.version, last, off, _relations(history, counts_key(history, last, off)))
     _merge(out, [m for m in history.merges if counts(m[2])])
     _move(out, history, [m for m in history.moves if counts(m[3])])
+    out.plain = not out.merged and not out.moved
     for entity, name, operation in history.aliases:
         if counts(operation):
             out.aliases.setdefault(entity, []).append(name)

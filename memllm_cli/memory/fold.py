@@ -85,7 +85,8 @@ class Fact:
     @property
     def proposed(self) -> bool:
         """Whether it waits to be accepted; reads do not see it."""
-        return all(a.proposed for a in self.supports)
+        supports = self.supports
+        return supports[0].proposed if len(supports) == 1 else all(a.proposed for a in supports)
 
     @property
     def newest(self) -> Assertion:
@@ -132,19 +133,22 @@ class Settled(NamedTuple):
 
 
 NOTHING = Settled(None, False)
+ONCE = (ALWAYS,)
 
 
 def settle(key: Key, own: Sequence[Assertion], clears: Iterable[Assertion], moment: Counting) -> Settled:
     """What a fact is, from the statements about it and the `set`s of others that clear a side it stands on."""
-    clearing = [c for c in clears if moment.counts(c.operation)]
+    clearing = [c for c in clears if moment.counts(c.operation)] if clears else None
     if not clearing and len(own) == 1:  # nearly all
         a = own[0]
         if not moment.counts(a.operation):
             return NOTHING
         if a.action == "remove":
             return Settled(None, True)
-        return NOTHING if moment.dropped(a) else Settled(Fact(key, [a], (a.span,)), False)
-    return _in_order(key, [a for a in own if moment.counts(a.operation)], clearing, moment)
+        if a.source is not None and moment.dropped(a):
+            return NOTHING
+        return Settled(Fact(key, [a], ONCE if a.valid_from is None and a.valid_to is None else (a.span,)), False)
+    return _in_order(key, [a for a in own if moment.counts(a.operation)], clearing or [], moment)
 
 
 def _in_order(key: Key, own: list[Assertion], clearing: list[Assertion], moment: Counting) -> Settled:

@@ -202,18 +202,31 @@ class History:
 
     def named(self, kind: str, form: str) -> list[int]:
         """Entities with a compared form."""
-        tail = self._names.get((space(kind), form), [])
-        return [*self.packed.named(kind, form), *tail] if self.packed is not None else tail
+        tail = self._names.get((space(kind), form))
+        if self.packed is None:
+            return tail or []
+        packed = self.packed.named(kind, form)
+        return [*packed, *tail] if tail else packed
 
     def of_subject(self, subject: int, relation: int) -> list[Assertion]:
         """Statements with a subject under a relation, oldest first."""
-        tail = self._by_subject.get((subject, relation), [])
-        return [*self.packed.of_subject(subject, relation), *tail] if self.packed is not None else tail
+        tail = self._by_subject.get((subject, relation))
+        if self.packed is None:
+            return tail or []
+        packed = self.packed.of_subject(subject, relation)
+        return [*packed, *tail] if tail else packed
+
+    def is_new(self, subject: int, relation: int) -> bool:
+        """Whether something was stated about a subject under a relation that is not packed yet."""
+        return (subject, relation) in self._by_subject
 
     def of_object(self, object: int, relation: int) -> list[Assertion]:
         """Statements with an object under a relation, oldest first."""
-        tail = self._by_object.get((object, relation), [])
-        return [*self.packed.of_object(object, relation), *tail] if self.packed is not None else tail
+        tail = self._by_object.get((object, relation))
+        if self.packed is None:
+            return tail or []
+        packed = self.packed.of_object(object, relation)
+        return [*packed, *tail] if tail else packed
 
     def about(self, entity: int, most: int | None = None) -> list[Assertion]:
         """Statements with an entity on either side; with `most`, some of them."""
@@ -232,10 +245,11 @@ class History:
 
     def clearing(self, entity: int, relation: int, side: int) -> list[Assertion]:
         """`set`s that clear the objects (side 0) of a subject or the subjects (1) of an object."""
-        if relation not in (self.clearing_subjects if side else self.clearing_objects):
-            return []
-        tail = self._clearing.get((entity, relation, side), [])
-        return [*self.packed.clearing(entity, relation, side), *tail] if self.packed is not None else tail
+        tail = self._clearing.get((entity, relation, side))
+        if self.packed is None:
+            return tail or []
+        packed = self.packed.clearing(entity, relation, side)
+        return [*packed, *tail] if tail else packed
 
     def statement(self, id: int) -> Assertion | None:
         """One statement."""
