@@ -12,11 +12,13 @@ import sqlite3
 import numpy as np
 from numpy.typing import NDArray
 
-from memllm_cli.memory.find import Finder, Thresholds
+from memllm_cli.memory.find import Finder, Pair, Thresholds
 from memllm_cli.memory.index import EntityIndex
 from memllm_cli.memory.store import Memory
+from memllm_cli.types import Query
 
-NAMES, RELATIONS = 300, 25
+NAMES, RELATIONS, MOST = 300, 25, 30
+Keys = set[tuple[int, int, int]]
 Vector = NDArray[np.float32]
 
 
@@ -31,9 +33,11 @@ class Loop:
         phrases: list[str],
         phrase_vectors: Vector,
         index: EntityIndex,
+        thresholds: Thresholds,
     ) -> None:
         self.memory, self.index = memory, index
-        self.thresholds = Thresholds()
+        self.thresholds = thresholds
+        self.pairs = 0
         snapshot = memory.snapshot
         self._relations = [snapshot.relations.get(p)[0].id for p in phrases]
         self._phrases = {p: i for i, p in enumerate(phrases)}
@@ -53,21 +57,23 @@ class Loop:
         order = near[np.argsort(distances[near])][:RELATIONS]
         return [(self._relations[i], max(0.0, float(distances[i]))) for i in order]
 
-    def published(self, vector: Vector, relation: str) -> set[tuple[int, int, int]]:
-        """Facts of a name (by its vector) and a relation, pair by pair."""
+    def published(self, vector: Vector, relation: str) -> Keys | None:
+        """Facts of a name (by its vector) and a relation, pair by pair; None when there are too many."""
         names = self.index.within(vector, self.thresholds.entity, NAMES)
         relations = self._candidates(relation)
         self.limited = len(names) >= NAMES or len(relations) >= RELATIONS
-        out: set[tuple[int, int, int]] = set()
+        out: Keys = set()
         pairs = sorted(((a + b) / 2, n, r) for n, a in names for r, b in relations)
         for distance, name, number in pairs:
             if distance < self.thresholds.pair:
+                self.pairs += 1
                 rows = self.database.execute("SELECT s, r, o FROM triples WHERE s = ? AND r = ?", (name, number))
                 out.update(rows.fetchall())
-        return out
+        return out if len(out) <= MOST else None
 
-    def ours(self, finder: Finder, vector: Vector, relation: str) -> set[tuple[int, int, int]]:
-        """The same by the store's own lookup of all pairs."""
+    def ours(self, finder: Finder, vector: Vector, relation: str) -> Keys | None:
+        """The same by the store's own way."""
         names = self.index.within(vector, self.thresholds.entity, NAMES)
-        hits = finder.pairs(names, [(r, "subject", d) for r, d in self._candidates(relation)])
-        return {f.key for f, _ in hits}
+        pairs = sorted(finder.pairs(names, self._candidates(relation), "subject"))
+        found = finder.answer(Query("", relation, None), [Pair(*p, "subject") for p in pairs])
+        return None if found.too_many else {h.fact.key for h in found.hits}

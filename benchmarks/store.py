@@ -307,28 +307,34 @@ class Bench:
         return list((moved / np.linalg.norm(moved, axis=1, keepdims=True)).astype(np.float32))
 
     def reads(self, memory: Memory, finder: Finder) -> None:
-        """A whole read by similarity, beside the published loop."""
+        """A whole read by similarity, beside the published loop, at our thresholds and at wide ones."""
         from benchmarks.loop import Loop
 
         assert self.vectors is not None
-        asked = self._queries(60)
+        asked = self._queries(40)
         relations = sorted(set(self.columns[1]))
-        phrases, phrase_vectors = _phrases(memory)
-        loop = Loop(memory, self.names, self.vectors, phrases, phrase_vectors, finder.index())
+        phrases = sorted(r.name for r in memory.snapshot.relations.by_id.values())
+        phrase_vectors = encoded(phrases, None)
         queries = [(v, self.chance.choice(relations)) for v in asked]
-        same = agree = 0
-        for v, r in queries:
-            ours, theirs, limited = loop.ours(finder, v, r), loop.published(v, r), loop.limited
-            if not limited:
-                same += 1
-                agree += ours == theirs
-        a, b = turns(
-            lambda: seconds(lambda: [loop.ours(finder, v, r) for v, r in queries]) / len(queries),
-            lambda: seconds(lambda: [loop.published(v, r) for v, r in queries]) / len(queries),
-            3,
-        )
-        self.say("read by similarity (published loop)", a * 1e3, b * 1e3, 0.1, "ms")
-        self.say("same answers where the loop met no limit", agree / max(1, same), 1.0, -1.0, "")
+        ours_thresholds = finder.thresholds
+        for what, thresholds in (("our thresholds", ours_thresholds), ("wide: .7, .8, .6", Thresholds(0.7, 0.8, 0.6))):
+            finder.thresholds = thresholds
+            loop = Loop(memory, self.names, self.vectors, phrases, phrase_vectors, finder.index(), thresholds)
+            same = agree = 0
+            for v, r in queries:
+                ours, theirs = loop.ours(finder, v, r), loop.published(v, r)
+                same += not loop.limited
+                agree += not loop.limited and ours == theirs
+            pairs = loop.pairs / len(queries)
+            a, b = turns(
+                lambda loop=loop: seconds(lambda: [loop.ours(finder, v, r) for v, r in queries]) / len(queries),  # type: ignore[misc]
+                lambda loop=loop: seconds(lambda: [loop.published(v, r) for v, r in queries]) / len(queries),  # type: ignore[misc]
+                3,
+            )
+            self.say(f"read by similarity, {what} ({pairs:.0f} queries)", a * 1e3, b * 1e3, 0.1, "ms")
+            if same:
+                self.say(f"same answers, {what}, {same} not limited", agree / same, 1.0, -1.0, "")
+        finder.thresholds = ours_thresholds
 
     def opening(self, memory: Memory) -> None:
         """Opening in a fresh process to the first answer by similarity, beside chromadb with as many vectors."""
@@ -404,14 +410,6 @@ def fill_sqlite(
     )
     database.execute("CREATE INDEX of_object ON triples (o, r)")
     database.execute("COMMIT")
-
-
-def _phrases(memory: Memory) -> tuple[list[str], Vector]:
-    """Relations with vectors that tell them apart: no model is needed to time a loop over candidates."""
-    relations = sorted(r.name for r in memory.snapshot.relations.by_id.values())
-    rng = np.random.default_rng(7)
-    vectors = rng.normal(size=(len(relations), 384)).astype(np.float32)
-    return relations, vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
 def _told(command: list[str]) -> float:

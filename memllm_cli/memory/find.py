@@ -14,9 +14,9 @@ import zipfile
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from memllm_cli.memory.fold import Fact
+from memllm_cli.memory.fold import Fact, Key
 from memllm_cli.memory.names import may_match, normal
 from memllm_cli.memory.relations import Relation
 from memllm_cli.memory.sidecar import belongs
@@ -79,6 +79,15 @@ class Hit:
         return self.distance < EXACT
 
 
+class Pair(NamedTuple):
+    """A name on a side of a relation, by the mean of how far both are from what was asked."""
+
+    distance: float
+    entity: int
+    relation: int
+    side: str
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """Answers of a query, best first. `too_many` when the query was too broad and nothing is returned."""
@@ -123,52 +132,67 @@ class Finder:
 
     def find(self, query: Query) -> Found:
         """Facts that answer the query. Only what reads may see: no proposals, nothing retracted."""
-        snapshot = self.memory.snapshot
         relations = self.relations(query.relation)
         known = query.subject if query.subject is not None else query.object
         assert known is not None
         side = "subject" if query.subject is not None else "object"
-        best: dict[tuple[int, int, int], Hit] = {}
-        waiting: set[tuple[int, int, int]] = set()
-        for relation, flipped, relation_distance in relations:
+        groups: dict[tuple[str, tuple[tuple[int, float], ...]], list[tuple[Relation, bool, float]]] = {}
+        for relation, flipped, far in relations:
             at = _other(side) if flipped else side
-            for entity, entity_distance in self.entities(known, relation, at):
-                distance = (relation_distance + entity_distance) / 2
-                if distance > self.thresholds.pair:
-                    continue
-                subject, object = (entity, None) if at == "subject" else (None, entity)
-                waiting.update(f.key for f in snapshot.values(relation.id, subject, object, proposed=True))
-                for fact in snapshot.values(relation.id, subject, object):
-                    if fact.key not in best or best[fact.key].distance > distance:
-                        texts = snapshot.texts(fact)
-                        value = texts[2] if at == "subject" else texts[0]
-                        best[fact.key] = Hit(fact, value, _other(at), distance)
+            groups.setdefault((at, tuple(self.entities(known, relation, at))), []).append((relation, flipped, far))
+        pairs = [
+            Pair(mean, entity, relation, at)
+            for (at, names), some in groups.items()
+            for mean, entity, relation in self.pairs(names, [(r.id, far) for r, _, far in some], at)
+        ]
+        return self.answer(query, sorted(pairs, key=lambda p: p.distance))
+
+    def answer(self, query: Query, pairs: Sequence[Pair]) -> Found:
+        """The facts of pairs, nearest first. Pairs further away than exact ones are not looked at, and nothing is once
+        there are too many."""
+        snapshot = self.memory.snapshot
+        today = date.today().toordinal() if self.day is None else self.day
+        best: dict[Key, Hit] = {}
+        waiting: set[Key] = set()
+        held = 0
+        for pair in pairs:
+            if best and pair.distance >= EXACT and next(iter(best.values())).exact:
+                break
+            subject, object_ = (pair.entity, None) if pair.side == "subject" else (None, pair.entity)
+            for fact in snapshot.group(pair.relation, subject, object_):
+                if fact.proposed:
+                    waiting.add(fact.key)
+                elif fact.key not in best:
+                    texts = snapshot.texts(fact)
+                    value = texts[2] if pair.side == "subject" else texts[0]
+                    best[fact.key] = Hit(fact, value, _other(pair.side), pair.distance)
+                    held += fact.holds(today)
+            if held > self.most:
+                return Found(query, (), too_many=True)
         hits = list(best.values())
-        if any(h.exact for h in hits):
-            hits = [h for h in hits if h.exact]
-        held = [h for h in hits if h.fact.holds(date.today().toordinal() if self.day is None else self.day)]
-        otherwise = len(hits) - len(held)
+        otherwise = len(hits) - held
         if self.day is not None or held:
-            hits = held
-        hits.sort(key=lambda h: (not h.fact.person, h.distance, tuple(-int(x) for x in rank(h.fact))))
+            hits = [h for h in hits if h.fact.holds(today)]
         if len(hits) > self.most:
             return Found(query, (), too_many=True)
+        hits.sort(key=lambda h: (not h.fact.person, h.distance, tuple(-int(x) for x in rank(h.fact))))
         return Found(query, tuple(hits), proposals=len(waiting), otherwise=otherwise)
 
     def pairs(
-        self, names: Sequence[tuple[int, float]], relations: Sequence[tuple[int, str, float]]
-    ) -> list[tuple[Fact, float]]:
-        """Facts of every pair of a name (id, distance) and a relation (id, side of the name, distance) that is near
-        enough, with the mean of the two distances."""
+        self, names: Sequence[tuple[int, float]], relations: Sequence[tuple[int, float]], side: str
+    ) -> list[tuple[float, int, int]]:
+        """Mean distance, entity and relation of every pair of a name (id, distance) on a side and a relation (id,
+        distance) that is near enough and under which something was ever stated."""
+        if not names or not relations:
+            return []
         snapshot = self.memory.snapshot
-        out: list[tuple[Fact, float]] = []
-        for relation, side, far in relations:
-            for entity, distance in names:
-                mean = (far + distance) / 2
-                if mean < self.thresholds.pair:
-                    subject, object_ = (entity, None) if side == "subject" else (None, entity)
-                    out += [(f, mean) for f in snapshot.values(relation, subject, object_)]
-        return out
+        members = [(m, i) for i, (e, _) in enumerate(names) for m in snapshot.members(e)]
+        known = snapshot.history.known_pairs([m for m, _ in members], [r for r, _ in relations], side == "object")
+        places = dict.fromkeys((members[m][1], j) for m, j in known)
+        if snapshot.split_names:
+            places |= dict.fromkeys((i, j) for i in range(len(names)) for j in range(len(relations)))
+        means = (((names[i][1] + relations[j][1]) / 2, names[i][0], relations[j][0]) for i, j in places)
+        return [m for m in means if m[0] <= self.thresholds.pair]
 
     def relations(self, phrase: str) -> list[tuple[Relation, bool, float]]:
         """Relations a phrase can mean, with whether from the object's side, nearest first. Exact scan."""

@@ -5,7 +5,7 @@ Append-only, like the database it follows. What counts of it, and what follows f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from memllm_cli.memory.entities import Entity, space
@@ -215,6 +215,20 @@ class History:
             return tail or []
         packed = self.packed.of_subject(subject, relation)
         return [*packed, *tail] if tail else packed
+
+    def known_pairs(self, entities: Sequence[int], relations: Sequence[int], as_object: bool) -> list[tuple[int, int]]:
+        """Of all pairs of these entities and relations, those that something was ever stated under (places)."""
+        found = self.packed.known_pairs(entities, relations, as_object) if self.packed is not None else []
+        tail: dict[tuple[int, int], list[Assertion]] = self._by_object if as_object else self._by_subject
+        if not tail:
+            return found
+        if len(tail) < len(entities) * len(relations):
+            places = {e: i for i, e in enumerate(entities)}, {r: j for j, r in enumerate(relations)}
+            fresh = [(places[0][e], places[1][r]) for e, r in tail if e in places[0] and r in places[1]]
+        else:
+            every = ((i, j) for i in range(len(entities)) for j in range(len(relations)))
+            fresh = [(i, j) for i, j in every if (entities[i], relations[j]) in tail]
+        return sorted({*found, *fresh}) if fresh else found
 
     def is_new(self, subject: int, relation: int) -> bool:
         """Whether something was stated about a subject under a relation that is not packed yet."""

@@ -11,6 +11,7 @@ import json
 import struct
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +75,10 @@ class Packed:
         self.statements = arrays["statements"]
         self.operations = arrays["operations"]
         self.entities = arrays["entities"]
-        self._by_subject, self._by_object, self._objects = (arrays[k] for k in ("by_subject", "by_object", "objects"))
-        self._by_operation, self._of_operation = arrays["by_operation"], arrays["of_operation"]
+        subject, object_, relation = (self.statements[f].astype(np.int64) for f in ("s", "o", "r"))
+        self._objects = arrays["objects"]
+        self._by_subject = subject * RELATIONS + relation
+        self._by_object = (object_ * RELATIONS + relation)[self._objects]
         self._clears, self._clearing = arrays["clears"], arrays["clearing"]
         self._hashes, self._hashed = arrays["hashes"], arrays["hashed"]
         self._starts, self._bytes = arrays["starts"], memoryview(arrays["bytes"].data).cast("B")
@@ -103,7 +106,6 @@ class Packed:
         subject, object_, relation = (statements[f].astype(np.int64) for f in ("s", "o", "r"))
         by_object = object_ * RELATIONS + relation
         objects = np.lexsort((statements["id"], by_object)).astype(np.int32)
-        of_operation = np.argsort(statements["id"], kind="stable").astype(np.int32)
         flags = statements["flags"]
         keys, rows = [], []
         for mark, side, entity in ((_OBJECTS, 0, subject), (_SUBJECTS, 1, object_)):
@@ -120,12 +122,26 @@ class Packed:
             head,
             {
                 "statements": statements, "operations": operations, "entities": entities,
-                "by_subject": subject * RELATIONS + relation, "by_object": by_object[objects], "objects": objects,
-                "by_operation": statements["operation"][of_operation], "of_operation": of_operation,
+                "objects": objects,
                 "clears": clears[order], "clearing": clearing[order].astype(np.int32),
                 "hashes": hashes[by_hash], "hashed": by_hash.astype(np.int32), "starts": starts, "bytes": data,
             },
         )  # fmt: skip
+
+    @cached_property
+    def _of_operation(self) -> Array:
+        """Places of the statements in the order they were made."""
+        return np.argsort(self.statements["id"], kind="stable")
+
+    @cached_property
+    def _by_operation(self) -> Array:
+        """Operations of the statements in that order."""
+        return np.ascontiguousarray(self.statements["operation"][self._of_operation])
+
+    @cached_property
+    def _ids(self) -> Array:
+        """Ids of the statements in that order."""
+        return np.ascontiguousarray(self.statements["id"][self._of_operation])
 
     # -- looking ----------------------------------------------------------------------------------------------------
 
@@ -207,8 +223,7 @@ class Packed:
 
     def statement(self, id: int) -> Assertion | None:
         """One statement."""
-        ids = self.statements["id"][self._of_operation]
-        at = _find(ids, id)
+        at = _find(self._ids, id)
         return None if at is None else self.decoded(self.statements[self._of_operation[at]].item())
 
     def pairs(self) -> Iterator[tuple[int, int]]:
@@ -224,6 +239,18 @@ class Packed:
         """Whether anything was stated about a subject under a relation."""
         i, j = self._range(self._by_subject, subject * RELATIONS + relation, 1)
         return i < j
+
+    def known_pairs(self, entities: Sequence[int], relations: Sequence[int], as_object: bool) -> list[tuple[int, int]]:
+        """Of all pairs of these entities and relations, those that something was ever stated under (places)."""
+        keys = self._by_object if as_object else self._by_subject
+        if not len(keys) or not entities or not relations:
+            return []
+        wanted = (np.asarray(entities, dtype=np.int64)[:, None] * RELATIONS + np.asarray(relations)[None, :]).ravel()
+        order = np.argsort(wanted)
+        ordered = wanted[order]
+        at = np.minimum(keys.searchsorted(ordered), len(keys) - 1)
+        found = np.sort(order[keys[at] == ordered])
+        return list(zip((found // len(relations)).tolist(), (found % len(relations)).tolist(), strict=True))
 
     def text(self, number: int) -> str:
         """A string of the pool."""
@@ -316,7 +343,7 @@ class Packed:
         head = json.loads(line)
         data = np.memmap(path, dtype=np.uint8, mode="r", offset=0)[len(line) :]
         types = {"statements": STATEMENT, "operations": OPERATION, "entities": ENTITIES, "bytes": np.dtype("u1")}
-        narrow = ("objects", "of_operation", "clearing", "hashed", "by_operation")
+        narrow = ("objects", "clearing", "hashed")
         arrays = {}
         for name, (at, count) in head["arrays"].items():
             type_ = types.get(name) or np.dtype("i4" if name in narrow else "i8")

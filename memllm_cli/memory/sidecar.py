@@ -21,7 +21,7 @@ from memllm_cli.files import sha256, sync_folder
 if TYPE_CHECKING:
     from memllm_cli.memory.snapshot import Snapshot
 
-FORMAT = 2
+FORMAT = 3
 
 
 class Sidecar:

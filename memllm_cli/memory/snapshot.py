@@ -21,6 +21,7 @@ class Snapshot:
         self.history = history
         self.last_operation = history.last if last is None else last
         self._derived = derive(history, self.last_operation)
+        self._quick = history.packed if self._derived.plain else None
         self._clearing_somewhere = history.clearing_objects | history.clearing_subjects
         self.relations = self._derived.relations
 
@@ -90,6 +91,11 @@ class Snapshot:
     def entities(self) -> Iterator[Entity]:
         """All entities ever named, by id, merged ones too."""
         return self.history.entities()
+
+    @property
+    def split_names(self) -> bool:
+        """Whether some statements were given another entity than they were written with."""
+        return bool(self._derived.moved)
 
     def canonical(self, entity: int) -> int:
         """The entity that an id stands for after merges."""
@@ -250,11 +256,11 @@ class Snapshot:
     def _only(self, subject: int, relation: int) -> Fact | None:
         """The fact of a plain statement that is alone with its subject and relation, which nearly all are; None where
         there may be more to it. What `group` finds, a few times as fast."""
-        history = self.history
-        packed = history.packed
-        if packed is None or not self._derived.plain or relation in self._clearing_somewhere:
+        packed = self._quick
+        if packed is None or relation in self._clearing_somewhere or self.history.is_new(subject, relation):
             return None
-        if history.is_new(subject, relation) or (row := packed.only(subject, relation)) is None:
+        row = packed.only(subject, relation)
+        if row is None:
             return None
         operation = row[4]
         if row[5] & PLAIN or max(row[9], row[10], row[12]) >= 0 or not 0 < operation <= self.last_operation:
@@ -274,8 +280,10 @@ class Snapshot:
         self, relation: int, subject: int | None = None, object: int | None = None, proposed: bool = False
     ) -> list[Fact]:
         """Facts of a subject or of an object under a relation, best first; with `proposed` the proposals instead."""
-        if subject is not None and not proposed and (only := self._only(subject, relation)) is not None:
-            return [only]
+        if subject is not None and not proposed:
+            only = self._only(subject, relation)
+            if only is not None:
+                return [only]
         found = self.group(relation, subject, object)
         if len(found) == 1:
             return found if found[0].proposed is proposed else []
