@@ -156,6 +156,7 @@ def restore(memory: Memory, everything: Everything, empty: bool = True) -> None:
                     f"INSERT INTO {table} ({names}) SELECT {values}", [list(v) for v in zip(*chunk, strict=True)]
                 )
         connection.execute("COMMIT")
+    memory.outdate()
 
 
 def _object(number: int, line: str) -> dict[str, Any]:

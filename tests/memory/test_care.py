@@ -1,0 +1,315 @@
+"""Looking after a knowledge base: purge, words, SQL, doctor, backup, old schemas, what stands beside the database."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from memllm_cli.errors import DamagedError, StorageError, UsageError
+from memllm_cli.memory import backup, doctor, journal
+from memllm_cli.memory.conflicts import conflicts, losers
+from memllm_cli.memory.everything import restore
+from memllm_cli.memory.find import Finder
+from memllm_cli.memory.identity import duplicates
+from memllm_cli.memory.purge import purge
+from memllm_cli.memory.query import join, pattern
+from memllm_cli.memory.sql import run
+from memllm_cli.memory.store import Memory, Written
+from memllm_cli.memory.text import search
+from memllm_cli.types import Query, Triple
+from tests.letters import Letters
+from tests.memory.test_store import document, facts
+
+SECRET = "Quixotry Holdings"
+
+
+def told(memory: Memory) -> None:
+    """Two documents and a person; one document names what nobody else does."""
+    text = f"{SECRET} pays the zanzibar fee. Acorn Ltd sits in Rufus Town."
+    written = [
+        Written(Triple(SECRET, "headquarters location", "Xanadu Bay"), (0,), 0.9),
+        Written(Triple("Acorn Ltd", "headquarters location", "Rufus Town"), (1,), 0.9),
+    ]
+    memory.ingest(document(text, "/d/secret.md"), written, "m", "f", note="The zanzibar paper")
+    memory.ingest(document("A list. Acorn Ltd sits in Rufus Town.", "/d/open.md", "2"), written[1:], "m", "f")
+    memory.set(Triple("Acorn Ltd", "industry", "tea"))
+
+
+def test_a_purged_document_leaves_no_byte(memory: Memory) -> None:
+    told(memory)
+    memory.forget("/d/secret.md")
+    memory.undo()
+    Finder(memory, Letters).index()
+    search(memory, "zanzibar")
+    memory.pack()
+    folder = memory.database.folder
+    needles = [n.encode() for n in (SECRET, SECRET.casefold(), "Xanadu", "xanadu bay", "zanzibar", "secret.md")]
+    held = b"".join(p.read_bytes() for p in folder.iterdir())
+    assert all(n in held for n in needles), "the test looks for bytes that were never there"
+    assert purge(memory, "/d/secret.md", dry_run=True).versions == 1
+    assert len(facts(memory)) == 3
+    erased = purge(memory, "/d/secret.md")
+    assert (erased.statements, erased.names) == (2, 2)
+    held = b"".join(p.read_bytes() for p in folder.iterdir())
+    assert [n for n in needles if n in held] == []
+    assert facts(memory) == {("Acorn Ltd", "headquarters location", "Rufus Town"), ("Acorn Ltd", "industry", "tea")}
+    assert facts(Memory(folder)) == facts(memory)
+    assert [f.state for f in doctor.examine(memory, repair=False) if f.state == doctor.BAD] == []
+    memory.undo(memory.set(Triple("Acorn Ltd", "industry", "cake")).operation)
+    assert ("Acorn Ltd", "industry", "tea") in facts(memory)
+
+
+def test_a_process_that_had_memory_open_sees_the_purge(memory: Memory) -> None:
+    told(memory)
+    other = Memory(memory.database.folder)
+    assert len(facts(other)) == 3
+    purge(memory, "/d/secret.md")
+    assert len(facts(other)) == 2
+
+
+def test_words_find_names_and_sentences_and_follow_changes(memory: Memory) -> None:
+    told(memory)
+
+    def found(words: str) -> set[str]:
+        return {memory.snapshot.texts(m.fact)[0] for m in search(memory, words)}
+
+    assert found("zanzibar fee") == {SECRET}
+    assert found("rufus") == {"Acorn Ltd"}
+    assert found("pays rufus") == set()
+    assert found('"; DROP') == set()
+    memory.forget("/d/secret.md")
+    assert found("zanzibar") == set()
+    memory.undo()
+    assert found("zanz") == {SECRET}
+    memory.set(Triple("Zanzibar Airways", "industry", "flight"))
+    assert found("zanzibar") == {SECRET, "Zanzibar Airways"}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DROP TABLE facts", "INSERT INTO facts SELECT * FROM facts", "COPY facts TO '/tmp/x.csv'", "SELECT 1; SELECT 2",
+        "ATTACH '/tmp/x.duckdb'", "SELECT * FROM read_csv('/etc/passwd')", "SELECT * FROM '/etc/passwd'",
+        "PRAGMA enable_external_access=true", "SET enable_external_access=true", "INSTALL httpfs", "SELECT",
+        "SELECT * FROM memory", "EXPLAIN ANALYZE SELECT 1", "CREATE TABLE x (a INT)", "CALL pragma_version()", "",
+    ],
+)  # fmt: skip
+def test_sql_can_only_look_at_what_it_is_given(memory: Memory, statement: str) -> None:
+    with pytest.raises(UsageError):
+        run(memory, statement)
+
+
+def test_sql_answers(memory: Memory) -> None:
+    told(memory)
+    answer = run(memory, "SELECT object FROM facts WHERE subject = 'Acorn Ltd' ORDER BY object")
+    assert answer.rows == [("Rufus Town",), ("tea",)]
+    assert run(memory, "SELECT count(*) FROM operations WHERE counts").rows == [(4,)]
+
+
+def test_joins_follow_variables(memory: Memory) -> None:
+    for s, r, o in (("Film A", "director", "Ann"), ("Film B", "director", "Bob"), ("Ann", "place of birth", "Berlin"),
+                    ("Bob", "place of birth", "Rome"), ("Ann", "spouse", "Ann")):  # fmt: skip
+        memory.set(Triple(s, r, o))
+
+    def ways(*texts: tuple[str, str, str]) -> set[tuple[str, ...]]:
+        snapshot = memory.snapshot
+        found = join(snapshot, [pattern(snapshot, t) for t in texts])
+        return {tuple(snapshot.shown(b[v]) for v in sorted(b)) for b, _ in found}
+
+    assert ways(("?x", "director", "?y"), ("?y", "place of birth", "Berlin")) == {("Film A", "Ann")}
+    assert ways(("?y", "birthplace of", "?x")) == {("Ann", "Berlin"), ("Bob", "Rome")}
+    assert ways(("?x", "spouse", "?x")) == {("Ann",)}
+    assert ways(("?x", "director", "Nobody")) == set()
+    with pytest.raises(UsageError, match="no variable"):
+        ways(("?", "director", ""))
+
+
+def test_contradictions_and_the_rules_that_end_them(memory: Memory) -> None:
+    def say(uri: str, *triples: tuple[str, str, str]) -> None:
+        written = [Written(Triple(*t), (0,), 0.9) for t in triples]
+        memory.ingest(document("It says.", uri, uri), written, "m", "f")
+
+    say("/d/a.md", ("France", "capital", "Paris"), ("Ann", "child", "Bob"))
+    say("/d/b.md", ("France", "capital", "Lyon"), ("Bob", "child", "Ann"))
+    say("/d/c.md", ("France", "capital", "Paris"), ("Spain", "capital", "Lyon"))
+    memory.set(Triple("Ann", "date of birth", "1970"))
+    snapshot = memory.snapshot
+    found = {frozenset(snapshot.texts(f)[::2] for f in c.facts): c for c in conflicts(snapshot)}
+    one = found[frozenset({("France", "Paris"), ("France", "Lyon")})]
+    assert found.keys() == {
+        frozenset({("France", "Paris"), ("France", "Lyon")}),
+        frozenset({("France", "Lyon"), ("Spain", "Lyon")}),
+        frozenset({("Ann", "Bob"), ("Bob", "Ann")}),
+    }
+    assert [snapshot.texts(f)[2] for f in losers(snapshot, one, "most-sources")] == ["Lyon"]
+    assert [snapshot.texts(f)[2] for f in losers(snapshot, one, "newest")] == ["Lyon"]
+    assert losers(snapshot, one, "person") == []
+
+
+def test_values_at_other_times_do_not_contradict(memory: Memory) -> None:
+    memory.set(Triple("France", "capital", "Paris"), "add", "1990", "1999")
+    memory.set(Triple("France", "capital", "Lyon"), "add", "2000")
+    assert list(conflicts(memory.snapshot)) == []
+    memory.set(Triple("France", "capital", "Brest"), "add", "1999-12-31")
+    assert len(list(conflicts(memory.snapshot))) == 1
+
+
+def test_likely_duplicates_are_proposed_and_numbers_keep_names_apart(memory: Memory) -> None:
+    for name in (
+        "Acorn Ltd",
+        "Acorn Limited",
+        "World War I",
+        "World War II",
+        "Zürich",
+        "Zurich",
+        "Lee, Ann",
+        "Ann Lee",
+    ):
+        memory.set(Triple(name, "country", "Freedonia"))
+    snapshot = memory.snapshot
+    pairs = {frozenset((snapshot.name(p.first), snapshot.name(p.second))) for p in duplicates(snapshot)}
+    assert pairs == {
+        frozenset({"Acorn Ltd", "Acorn Limited"}), frozenset({"Zürich", "Zurich"}), frozenset({"Lee, Ann", "Ann Lee"}),
+    }  # fmt: skip
+
+
+def test_the_doctor_mends_caches_and_modes(memory: Memory) -> None:
+    told(memory)
+    search(memory, "tea")
+    folder = memory.database.folder
+    payload = folder / "text.sqlite"
+    payload.write_bytes(payload.read_bytes()[:-1])
+    (folder / "entities.hnsw.99.new").write_bytes(b"x")
+    folder.chmod(0o755)
+    said = {f.state for f in doctor.examine(memory)}
+    assert said == {doctor.OK, doctor.REPAIRED}
+    assert not payload.exists()
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert {f.state for f in doctor.examine(memory)} == {doctor.OK}
+
+
+def test_the_doctor_names_what_leads_nowhere(memory: Memory) -> None:
+    told(memory)
+    with memory.database.open() as connection:
+        connection.execute("DELETE FROM documents WHERE uri = '/d/open.md'")
+    bad = [f.what for f in doctor.examine(memory) if f.state == doctor.BAD]
+    assert any("evidence in no document" in b for b in bad)
+
+
+def test_a_backup_restores_everything(memory: Memory, tmp_path: Path) -> None:
+    told(memory)
+    with memory.session():
+        memory.set(Triple("Acorn Ltd", "industry", "cake"))
+    memory.undo()
+    file = tmp_path / "all.gz"
+    backup.write(memory, file)
+    backup.check(file)
+    fresh = Memory(tmp_path / "kb" / "fresh")
+    restore(fresh, backup.read(file))
+    assert facts(fresh) == facts(memory)
+    fresh.undo(6)
+    assert ("Acorn Ltd", "industry", "cake") in facts(fresh)
+    for broken in (file.read_bytes()[:-20], gzip.compress(gzip.decompress(file.read_bytes())[:-200])):
+        file.write_bytes(broken)
+        with pytest.raises(DamagedError):
+            backup.read(file)
+
+
+def test_a_restored_past_is_not_mixed_with_what_was_there(memory: Memory, tmp_path: Path) -> None:
+    told(memory)
+    backup.write(memory, tmp_path / "all.gz")
+    memory.set(Triple("Acorn Ltd", "industry", "cake"))
+    memory.pack()
+    search(memory, "cake")
+    restore(memory, backup.read(tmp_path / "all.gz"), empty=False)
+    memory.set(Triple("Acorn Ltd", "industry", "pie"))  # as many operations as before
+    for seen in (memory, Memory(memory.database.folder)):
+        assert ("Acorn Ltd", "industry", "pie") in facts(seen)
+        assert search(seen, "cake") == []
+
+
+def test_files_of_the_first_schema_are_read(tmp_path: Path) -> None:
+    folder = tmp_path / "old"
+    folder.mkdir()
+    packed = Path(__file__).parent / "schemas" / "1.duckdb.gz"
+    (folder / "facts.duckdb").write_bytes(gzip.decompress(packed.read_bytes()))
+    old = Memory(folder)
+    snapshot = old.snapshot
+    assert facts(old) == {
+        ("Acorn Ltd", "headquarters location", "Rufus Town"), ("Acorn Ltd", "location of formation", "Rufus Town"),
+        ("Freedonia", "capital", "Sylvania City"), ("Harbour Lease", "monthly rent", "EUR 4,200"),
+        ("Linux", "mascot", "Tux"),
+    }  # fmt: skip
+    assert [snapshot.texts(f)[2] for f in snapshot.facts(proposed=True)] == ["Nobody"]
+    old.undo(8)
+    assert ("Freedonia", "capital", "Rufus Town") in facts(old)
+    assert [f.state for f in doctor.examine(old) if f.state == doctor.BAD] == []
+    assert Finder(old, Letters).find(Query("Fredonia", "capital", None)).hits
+
+
+def test_a_session_keeps_edits_in_the_journal_until_somebody_opens_the_database(memory: Memory) -> None:
+    path = memory.database.journal
+    with memory.session():
+        memory.set(Triple("France", "capital", "Paris"))
+        assert len(journal.read(path).records) == 1
+        assert facts(Memory(memory.database.folder)) == {("France", "capital", "Paris")}  # it took the journal in
+        assert not path.exists()
+        memory.set(Triple("France", "capital", "Lyon"))
+        memory.undo()
+    assert not path.exists()
+    assert facts(Memory(memory.database.folder)) == {("France", "capital", "Paris")}
+    assert [o.id for o in memory.snapshot.operations()] == [1, 2, 3, 4]
+
+
+def test_a_damaged_journal_is_set_aside_and_said(memory: Memory) -> None:
+    path = memory.database.journal
+    kept = journal.Journal(path)
+    memory._journal = kept
+    for name in ("Paris", "Lyon"):
+        memory.set(Triple("France", "capital", name))
+    data = bytearray(path.read_bytes())
+    data[kept.size - 3] ^= 0xFF
+    kept.close()
+    path.write_bytes(data)
+    other = Memory(memory.database.folder)
+    notices: list[str] = []
+    other.database.notice = notices.append
+    assert facts(other) == {("France", "capital", "Paris")}
+    assert len(notices) == 1
+    (aside,) = memory.database.folder.glob("facts.journal.damaged-*")
+    assert b"Lyon" in aside.read_bytes()
+
+
+def test_a_full_disk_keeps_the_journal_and_lets_read(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    import duckdb
+
+    from memllm_cli.memory import database
+
+    kept = journal.Journal(memory.database.journal)
+    memory._journal = kept
+    memory.set(Triple("France", "capital", "Paris"))
+    kept.close()
+
+    def full(*arguments: object) -> None:
+        raise duckdb.IOException("Could not write all bytes to file: No space left on device")
+
+    monkeypatch.setattr(database, "insert_all", full)
+    other = Memory(memory.database.folder)
+    assert facts(other) == {("France", "capital", "Paris")}
+    with pytest.raises(StorageError):
+        other.set(Triple("France", "capital", "Lyon"))
+    monkeypatch.undo()
+    other.set(Triple("France", "capital", "Lyon"))
+    assert facts(Memory(memory.database.folder)) == {("France", "capital", "Lyon")}
+
+
+def test_duckdb_still_writes_no_encrypted_file_without_an_extension(tmp_path: Path) -> None:
+    """Why there is no encryption at rest (docs/decisions.md): a change here is a reason to look again."""
+    import duckdb
+
+    with duckdb.connect(":memory:") as connection:
+        connection.execute("SET autoinstall_known_extensions = false")
+        with pytest.raises(duckdb.Error, match="read-only crypto"):
+            connection.execute(f"ATTACH '{tmp_path / 'x.duckdb'}' AS x (ENCRYPTION_KEY 'a key of enough letters')")
