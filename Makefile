@@ -9,12 +9,13 @@ LEAN   := -DLLAVA_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_APP=OFF -DLLAM
           -DLLAMA_BUILD_EXAMPLES=OFF -DCMAKE_PROJECT_INCLUDE=$(CURDIR)/build_support/lean.cmake
 PIP    := CMAKE_ARGS="$(LEAN) $(LLAMA_FLAGS)" $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 
-.PHONY: help install models demo test test-slow lint bench clean
+.PHONY: help install models demo test test-failure test-slow lint bench clean
 
 help:
 	@echo "make demo    install into .venv (about 5 minutes the first time) and show the program"
 	@echo "make test    install and run the tests"
 	@echo "make test-slow   those that train, too: installs PyTorch; a quarter of an hour"
+	@echo "make test-failure   kills, full disks, damage, races, fuzzing: half an hour"
 	@echo "make lint    ruff, mypy"
 	@echo "make bench   benchmarks, as ratios"
 	@echo "make clean   remove .venv and built models"
@@ -46,6 +47,9 @@ demo: models
 
 test: $(VENV)/.dev models
 	$(BIN)/python -m pytest $(ARGS)
+
+test-failure: $(VENV)/.dev
+	MEMLLM_EXAMPLES=500 MEMLLM_STEPS=50 $(BIN)/python -m pytest --failure tests/failure $(ARGS)
 
 test-slow: $(VENV)/.train models
 	$(BIN)/python -m pytest --slow $(ARGS)

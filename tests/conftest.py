@@ -13,17 +13,20 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="also run what takes minutes")
+    parser.addoption("--failure", action="store_true", help="also try what can go wrong, for a quarter of an hour")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow: takes minutes; run with --slow")
+    config.addinivalue_line("markers", "failure: kills, full disks and the like; run with --failure")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not config.getoption("--slow"):
-        for item in items:
-            if "slow" in item.keywords:
-                item.add_marker(pytest.mark.skip(reason="needs --slow"))
+    for option in ("slow", "failure"):
+        if not config.getoption(f"--{option}"):
+            for item in items:
+                if item.get_closest_marker(option) is not None:
+                    item.add_marker(pytest.mark.skip(reason=f"needs --{option}"))
 
 
 @pytest.fixture(autouse=True)

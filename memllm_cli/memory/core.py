@@ -82,6 +82,8 @@ class Core:
     @contextmanager
     def open(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """The database, ours alone until the block ends. What another process wrote before is not missed."""
+        if self._journal is not None:
+            self._journal.close()  # it is taken in now
         with self.database.open() as connection:
             if self.database.generation() != self.database.seen:
                 self._catch_up(connection)  # closing takes the generation down as seen
@@ -254,6 +256,8 @@ class Core:
                 change = between(before, after, rows)
                 self._history, self._snapshot = history, after
                 return change
+        if self._journal is not None:
+            self._journal.close()
         with self.database.open() as connection:
             if self._history is None or self.database.generation() != self.database.seen:
                 self._catch_up(connection)

@@ -11,6 +11,7 @@ import math
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import IO, Any
 
 from memllm_cli.errors import DamagedError, UsageError
@@ -34,6 +35,7 @@ class Column:
     nullable: bool
 
 
+@cache
 def schema() -> dict[str, list[Column]]:
     """Tables of this version with their columns in order, caches left out."""
     import duckdb

@@ -124,6 +124,8 @@ class Journal:
         self.size = end
 
     def _open(self) -> int:
+        if self._file is not None and os.fstat(self._file).st_nlink == 0:
+            self.close()  # somebody took it in
         if self._file is None:
             held = read(self.path)
             if held.damaged:
