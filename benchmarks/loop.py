@@ -57,9 +57,18 @@ class Loop:
         order = near[np.argsort(distances[near])][:RELATIONS]
         return [(self._relations[i], max(0.0, float(distances[i]))) for i in order]
 
+    def _nearest(self, vector: Vector) -> list[tuple[int, float]]:
+        """The 300 nearest names at ef 300, those within the threshold."""
+        bare = self.index._index
+        k = min(NAMES, self.index.count)
+        bare.set_ef(max(300, k))
+        ids, distances = bare.knn_query(vector[None, :], k=k, num_threads=1)
+        near = zip(ids[0].tolist(), distances[0].tolist(), strict=True)
+        return [(i, max(0.0, d)) for i, d in near if d <= self.thresholds.entity]
+
     def published(self, vector: Vector, relation: str) -> Keys | None:
         """Facts of a name (by its vector) and a relation, pair by pair; None when there are too many."""
-        names = self.index.within(vector, self.thresholds.entity, NAMES)
+        names = self._nearest(vector)
         relations = self._candidates(relation)
         self.limited = len(names) >= NAMES or len(relations) >= RELATIONS
         out: Keys = set()

@@ -186,13 +186,27 @@ class Finder:
         if not names or not relations:
             return []
         snapshot = self.memory.snapshot
-        members = [(m, i) for i, (e, _) in enumerate(names) for m in snapshot.members(e)]
-        known = snapshot.history.known_pairs([m for m, _ in members], [r for r, _ in relations], side == "object")
-        places = dict.fromkeys((members[m][1], j) for m, j in known)
-        if snapshot.split_names:
-            places |= dict.fromkeys((i, j) for i in range(len(names)) for j in range(len(relations)))
-        means = (((names[i][1] + relations[j][1]) / 2, names[i][0], relations[j][0]) for i, j in places)
-        return [m for m in means if m[0] <= self.thresholds.pair]
+        if snapshot.merged_or_split:
+            return self._pairs_of_members(names, relations, side)
+        width, most = len(relations), 2 * self.thresholds.pair
+        far = [d for _, d in relations]
+        near = [d for _, d in names]
+        known = snapshot.history.known_pairs([e for e, _ in names], [r for r, _ in relations], side == "object")
+        found = [(near[p // width] + far[p % width], p) for p in known]
+        return [(d / 2, names[p // width][0], relations[p % width][0]) for d, p in found if d <= most]
+
+    def _pairs_of_members(
+        self, names: Sequence[tuple[int, float]], relations: Sequence[tuple[int, float]], side: str
+    ) -> list[tuple[float, int, int]]:
+        """Like `pairs`, where a name can be several entities and a statement can have been given another one."""
+        snapshot = self.memory.snapshot
+        out = []
+        for entity, distance in names:
+            stated = {k[1] for k in snapshot.keys_about(entity) if k[0 if side == "subject" else 2] == entity}
+            for relation, far in relations:
+                if relation in stated and (mean := (distance + far) / 2) <= self.thresholds.pair:
+                    out.append((mean, entity, relation))
+        return out
 
     def relations(self, phrase: str) -> list[tuple[Relation, bool, float]]:
         """Relations a phrase can mean, with whether from the object's side, nearest first. Exact scan."""

@@ -216,19 +216,23 @@ class History:
         packed = self.packed.of_subject(subject, relation)
         return [*packed, *tail] if tail else packed
 
-    def known_pairs(self, entities: Sequence[int], relations: Sequence[int], as_object: bool) -> list[tuple[int, int]]:
-        """Of all pairs of these entities and relations, those that something was ever stated under (places)."""
-        found = self.packed.known_pairs(entities, relations, as_object) if self.packed is not None else []
+    def known_pairs(self, entities: Sequence[int], relations: Sequence[int], as_object: bool) -> Sequence[int]:
+        """Of all pairs of these entities and relations, those that something was ever stated under, each once.
+
+        A pair is the entity's place times the number of relations, plus the relation's place.
+        """
         tail: dict[tuple[int, int], list[Assertion]] = self._by_object if as_object else self._by_subject
-        if not tail:
-            return found
-        if len(tail) < len(entities) * len(relations):
+        width = len(relations)
+        if len(tail) < len(entities) * width:
             places = {e: i for i, e in enumerate(entities)}, {r: j for j, r in enumerate(relations)}
-            fresh = [(places[0][e], places[1][r]) for e, r in tail if e in places[0] and r in places[1]]
+            fresh = [places[0][e] * width + places[1][r] for e, r in tail if e in places[0] and r in places[1]]
         else:
-            every = ((i, j) for i in range(len(entities)) for j in range(len(relations)))
-            fresh = [(i, j) for i, j in every if (entities[i], relations[j]) in tail]
-        return sorted({*found, *fresh}) if fresh else found
+            every = ((i, j) for i in range(len(entities)) for j in range(width))
+            fresh = [i * width + j for i, j in every if (entities[i], relations[j]) in tail]
+        found: list[int] = []
+        if self.packed is not None:
+            found = self.packed.known_pairs(entities, relations, as_object).tolist()
+        return list(dict.fromkeys((*found, *fresh))) if fresh else found
 
     def is_new(self, subject: int, relation: int) -> bool:
         """Whether something was stated about a subject under a relation that is not packed yet."""

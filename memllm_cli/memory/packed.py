@@ -240,17 +240,19 @@ class Packed:
         i, j = self._range(self._by_subject, subject * RELATIONS + relation, 1)
         return i < j
 
-    def known_pairs(self, entities: Sequence[int], relations: Sequence[int], as_object: bool) -> list[tuple[int, int]]:
-        """Of all pairs of these entities and relations, those that something was ever stated under (places)."""
+    def known_pairs(self, entities: Sequence[int], relations: Sequence[int], as_object: bool) -> Array:
+        """Of all pairs of these entities and relations, those that something was ever stated under, in order.
+
+        A pair is the entity's place times the number of relations, plus the relation's place.
+        """
         keys = self._by_object if as_object else self._by_subject
         if not len(keys) or not entities or not relations:
-            return []
+            return np.empty(0, dtype=np.int64)
         wanted = (np.asarray(entities, dtype=np.int64)[:, None] * RELATIONS + np.asarray(relations)[None, :]).ravel()
         order = np.argsort(wanted)
         ordered = wanted[order]
         at = np.minimum(keys.searchsorted(ordered), len(keys) - 1)
-        found = np.sort(order[keys[at] == ordered])
-        return list(zip((found // len(relations)).tolist(), (found % len(relations)).tolist(), strict=True))
+        return np.sort(order[keys[at] == ordered])
 
     def text(self, number: int) -> str:
         """A string of the pool."""

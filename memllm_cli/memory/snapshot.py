@@ -93,9 +93,9 @@ class Snapshot:
         return self.history.entities()
 
     @property
-    def split_names(self) -> bool:
-        """Whether some statements were given another entity than they were written with."""
-        return bool(self._derived.moved)
+    def merged_or_split(self) -> bool:
+        """Whether some names are one thing, or some statements were given another name."""
+        return not self._derived.plain
 
     def canonical(self, entity: int) -> int:
         """The entity that an id stands for after merges."""
