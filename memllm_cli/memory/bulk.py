@@ -68,7 +68,7 @@ def load_columns(memory: Memory, columns: Columns, note: str, person: bool) -> C
         }  # fmt: skip
         _insert(connection, data, writer, made, person)
     memory.forget_snapshot()
-    return Change(made.id, (), (), 0, count)
+    return Change(made.id, None, {}, count)
 
 
 def _insert(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 
 from memllm_cli.memory.fold import Key
 from memllm_cli.memory.rows import Rows
@@ -14,17 +14,61 @@ BULKY = 20_000
 """Statements of one operation above which its effect is counted, not listed."""
 
 
-@dataclass(frozen=True, slots=True)
 class Change:
-    """What an operation did: facts that are no longer there, facts that are new; both as shown."""
+    """What an operation did: facts that are no longer there, facts that are new; both as shown.
 
-    operation: int
-    before: tuple[Texts, ...]
-    after: tuple[Texts, ...]
-    held: int = 0
-    """Statements of a document or a table that a person had removed or replaced before; they stay away."""
-    stated: int = 0
-    """Statements of an operation too large to list what it changed; 0 for others."""
+    They are found when somebody asks, which many edits in a row need not pay for. `stated` is how many statements an
+    operation made that is too large to list what it changed; 0 for others.
+    """
+
+    def __init__(self, operation: int, moments: tuple[Snapshot, Snapshot] | None, rows: Rows, stated: int = 0) -> None:
+        self.operation = operation
+        self.stated = stated
+        self._moments = moments
+        self._rows = rows
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Change):
+            return NotImplemented
+        mine, theirs = ((c.operation, c._texts, c.held, c.stated) for c in (self, other))
+        return mine == theirs
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def before(self) -> tuple[Texts, ...]:
+        """Facts that are no longer there."""
+        return self._texts[0]
+
+    @property
+    def after(self) -> tuple[Texts, ...]:
+        """Facts that are new."""
+        return self._texts[1]
+
+    @cached_property
+    def held(self) -> int:
+        """Statements of a document or a table that a person had removed or replaced before; they stay away."""
+        if self._moments is None or self._rows["operations"][0][1] not in ("ingest", "import"):
+            return 0
+        after = self._moments[1]
+        own = {after.key(a) for a in after.history.of_operation(self.operation) if not a.person}
+        return sum(1 for k in own if after.settled(k).removed)
+
+    @cached_property
+    def _texts(self) -> tuple[tuple[Texts, ...], tuple[Texts, ...]]:
+        if self._moments is None:
+            return (), ()
+        before, after = self._moments
+        keys = touched(before, self._rows)
+        if not before.same_names(after):
+            keys |= touched(after, self._rows)
+        old, new = _visible(before, keys), _visible(after, keys)
+        return tuple(t for t in old if t not in new), tuple(t for t in new if t not in old)
+
+    def settle(self) -> Change:
+        """Find all of it now, while both moments can be looked at; returns itself."""
+        _ = self._texts, self.held
+        return self
 
 
 def now() -> str:
@@ -34,20 +78,9 @@ def now() -> str:
 
 def between(before: Snapshot, after: Snapshot, rows: Rows) -> Change:
     """What the rows of one operation changed."""
-    operation, kind = rows["operations"][0][:2]
     stated = len(rows.get("assertions", ()))
-    if stated > BULKY:
-        return Change(operation, (), (), 0, stated)
-    keys = touched(before, rows)
-    if not before.same_names(after):
-        keys |= touched(after, rows)
-    old, new = _visible(before, keys), _visible(after, keys)
-    held = 0
-    if kind in ("ingest", "import"):
-        own = {after.key(a) for a in after.history.of_operation(operation) if not a.person}
-        held = sum(1 for k in own if after.settled(k).removed)
-    gone = tuple(t for t in old if t not in new)
-    return Change(operation, gone, tuple(t for t in new if t not in old), held)
+    operation = rows["operations"][0][0]
+    return Change(operation, None, {}, stated) if stated > BULKY else Change(operation, (before, after), rows)
 
 
 def _visible(snapshot: Snapshot, keys: set[Key]) -> dict[Texts, None]:

@@ -267,7 +267,7 @@ class Core:
             rows = written(before, connection)
             if dry_run:
                 self._history.apply(_light(rows))
-                change = self._change(before, rows)
+                change = self._change(before, rows).settle()
                 self._history.revert(self._history.rows[-1])
                 self._snapshot = Snapshot(self._history)
                 return change

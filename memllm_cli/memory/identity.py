@@ -69,7 +69,7 @@ def merge(memory: Memory, sources: Sequence[str], target: str, note: str = "", d
             source = resolve(snapshot, name)
             if source == end:
                 raise UsageError(f"'{name}' and '{target}' are one already.", "See: memllm entity show")
-            writer.add("merges", (source, end, writer.operation))
+            writer.add("merges", (snapshot.own(name, source), snapshot.own(target, end), writer.operation))
 
     said = note or f"{', '.join(sources)} into {target}"
     return memory.operate("merge", fill, note=said, dry_run=dry_run)

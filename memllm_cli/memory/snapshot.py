@@ -12,6 +12,7 @@ from memllm_cli.memory.history import History
 from memllm_cli.memory.literals import ENTITY, normalise
 from memllm_cli.memory.names import normal
 from memllm_cli.memory.relations import Relation
+from memllm_cli.memory.validity import ALWAYS
 
 
 class Snapshot:
@@ -21,7 +22,6 @@ class Snapshot:
         self.history = history
         self.last_operation = history.last if last is None else last
         self._derived = derive(history, self.last_operation)
-        self._quick = history.packed if self._derived.plain else None
         self._clearing_somewhere = history.clearing_objects | history.clearing_subjects
         self.relations = self._derived.relations
 
@@ -162,6 +162,13 @@ class Snapshot:
             return list(ids)
         return list(dict.fromkeys(self.canonical(i) for i in ids))
 
+    def own(self, name: str, entity: int, kind: str = ENTITY) -> int:
+        """The entity that bears a name itself, of those that are one with `entity` now: the merge may be undone."""
+        if not self._derived.merged:
+            return entity
+        named = self.history.named(kind, normal(name) if kind in (ENTITY, "text") else normalise(name, kind))
+        return next((i for i in named if self.canonical(i) == entity), entity)
+
     def known(self, name: str, relation: Relation, side: str) -> list[int]:
         """Entities a name can mean on one side (`subject` or `object`) of a relation."""
         if side == "object" and relation.object_type != ENTITY:
@@ -223,10 +230,13 @@ class Snapshot:
         subject, relation, object = key
         history = self.history
         clears: list[Assertion] = []
+        first = own[0].id  # before it was stated there was nothing to clear
         if relation in history.clearing_objects:
-            clears = [a for a in self._clearing(subject, relation, 0) if self.canonical(a.object) != object]
+            sets = self._clearing(subject, relation, 0)
+            clears = [a for a in sets if a.id > first and self.canonical(a.object) != object]
         if relation in history.clearing_subjects:
-            clears += [a for a in self._clearing(object, relation, 1) if self.canonical(a.subject) != subject]
+            sets = self._clearing(object, relation, 1)
+            clears += [a for a in sets if a.id > first and self.canonical(a.subject) != subject]
         return settle(key, own, clears, self)
 
     def fact(self, key: Key) -> Fact | None:
@@ -244,20 +254,25 @@ class Snapshot:
                 fact = (settle(key, rows, (), self) if plain else self._settle(key, rows)).fact
                 return [] if fact is None else [fact]
             by_key: dict[Key, list[Assertion]] = {}
-            for a in rows:
+            for a in self._since_cleared(rows, objects=True):
                 by_key.setdefault((subject, relation, canonical(a.object)), []).append(a)
         else:
             assert object is not None
             by_key = {}
-            for a in self._of_object(object, relation):
+            for a in self._since_cleared(self._of_object(object, relation), objects=False):
                 by_key.setdefault((canonical(a.subject), relation, object), []).append(a)
         return [f for key, own in by_key.items() if (f := self._settle(key, own).fact) is not None]
 
     def _only(self, subject: int, relation: int) -> Fact | None:
         """The fact of a plain statement that is alone with its subject and relation, which nearly all are; None where
         there may be more to it. What `group` finds, a few times as fast."""
-        packed = self._quick
-        if packed is None or relation in self._clearing_somewhere or self.history.is_new(subject, relation):
+        packed = self.history.packed
+        if (
+            packed is None
+            or not self._derived.plain
+            or relation in self._clearing_somewhere
+            or self.history.is_new(subject, relation)
+        ):
             return None
         row = packed.only(subject, relation)
         if row is None:
@@ -275,6 +290,21 @@ class Snapshot:
             return {self.key(a) for a in self._of_subject(subject, relation)}
         assert object is not None
         return {self.key(a) for a in self._of_object(object, relation)}
+
+    def _since_cleared(self, rows: list[Assertion], objects: bool) -> list[Assertion]:
+        """The statements of a group that can still matter: of values that were stated again since the last `set` that
+        cleared the side for all time, and its own. What it cleared is no fact, however often that happened."""
+        if len(rows) < 3:
+            return rows
+        for last in reversed(rows):
+            clears = last.clears_objects if objects else last.clears_subjects
+            if clears and last.span == ALWAYS and self.counts(last.operation):
+                break
+        else:
+            return rows
+        values = [self.canonical(a.object if objects else a.subject) for a in rows]
+        kept = {v for a, v in zip(rows, values, strict=True) if a.id >= last.id}
+        return [a for a, v in zip(rows, values, strict=True) if v in kept]
 
     def values(
         self, relation: int, subject: int | None = None, object: int | None = None, proposed: bool = False

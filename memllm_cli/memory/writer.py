@@ -63,7 +63,7 @@ class Writer:
         scope = self.scope if kind == ENTITY and is_role(form) else None
         found = self.snapshot.of_form(form, kind)
         if found and (known := self._meant(found, scope, shown)) is not None:
-            return known
+            return self.snapshot.own(shown, known, kind)
         key = (space(kind), form, scope)
         if key not in self._fresh:
             self._fresh[key] = self._next_entity
