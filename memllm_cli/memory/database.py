@@ -257,6 +257,8 @@ class Database:
             return
         try:
             yield
+        except OSError as error:
+            raise storage_error(self.folder, error) from error
         finally:
             fcntl.flock(handle, fcntl.LOCK_UN)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import unicodedata
 from functools import lru_cache
@@ -54,6 +55,10 @@ def is_role(form: str) -> bool:
     return len(words) == 1 and words[0] in _ROLES
 
 
+ALIKE = 0.85
+"""How alike two spellings of a word are at least, as difflib's ratio."""
+
+
 @lru_cache(maxsize=1 << 16)
 def normal(name: str) -> str:
     """The form in which names are compared: Unicode form, case, quotation marks, dashes and spaces do not count."""
@@ -92,7 +97,26 @@ def _trigrams(text: str) -> set[str]:
 def may_match(first: str, second: str, least: float = 0.3) -> bool:
     """Whether similarity by vector may take one name for the other.
 
-    Never when they differ in a digit, an ordinal, a roman numeral, a negation or a direction; and only with some
-    overlap in characters.
+    Never when they differ in a digit, an ordinal, a roman numeral, a negation or a direction, nor in one whole word of
+    several, as people of one family do; and only with some overlap in characters.
     """
-    return distinguishing(first) == distinguishing(second) and overlap(first, second) >= least
+    if distinguishing(first) != distinguishing(second) or overlap(first, second) < least:
+        return False
+    return _one_word_apart(normal(first).split(), normal(second).split())
+
+
+def _one_word_apart(first: list[str], second: list[str]) -> bool:
+    """False when of several words exactly one is another word, and not another spelling, a plural or an initial."""
+    if len(first) != len(second) or len(first) < 2:
+        return True
+    different = [(a.strip(".,"), b.strip(".,")) for a, b in zip(first, second, strict=True) if a != b]
+    if len(different) != 1:
+        return True
+    short, long = sorted(different[0], key=len)
+    if distinguishing(short):  # "second" and "2nd", which are the same here
+        return True
+    if not short or long == f"{short}s" or (len(short) == 1 and long.startswith(short)):
+        return True
+    letters = (short[0], long[0])
+    alike = difflib.SequenceMatcher(None, short, long, autojunk=False).ratio()
+    return len(short) >= 6 and letters[0] == letters[1] and alike >= ALIKE
