@@ -65,6 +65,8 @@ class Sidecar:
         fresh = self.payload.with_name(f"{self.payload.name}.{os.getpid()}.new")
         note = self.manifest.with_name(f"{self.manifest.name}.{os.getpid()}.new")
         try:
+            for path in (fresh, note):
+                path.touch(mode=0o600)  # nobody else reads what is being written either
             write(fresh)
             verify(fresh)
             head = self.identity | said | {"size": fresh.stat().st_size, "sha256": sha256(fresh)}

@@ -90,7 +90,6 @@ def _fresh(memory: Memory, snapshot: Snapshot) -> sqlite3.Connection:
     made: list[sqlite3.Connection] = []
 
     def write(path: Path) -> None:
-        path.unlink(missing_ok=True)
         if known:
             shutil.copyfile(sidecar.payload, path)
         with closing(sqlite3.connect(path, isolation_level=None)) as index:
