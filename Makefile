@@ -48,8 +48,8 @@ demo: models
 test: $(VENV)/.dev models
 	$(BIN)/python -m pytest $(ARGS)
 
-test-failure: $(VENV)/.dev
-	MEMLLM_EXAMPLES=500 MEMLLM_STEPS=50 $(BIN)/python -m pytest --failure tests/failure $(ARGS)
+test-failure: $(VENV)/.dev models
+	MEMLLM_EXAMPLES=500 MEMLLM_STEPS=50 $(BIN)/python -m pytest --failure tests/failure tests/e2e/test_killed_ingest.py $(ARGS)
 
 test-slow: $(VENV)/.train models
 	$(BIN)/python -m pytest --slow $(ARGS)
