@@ -149,7 +149,7 @@ class Bench:
                     file.write(f"<e:{ids[a]}> <r:{relations[b]}> <e:{ids[c]}> .\n")
             other = _oxigraph(self.folder / "oxigraph", text)
             text.unlink()
-        self.say("bulk load, no vectors (pyoxigraph bulk_load)", ours, other, 1.0, "s")
+        self.say("bulk load of columns (pyoxigraph bulk_load of a file)", ours, other, 1.0, "s")
         return memory
 
     def sizes(self, memory: Memory) -> None:

@@ -39,6 +39,7 @@ class Core:
         self._snapshot: Snapshot | None = None
         self._journal: Journal | None = None
         self._moment: int | None = None
+        self._past: Snapshot | None = None
 
     @property
     def name(self) -> str:
@@ -69,7 +70,11 @@ class Core:
                 self._keep()
             assert self._history is not None
             self._snapshot = Snapshot(self._history)
-        return self._snapshot if self._moment is None else self._snapshot.at(self._moment)
+        if self._moment is None:
+            return self._snapshot
+        if self._past is None or self._past.history is not self._snapshot.history:
+            self._past = self._snapshot.at(self._moment)
+        return self._past
 
     def at(self, operation: int) -> Self:
         """The same knowledge base as it was after an operation; it cannot be written to."""

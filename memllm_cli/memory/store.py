@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memllm_cli.errors import NotFound, UsageError
-from memllm_cli.memory.change import Change, now
+from memllm_cli.memory.change import BULKY, Change, now
 from memllm_cli.memory.core import TYPED, Core
 from memllm_cli.memory.fold import Fact, Key, Operation
 from memllm_cli.memory.relations import Relation, fields, read_table
@@ -64,6 +64,12 @@ class ImportRow:
     valid_from: str | None = None
     valid_to: str | None = None
     qualifiers: str = "{}"
+
+    @property
+    def plain(self) -> bool:
+        """Whether it says nothing but the fact."""
+        said = self.document or self.sentence or self.valid_from or self.valid_to or self.proposed
+        return not said and self.probability is None and self.qualifiers == "{}"
 
 
 class Memory(Core):
@@ -215,11 +221,18 @@ class Memory(Core):
         """Drop what a document supports; facts with other support stay."""
         return self.operate("forget", lambda _: None, source=source, note=note or source, run=run, dry_run=dry_run)
 
-    def import_facts(self, rows: Iterable[ImportRow], note: str, person: bool) -> Change:
+    def import_facts(self, rows: Sequence[ImportRow], note: str, person: bool) -> Change:
         """State facts from a table, with evidence where a row names a document's sentence.
 
-        With `person` they are stated in a person's name and retract what conflicts, row by row.
+        With `person` they are stated in a person's name and retract what conflicts, row by row. Plain facts in their
+        thousands go into the database as columns.
         """
+        if len(rows) > BULKY and all(r.plain for r in rows):
+            from memllm_cli.memory.bulk import Columns, load_columns
+
+            triples = [r.triple for r in rows]
+            columns = Columns(*([getattr(t, side) for t in triples] for side in ("subject", "relation", "object")))
+            return load_columns(self, columns, note, person)
 
         def fill(writer: Writer) -> None:
             for row in rows:
