@@ -109,7 +109,11 @@ def _caches(memory: Memory, repair: bool) -> Iterator[Finding]:
         sidecar = Sidecar(folder, name, {})
         if not sidecar.payload.exists() and not sidecar.manifest.exists():
             continue
-        if sidecar.read() is None:
+        if not sidecar.manifest.exists():
+            if repair:
+                sidecar.drop()
+            yield Finding(REPAIRED if repair else NOTE, f"{name}: left by an interrupted save; it comes back")
+        elif sidecar.read() is None:
             yield _caught(sidecar, repair, "is damaged or of another version")
         else:
             yield Finding(OK, f"{name} is whole")
@@ -119,7 +123,7 @@ def _caught(sidecar: Sidecar, repair: bool, why: str) -> Finding:
     if repair:
         sidecar.drop()
         return Finding(REPAIRED, f"{sidecar.payload.name} {why}: deleted, it comes back by itself")
-    return Finding(BAD, f"{sidecar.payload.name} {why}", "memllm doctor --repair deletes it; it comes back by itself")
+    return Finding(BAD, f"{sidecar.payload.name} {why}", "memllm doctor deletes it; it comes back by itself")
 
 
 def _vectors(memory: Memory) -> Iterator[Finding]:

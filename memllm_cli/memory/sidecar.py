@@ -2,8 +2,9 @@
 
 A manifest carries the knowledge base's id, the last operation the payload knows (its number and time), a count, what
 else it depends on (an encoder, dimensions) and the payload's checksum. Both are written to temporary files, verified,
-synced and renamed, the manifest last. Anything that does not fit means the cache is made anew; it may be deleted at
-any time.
+synced and renamed, the manifest last, after the old one was taken away: a payload without manifest is what a save left
+that was cut short, one that does not fit its manifest is damaged. Either way the cache is made anew; it may be deleted
+at any time.
 """
 
 from __future__ import annotations
@@ -75,6 +76,7 @@ class Sidecar:
                 path.chmod(0o600)
                 with path.open("rb+") as file:
                     os.fsync(file.fileno())
+            self.manifest.unlink(missing_ok=True)
             fresh.replace(self.payload)
             note.replace(self.manifest)
             sync_folder(self.payload.parent)

@@ -190,6 +190,29 @@ def test_the_doctor_mends_caches_and_modes(memory: Memory) -> None:
     assert {f.state for f in doctor.examine(memory)} == {doctor.OK}
 
 
+def test_a_save_cut_short_is_told_from_damage(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory.set(Triple("Acorn Ltd", "industry", "tea"))
+    memory.pack()
+    manifest = memory.database.folder / "history.bin.json"
+    real = Path.replace
+
+    def stopped(self: Path, target: Path) -> Path:
+        if target == manifest:
+            raise KeyboardInterrupt
+        return real(self, target)
+
+    memory.set(Triple("Acorn Ltd", "industry", "cake"))
+    monkeypatch.setattr(Path, "replace", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        memory.pack()
+    monkeypatch.undo()
+    states = [(f.state, f.what.split(":")[0]) for f in doctor.examine(memory, repair=False) if "history" in f.what]
+    assert states == [(doctor.NOTE, "history.bin")]
+    assert facts(Memory(memory.database.folder)) == {("Acorn Ltd", "industry", v) for v in ("tea", "cake")}
+    memory.pack()
+    assert {f.state for f in doctor.examine(memory, repair=False)} == {doctor.OK}
+
+
 def test_the_doctor_names_what_leads_nowhere(memory: Memory) -> None:
     told(memory)
     with memory.database.open() as connection:
