@@ -157,7 +157,7 @@ def _files(folder: Path, repair: bool) -> Iterator[Finding]:
             continue
         if path.name.startswith("facts.journal.damaged-"):
             yield Finding(NOTE, f"{path.name}: operations that could not be read and were set aside")
-        elif path.name.endswith((".new", ".new-journal")) and repair:
+        elif path.name.endswith(".new") and repair:
             path.unlink(missing_ok=True)
             yield Finding(REPAIRED, f"{path.name}: left by an interrupted write, deleted")
         else:

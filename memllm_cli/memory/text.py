@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 import shutil
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,24 +88,34 @@ def _fresh(memory: Memory, snapshot: Snapshot) -> sqlite3.Connection:
     last = history.operation(history.last)
     if known == history.last:
         return sqlite3.connect(f"{sidecar.payload.absolute().as_uri()}?mode=ro", uri=True)
-    made: list[sqlite3.Connection] = []
 
     def write(path: Path) -> None:
         if known:
             shutil.copyfile(sidecar.payload, path)
-        with closing(sqlite3.connect(path, isolation_level=None)) as index:
+        with _file(path) as index:
             _grow(memory, snapshot, index, known)
 
     def verify(path: Path) -> None:
-        with closing(sqlite3.connect(path)) as index:
+        with _file(path) as index:
             if index.execute("PRAGMA quick_check").fetchone() != ("ok",):
                 raise OSError("the text index is not whole")
 
     if sidecar.save(write, verify, last=history.last, at=last.at if last else "", count=history.counts[1]):
         return sqlite3.connect(f"{sidecar.payload.absolute().as_uri()}?mode=ro", uri=True)
-    made.append(sqlite3.connect(":memory:", isolation_level=None))  # no room on the disk: for this search only
-    _grow(memory, snapshot, made[0], 0)
-    return made[0]
+    index = sqlite3.connect(":memory:", isolation_level=None)  # no room on the disk: for this search only
+    _grow(memory, snapshot, index, 0)
+    return index
+
+
+@contextmanager
+def _file(path: Path) -> Iterator[sqlite3.Connection]:
+    """An index in a file; what goes wrong with it is an OSError, as with any cache."""
+    try:
+        with closing(sqlite3.connect(path, isolation_level=None)) as index:
+            index.execute("PRAGMA journal_mode = OFF")  # whatever fails, the file is thrown away
+            yield index
+    except sqlite3.Error as error:
+        raise OSError(str(error)) from error
 
 
 def _grow(memory: Memory, snapshot: Snapshot, index: sqlite3.Connection, known: int) -> None:

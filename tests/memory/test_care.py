@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import gzip
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 from memllm_cli.errors import DamagedError, StorageError, UsageError
-from memllm_cli.memory import backup, doctor, journal
+from memllm_cli.memory import backup, doctor, journal, text
 from memllm_cli.memory.conflicts import conflicts, losers
 from memllm_cli.memory.everything import restore
 from memllm_cli.memory.find import Finder
 from memllm_cli.memory.identity import duplicates
 from memllm_cli.memory.purge import purge
 from memllm_cli.memory.query import join, pattern
+from memllm_cli.memory.snapshot import Snapshot
 from memllm_cli.memory.sql import run
 from memllm_cli.memory.store import Memory, Written
 from memllm_cli.memory.text import search
@@ -85,6 +87,20 @@ def test_words_find_names_and_sentences_and_follow_changes(memory: Memory) -> No
     assert found("zanz") == {SECRET}
     memory.set(Triple("Zanzibar Airways", "industry", "flight"))
     assert found("zanzibar") == {SECRET, "Zanzibar Airways"}
+
+
+def test_words_are_found_without_room_for_an_index(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    told(memory)
+    grow = text._grow
+
+    def refused(memory: Memory, snapshot: Snapshot, index: sqlite3.Connection, known: int) -> None:
+        if index.execute("PRAGMA database_list").fetchone()[2]:  # in a file
+            raise sqlite3.OperationalError("disk I/O error")
+        grow(memory, snapshot, index, known)
+
+    monkeypatch.setattr(text, "_grow", refused)
+    assert {m.named for m in search(memory, "zanzibar")} == {False}
+    assert not (memory.database.folder / text.FILE).exists()
 
 
 @pytest.mark.parametrize(
