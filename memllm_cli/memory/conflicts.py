@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from memllm_cli.memory.fold import Fact, Key
-from memllm_cli.memory.snapshot import Snapshot, authority
+from memllm_cli.memory.snapshot import Snapshot
 from memllm_cli.memory.validity import overlap
 
 RULES = ("person", "newest", "most-sources")
@@ -114,7 +114,7 @@ def losers(snapshot: Snapshot, conflict: Conflict, rule: str) -> list[Fact]:
 
     def score(fact: Fact) -> tuple[int, ...]:
         if rule == "person":
-            return tuple(map(int, authority(fact)[:1]))
+            return (int(fact.person),)
         if rule == "newest":
             return (max(a.operation for a in fact.supports),)
         return (len({a.source or f"operation {a.operation}" for a in fact.supports}),)

@@ -20,7 +20,6 @@ from memllm_cli.memory.fold import Fact, Key
 from memllm_cli.memory.names import may_match, normal
 from memllm_cli.memory.relations import Relation
 from memllm_cli.memory.sidecar import belongs
-from memllm_cli.memory.snapshot import rank
 from memllm_cli.memory.store import Memory
 from memllm_cli.types import Query
 
@@ -175,7 +174,7 @@ class Finder:
             hits = [h for h in hits if h.fact.holds(today)]
         if len(hits) > self.most:
             return Found(query, (), too_many=True)
-        hits.sort(key=lambda h: (not h.fact.person, h.distance, tuple(-int(x) for x in rank(h.fact))))
+        hits.sort(key=lambda h: (not h.fact.person, h.distance, tuple(-int(x) for x in h.fact.rank)))
         return Found(query, tuple(hits), proposals=len(waiting), otherwise=otherwise)
 
     def pairs(

@@ -103,6 +103,16 @@ class Fact:
         return max(known) if len(known) == len(values) else None
 
     @property
+    def authority(self) -> tuple[bool, bool]:
+        """Who states it: a person, or at least a table and not only a model. The larger, the more it counts."""
+        return self.person, self.probability is None
+
+    @property
+    def rank(self) -> tuple[bool, bool, int]:
+        """A person's facts first, then what a table states before what a model wrote, then the newest source."""
+        return (*self.authority, self.newest.id)
+
+    @property
     def valid(self) -> tuple[str | None, str | None]:
         """From when and until when it holds: as written, or as a later statement cut it. None is open."""
         newest = self.newest

@@ -15,7 +15,7 @@ from memllm_cli.memory.rows import Row, Rows
 
 if TYPE_CHECKING:
     from memllm_cli.memory.derived import Derived
-    from memllm_cli.memory.packed import Packed
+    from memllm_cli.memory.packed import Alone, Packed
 
 LARGEST_ID = (1 << 31) - 1
 """Of operations, statements and entities: they are packed into four bytes."""
@@ -234,9 +234,15 @@ class History:
             found = self.packed.known_pairs(entities, relations, as_object).tolist()
         return list(dict.fromkeys((*found, *fresh))) if fresh else found
 
-    def is_new(self, subject: int, relation: int) -> bool:
-        """Whether something was stated about a subject under a relation that is not packed yet."""
-        return (subject, relation) in self._by_subject
+    def plain(self, entity: int, relation: int, as_object: bool) -> list[Alone] | None:
+        """The facts of an entity under a relation, in the order they were stated, where each is one packed addition
+        without dates, of no document and no proposal; None where there is more to any of them. Their operations are
+        not looked at.
+        """
+        tail: dict[tuple[int, int], list[Assertion]] = self._by_object if as_object else self._by_subject
+        if self.packed is None or (entity, relation) in tail:
+            return None
+        return self.packed.plain(entity, relation, as_object)
 
     def of_object(self, object: int, relation: int) -> list[Assertion]:
         """Statements with an object under a relation, oldest first."""

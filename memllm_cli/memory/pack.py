@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from memllm_cli.memory.entities import Entity
-from memllm_cli.memory.fold import Operation
+from memllm_cli.memory.fold import Assertion, Operation
 from memllm_cli.memory.history import SMALL, History
 from memllm_cli.memory.load import SINCE
 from memllm_cli.memory.packed import (
+    ACTIONS,
+    ENTITIES,
+    OBJECTS,
+    OPERATION,
+    PERSON,
+    PROPOSED,
     STATEMENT,
+    SUBJECTS,
     Array,
     Packed,
-    Pool,
-    packed_entities,
-    packed_operations,
-    packed_statements,
 )
 from memllm_cli.memory.rows import Rows
 
@@ -40,13 +44,36 @@ _STATEMENTS = """
 _TEXTS = ("subject_text", "object_text", "valid_from", "valid_to", "qualifiers", "source")
 
 
+class Pool:
+    """Strings by number, each once while it is filled."""
+
+    def __init__(self) -> None:
+        self.number: dict[str, int] = {}
+
+    def add(self, text: str | None) -> int:
+        """Its number; -1 for None."""
+        if text is None:
+            return -1
+        found = self.number.get(text)
+        if found is None:
+            found = self.number[text] = len(self.number)
+        return found
+
+    def arrays(self) -> tuple[Array, Array]:
+        """Where each begins (and the end), and all their bytes."""
+        encoded = [t.encode("utf-8", "surrogatepass") for t in self.number]
+        starts = np.zeros(len(encoded) + 1, dtype=np.int64)
+        np.cumsum([len(e) for e in encoded], out=starts[1:])
+        return starts, np.frombuffer(b"".join(encoded), dtype=np.uint8)
+
+
 def pack(connection: duckdb.DuckDBPyConnection) -> Packed:
     """All that the database holds, in arrays."""
     small = {t: connection.execute(SINCE[t], [-1]).fetchall() for t in SMALL}
     operations = [Operation(*r) for r in connection.execute(SINCE["operations"], [-1]).fetchall()]
     entities = [Entity(*r) for r in connection.execute(SINCE["entities"], [-1]).fetchall()]
     pool = Pool()
-    packed_ops, packed_ents = packed_operations(operations, pool), packed_entities(entities, pool)
+    packed_ops, packed_ents = _operations(operations, pool), _entities(entities, pool)
     columns = connection.execute(_STATEMENTS).fetchnumpy()
     statements = np.empty(len(columns["id"]), dtype=STATEMENT)
     for name in ("id", "operation", "s", "r", "o", "flags", "probability"):
@@ -96,7 +123,7 @@ def nothing() -> Packed:
     small: Rows = {t: [] for t in SMALL}
     empty = np.empty(0, dtype=STATEMENT)
     return Packed.build(
-        _head([], small, empty, [], set()), packed_operations([], Pool()), packed_entities([], Pool()), empty,
+        _head([], small, empty, [], set()), _operations([], Pool()), _entities([], Pool()), empty,
         *Pool().arrays(),
     )  # fmt: skip
 
@@ -109,9 +136,9 @@ def repack(history: History) -> Packed:
     entities = history.new_entities()
     pool = Pool()
     parts = (
-        packed_operations(fresh, pool),
-        packed_entities(entities, pool),
-        packed_statements(history.statements.values(), pool),
+        _operations(fresh, pool),
+        _entities(entities, pool),
+        _statements(history.statements.values(), pool),
     )
     starts, data = pool.arrays()
     shift = len(old.arrays["starts"]) - 1
@@ -137,6 +164,40 @@ def repack(history: History) -> Packed:
         "variants": sorted(history.variants),
     }  # fmt: skip
     return Packed.build(new_head, operations, ents, statements, starts, data)
+
+
+def _statements(rows: Iterable[Assertion], pool: Pool) -> Array:
+    """Statements as numbers."""
+    add = pool.add
+    out = [
+        (a.subject, a.relation, a.object, a.id, a.operation,
+         ACTIONS.index(a.action) | a.person * PERSON | a.clears_objects * OBJECTS | a.clears_subjects * SUBJECTS
+         | a.proposed * PROPOSED,
+         np.nan if a.probability is None else a.probability, add(a.subject_text), add(a.object_text),
+         add(a.valid_from), add(a.valid_to), -1 if a.qualifiers == "{}" else add(a.qualifiers), add(a.source))
+        for a in rows
+    ]  # fmt: skip
+    return np.array(out, dtype=STATEMENT)
+
+
+def _operations(rows: Sequence[Operation], pool: Pool) -> Array:
+    """Operations as numbers."""
+    add = pool.add
+    out = [
+        (o.id, add(o.kind), add(o.at), add(o.actor), add(o.note), -1 if o.target is None else o.target,
+         -1 if o.document is None else o.document, add(o.source), add(o.model), add(o.format), add(o.run))
+        for o in rows
+    ]  # fmt: skip
+    return np.array(out, dtype=OPERATION)
+
+
+def _entities(rows: Sequence[Entity], pool: Pool) -> Array:
+    """Entities as numbers."""
+    add = pool.add
+    out = [
+        (e.id, add(e.name), add(e.normal), add(e.kind), -1 if e.scope is None else e.scope, e.operation) for e in rows
+    ]
+    return np.array(out, dtype=ENTITIES)
 
 
 _POOLED = (

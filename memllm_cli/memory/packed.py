@@ -10,7 +10,7 @@ import hashlib
 import json
 import struct
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memllm_cli.memory.entities import Entity, space
-from memllm_cli.memory.fold import Assertion, Operation
+from memllm_cli.memory.fold import ONCE, Assertion, Fact, Key, Operation
 
 Array = NDArray[Any]
 RELATIONS = 1 << 20
@@ -34,7 +34,9 @@ OPERATION = np.dtype([(f, "i4") for f in Operation._fields])
 ENTITIES = np.dtype([("id", "i4"), ("name", "i4"), ("normal", "i4"), ("kind", "i4"), ("scope", "i4"), ("op", "i4")])
 _KNOWN = 50_000
 """Entities kept decoded."""
-_PERSON, _OBJECTS, _SUBJECTS, _PROPOSED = 4, 8, 16, 32
+PERSON, OBJECTS, SUBJECTS, PROPOSED = 4, 8, 16, 32
+_MORE = 3 | PROPOSED
+"""Bits of a statement that is no addition, or a proposal."""
 
 
 def hashed(kind: str, form: str) -> int:
@@ -43,27 +45,42 @@ def hashed(kind: str, form: str) -> int:
     return int.from_bytes(digest, "little") >> 1
 
 
-class Pool:
-    """Strings by number, each once while it is filled."""
+class Alone(Fact):
+    """A fact that one packed statement states, for all time. The statement is unpacked when somebody looks at it."""
 
-    def __init__(self) -> None:
-        self.number: dict[str, int] = {}
+    __slots__ = ("_packed", "_row")
 
-    def add(self, text: str | None) -> int:
-        """Its number; -1 for None."""
-        if text is None:
-            return -1
-        found = self.number.get(text)
-        if found is None:
-            found = self.number[text] = len(self.number)
-        return found
+    def __init__(self, key: Key, packed: Packed, row: tuple[Any, ...]) -> None:
+        self.key = key
+        self.spans = ONCE
+        self._packed = packed
+        self._row = row
 
-    def arrays(self) -> tuple[Array, Array]:
-        """Where each begins (and the end), and all their bytes."""
-        encoded = [t.encode("utf-8", "surrogatepass") for t in self.number]
-        starts = np.zeros(len(encoded) + 1, dtype=np.int64)
-        np.cumsum([len(e) for e in encoded], out=starts[1:])
-        return starts, np.frombuffer(b"".join(encoded), dtype=np.uint8)
+    @property
+    def supports(self) -> list[Assertion]:  # type: ignore[override]
+        """The one statement."""
+        return [self._packed.decoded(self._row)]
+
+    @property
+    def operation(self) -> int:
+        """The operation that stated it."""
+        return int(self._row[4])
+
+    @property
+    def person(self) -> bool:
+        """Whether a person stated it."""
+        return bool(self._row[5] & PERSON)
+
+    @property
+    def proposed(self) -> bool:
+        """Whether it waits to be accepted: it does not."""
+        return False
+
+    @property
+    def rank(self) -> tuple[bool, bool, int]:
+        """A person's facts first, then a table's, then the newest."""
+        row = self._row
+        return row[5] & PERSON != 0, row[6] != row[6], row[3]
 
 
 class Packed:
@@ -82,6 +99,9 @@ class Packed:
         self._clears, self._clearing = arrays["clears"], arrays["clearing"]
         self._hashes, self._hashed = arrays["hashes"], arrays["hashed"]
         self._starts, self._bytes = arrays["starts"], memoryview(arrays["bytes"].data).cast("B")
+        self._last = int(self.statements["s"][-1]) + 1 if len(self.statements) else 0
+        ends = self._by_subject.searchsorted(np.arange(self._last + 1) * RELATIONS).astype(np.int32)
+        self._subjects = memoryview(ends.data).cast("B").cast("i")
         self._texts: dict[int, str] = {}
         self._rows = memoryview(np.ascontiguousarray(self.statements).view(np.uint8).data)
         self._unpack = struct.Struct(
@@ -108,7 +128,7 @@ class Packed:
         objects = np.lexsort((statements["id"], by_object)).astype(np.int32)
         flags = statements["flags"]
         keys, rows = [], []
-        for mark, side, entity in ((_OBJECTS, 0, subject), (_SUBJECTS, 1, object_)):
+        for mark, side, entity in ((OBJECTS, 0, subject), (SUBJECTS, 1, object_)):
             at = np.flatnonzero(flags & mark)
             keys.append((entity[at] * RELATIONS + relation[at]) * 2 + side)
             rows.append(at)
@@ -147,19 +167,32 @@ class Packed:
 
     def of_subject(self, subject: int, relation: int) -> list[Assertion]:
         """Statements with a subject under a relation, oldest first."""
-        i, j = self._few(self._subject_keys, subject * RELATIONS + relation)
+        i, j = self._few_of_subject(subject, subject * RELATIONS + relation)
         return self._slice(i, j) if i < j else []
 
-    def only(self, subject: int, relation: int) -> tuple[Any, ...] | None:
-        """The one statement with a subject under a relation, as its numbers; None when there are more, or none."""
-        keys, key = self._subject_keys, subject * RELATIONS + relation
-        i = bisect_left(keys, key)
-        try:
-            if keys[i] != key or keys[i + 1] == key:
+    def plain(self, entity: int, relation: int, as_object: bool) -> list[Alone] | None:
+        """See `History.plain`."""
+        key = entity * RELATIONS + relation
+        i, j = self._few(self._object_keys, key) if as_object else self._few_of_subject(entity, key)
+        out: list[Alone] = []
+        for place in self._objects[i:j].tolist() if as_object else range(i, j):
+            row = self._unpack(self._rows, place * STATEMENT.itemsize)
+            if row[5] & _MORE or row[9] >= 0 or row[10] >= 0 or row[12] >= 0:
                 return None
-        except IndexError:
+            out.append(Alone((row[0], relation, row[2]), self, row))
+        if j - i > 1 and len({f.key for f in out}) < j - i:
             return None
-        return self._unpack(self._rows, i * STATEMENT.itemsize)
+        return out
+
+    def _few_of_subject(self, subject: int, key: int) -> tuple[int, int]:
+        """Like `_few` for a subject and a relation: the subject's statements are known without a search."""
+        if not 0 <= subject < self._last:
+            return 0, 0
+        keys, end = self._subject_keys, self._subjects[subject + 1]
+        i = j = bisect_left(keys, key, self._subjects[subject], end)
+        while j < end and keys[j] == key:
+            j += 1
+        return i, j
 
     def of_object(self, object: int, relation: int) -> list[Assertion]:
         """Statements with an object under a relation, oldest first."""
@@ -315,8 +348,8 @@ class Packed:
             st, ot, begin, end, q, source = (None if t < 0 else self.text(t) for t in row[7:])
             qualifiers = "{}" if q is None else q
         return Assertion(
-            id_, operation, ACTIONS[flags & 3], s, r, o, st, ot, flags & _PERSON != 0, flags & _OBJECTS != 0,
-            flags & _SUBJECTS != 0, None if probability != probability else probability, flags & _PROPOSED != 0,
+            id_, operation, ACTIONS[flags & 3], s, r, o, st, ot, flags & PERSON != 0, flags & OBJECTS != 0,
+            flags & SUBJECTS != 0, None if probability != probability else probability, flags & PROPOSED != 0,
             begin, end, qualifiers, source,
         )  # fmt: skip
 
@@ -371,37 +404,3 @@ def _find(ids: Array, id: int) -> int | None:
         return id - 1
     at = int(ids.searchsorted(id))
     return at if at < len(ids) and ids[at] == id else None
-
-
-def packed_statements(rows: Iterable[Assertion], pool: Pool) -> Array:
-    """Statements as numbers."""
-    add = pool.add
-    out = [
-        (a.subject, a.relation, a.object, a.id, a.operation,
-         ACTIONS.index(a.action) | a.person * _PERSON | a.clears_objects * _OBJECTS | a.clears_subjects * _SUBJECTS
-         | a.proposed * _PROPOSED,
-         np.nan if a.probability is None else a.probability, add(a.subject_text), add(a.object_text),
-         add(a.valid_from), add(a.valid_to), -1 if a.qualifiers == "{}" else add(a.qualifiers), add(a.source))
-        for a in rows
-    ]  # fmt: skip
-    return np.array(out, dtype=STATEMENT)
-
-
-def packed_operations(rows: Sequence[Operation], pool: Pool) -> Array:
-    """Operations as numbers."""
-    add = pool.add
-    out = [
-        (o.id, add(o.kind), add(o.at), add(o.actor), add(o.note), -1 if o.target is None else o.target,
-         -1 if o.document is None else o.document, add(o.source), add(o.model), add(o.format), add(o.run))
-        for o in rows
-    ]  # fmt: skip
-    return np.array(out, dtype=OPERATION)
-
-
-def packed_entities(rows: Sequence[Entity], pool: Pool) -> Array:
-    """Entities as numbers."""
-    add = pool.add
-    out = [
-        (e.id, add(e.name), add(e.normal), add(e.kind), -1 if e.scope is None else e.scope, e.operation) for e in rows
-    ]
-    return np.array(out, dtype=ENTITIES)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
 
 from memllm_cli.memory.derived import derive, dropped
 from memllm_cli.memory.entities import Entity, space
-from memllm_cli.memory.fold import NOTHING, ONCE, Assertion, Fact, Key, Operation, Settled, settle
+from memllm_cli.memory.fold import NOTHING, Assertion, Fact, Key, Operation, Settled, settle
 from memllm_cli.memory.history import DocumentRow as DocumentRow
 from memllm_cli.memory.history import History
 from memllm_cli.memory.literals import ENTITY, normalise
@@ -243,8 +244,13 @@ class Snapshot:
         """One fact, proposals included."""
         return self.settled(key).fact
 
-    def group(self, relation: int, subject: int | None = None, object: int | None = None) -> list[Fact]:
+    def group(self, relation: int, subject: int | None = None, object: int | None = None) -> Sequence[Fact]:
         """Facts and proposals of a subject or of an object under a relation, in the order they were stated."""
+        entity = object if subject is None else subject
+        assert entity is not None
+        found = self._plain(entity, relation, subject is None)
+        if found is not None:
+            return found
         canonical = self.canonical
         if subject is not None:
             rows = self._of_subject(subject, relation)
@@ -263,26 +269,19 @@ class Snapshot:
                 by_key.setdefault((canonical(a.subject), relation, object), []).append(a)
         return [f for key, own in by_key.items() if (f := self._settle(key, own).fact) is not None]
 
-    def _only(self, subject: int, relation: int) -> Fact | None:
-        """The fact of a plain statement that is alone with its subject and relation, which nearly all are; None where
-        there may be more to it. What `group` finds, a few times as fast."""
-        packed = self.history.packed
-        if (
-            packed is None
-            or not self._derived.plain
-            or relation in self._clearing_somewhere
-            or self.history.is_new(subject, relation)
-        ):
+    def _plain(self, entity: int, relation: int, as_object: bool) -> Sequence[Fact] | None:
+        """What `group` finds, a few times as fast, where nothing was ever done about these facts but stating each once,
+        which nearly all are; None where there may be more to it."""
+        if relation in self._clearing_somewhere or not self._derived.plain:
             return None
-        row = packed.only(subject, relation)
-        if row is None:
-            return None
-        operation = row[4]
-        if row[5] & PLAIN or max(row[9], row[10], row[12]) >= 0 or not 0 < operation <= self.last_operation:
-            return None  # not an addition, a proposal, of a document, with dates, or later than this moment
-        if operation in self._derived.off:
-            return None
-        return Fact((subject, relation, row[2]), [packed.decoded(row)], ONCE)
+        facts = self.history.plain(entity, relation, as_object)
+        if facts:
+            last, off = self.last_operation, self._derived.off
+            for fact in facts:
+                operation = fact.operation
+                if operation > last or operation in off:
+                    return None
+        return facts
 
     def keys_of(self, relation: int, subject: int | None = None, object: int | None = None) -> set[Key]:
         """Everything ever stated of a subject or of an object under a relation."""
@@ -310,14 +309,10 @@ class Snapshot:
         self, relation: int, subject: int | None = None, object: int | None = None, proposed: bool = False
     ) -> list[Fact]:
         """Facts of a subject or of an object under a relation, best first; with `proposed` the proposals instead."""
-        if subject is not None and not proposed:
-            only = self._only(subject, relation)
-            if only is not None:
-                return [only]
         found = self.group(relation, subject, object)
         if len(found) == 1:
-            return found if found[0].proposed is proposed else []
-        return sorted((f for f in found if f.proposed == proposed), key=rank, reverse=True)
+            return list(found) if found[0].proposed is proposed else []
+        return sorted((f for f in found if f.proposed == proposed), key=_RANK, reverse=True)
 
     def keys_about(self, entity: int) -> set[Key]:
         """Everything that was ever stated with an entity on either side."""
@@ -338,7 +333,7 @@ class Snapshot:
         with None both."""
         facts = (self.fact(k) for k in self.keys_about(entity))
         found = [f for f in facts if f is not None and (proposed is None or f.proposed == proposed)]
-        return sorted(found, key=lambda f: (f.key[1], f.key[0] != entity, *(not r for r in rank(f)[:2]), -f.newest.id))
+        return sorted(found, key=lambda f: (f.key[1], f.key[0] != entity, *(not a for a in f.authority), -f.newest.id))
 
     def facts(self, proposed: bool | None = False, relation: int | None = None) -> Iterator[Fact]:
         """All facts, of one relation if given; with `proposed` the proposals instead, with None both."""
@@ -407,15 +402,4 @@ class Snapshot:
         return row.uri.replace("\\", "/").rsplit("/", 1)[-1] if row is not None else f"document {document}"
 
 
-PLAIN = 35
-"""Bits of a packed statement that say it is no addition (1, 2) or a proposal (32)."""
-
-
-def rank(fact: Fact) -> tuple[bool, bool, int]:
-    """A person's facts first, then what a table states before what a model wrote, then the newest source."""
-    return (*authority(fact), fact.newest.id)
-
-
-def authority(fact: Fact) -> tuple[bool, bool]:
-    """Who states a fact: a person, or at least a table and not only a model."""
-    return fact.person, fact.probability is None
+_RANK = attrgetter("rank")

@@ -20,7 +20,7 @@ from memllm_cli.memory.find import Finder, Hit
 from memllm_cli.memory.fold import Key
 from memllm_cli.memory.literals import ENTITY
 from memllm_cli.memory.names import normal
-from memllm_cli.memory.snapshot import Snapshot, authority
+from memllm_cli.memory.snapshot import Snapshot
 from memllm_cli.memory.store import Evidence
 from memllm_cli.protocol import (
     CallDecoder,
@@ -320,7 +320,7 @@ def best(result: ReadResult) -> list[Source]:
     top = result.sources[0]
     if not top.many:
         return [top]
-    kept = [s for s in result.sources if authority(s.hit.fact) == authority(top.hit.fact)]
+    kept = [s for s in result.sources if s.hit.fact.authority == top.hit.fact.authority]
     near = [s for s in kept if s.hit.fact.key[1] == top.hit.fact.key[1] and s.hit.distance <= top.hit.distance]
     return list({s.hit.value: s for s in reversed(near)}.values())[::-1]
 
