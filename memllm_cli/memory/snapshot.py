@@ -184,13 +184,13 @@ class Snapshot:
         return self.canonical(a.subject), a.relation, self.canonical(a.object)
 
     def _current(self, rows: Iterable[Assertion], entity: int) -> list[Assertion]:
-        """Statements about an entity as they are now, splits followed."""
+        """Statements about an entity as they are now, splits followed, oldest first."""
         moved = self._derived.moved
         out = [moved.get(a.id, a) for a in rows] if moved else list(rows)
         if moved:
             seen = {a.id for a in out}
             out += [a for m in self.members(entity) for a in self._derived.moved_to.get(m, ()) if a.id not in seen]
-        return out
+        return sorted(out, key=_ID)
 
     def _of_subject(self, subject: int, relation: int) -> list[Assertion]:
         if self._derived.plain:
@@ -402,4 +402,4 @@ class Snapshot:
         return row.uri.replace("\\", "/").rsplit("/", 1)[-1] if row is not None else f"document {document}"
 
 
-_RANK = attrgetter("rank")
+_ID, _RANK = attrgetter("id"), attrgetter("rank")

@@ -127,6 +127,16 @@ def test_a_correction_reaches_what_was_written_under_a_merged_name(memory: Memor
     assert {f[2] for f in facts(memory) if f[1] == "capital"} == {"Paris"}
 
 
+def test_what_a_person_replaced_under_a_merged_name_stays_away(memory: Memory) -> None:
+    memory.set(Triple("Eli", "head of state", "Ada"))
+    memory.set(Triple("Ada", "child", "Bex"))
+    identity.merge(memory, ["Eli"], "Ada")
+    memory.set(Triple("Ada", "head of state", "Dov"))
+    text = "Ada rules Ada."
+    memory.ingest(document(text, "/d/a.md"), [Written(Triple("Ada", "head of state", "Ada"), (0,), 0.9)], "m", "f")
+    assert facts(memory) == {("Ada", "child", "Bex"), ("Ada", "head of state", "Dov")}
+
+
 def test_a_split_gives_facts_away_and_undo_gives_them_back(memory: Memory) -> None:
     memory.set(Triple("John Smith", "occupation", "baker"))
     memory.set(Triple("John Smith", "employer", "Navy"))
