@@ -32,7 +32,7 @@ from benchmarks.common import ROOT
 from benchmarks.names import names as real_names
 from memllm_cli.memory.bulk import Columns, load_columns
 from memllm_cli.memory.find import Finder, Thresholds
-from memllm_cli.memory.index import M
+from memllm_cli.memory.index import EF, M
 from memllm_cli.memory.store import Memory
 from memllm_cli.types import Query, Triple
 
@@ -285,12 +285,12 @@ class Bench:
         def ours() -> float:
             return seconds(lambda: [index.within(v, threshold) for v in asked]) / len(asked)
 
-        plans = [index.plan(v, threshold) for v in asked]
+        k, ef = min(300, index.count), max(EF, min(300, index.count))
 
         def alone() -> float:
             def act() -> None:
-                for v, (k, ef) in zip(asked, plans, strict=True):
-                    bare.set_ef(ef)
+                bare.set_ef(ef)
+                for v in asked:
                     bare.knn_query(v[None, :], k=k)
 
             return seconds(act) / len(asked)

@@ -151,29 +151,34 @@ class Finder:
         there are too many."""
         snapshot = self.memory.snapshot
         today = date.today().toordinal() if self.day is None else self.day
-        best: dict[Key, Hit] = {}
+        best: dict[Key, tuple[Fact, Pair]] = {}
         waiting: set[Key] = set()
         held = 0
+        exact = False
         for pair in pairs:
-            if best and pair.distance >= EXACT and next(iter(best.values())).exact:
+            if exact and pair.distance >= EXACT:
                 break
             subject, object_ = (pair.entity, None) if pair.side == "subject" else (None, pair.entity)
             for fact in snapshot.group(pair.relation, subject, object_):
                 if fact.proposed:
                     waiting.add(fact.key)
                 elif fact.key not in best:
-                    texts = snapshot.texts(fact)
-                    value = texts[2] if pair.side == "subject" else texts[0]
-                    best[fact.key] = Hit(fact, value, _other(pair.side), pair.distance)
+                    best[fact.key] = fact, pair
                     held += fact.holds(today)
+                    exact = exact or pair.distance < EXACT
             if held > self.most:
                 return Found(query, (), too_many=True)
-        hits = list(best.values())
-        otherwise = len(hits) - held
+        otherwise = len(best) - held
+        found = list(best.values())
         if self.day is not None or held:
-            hits = [h for h in hits if h.fact.holds(today)]
-        if len(hits) > self.most:
+            found = [(f, p) for f, p in found if f.holds(today)]
+        if len(found) > self.most:
             return Found(query, (), too_many=True)
+        hits = []
+        for fact, pair in found:
+            texts = snapshot.texts(fact)
+            value = texts[2] if pair.side == "subject" else texts[0]
+            hits.append(Hit(fact, value, _other(pair.side), pair.distance))
         hits.sort(key=lambda h: (not h.fact.person, h.distance, tuple(-int(x) for x in h.fact.rank)))
         return Found(query, tuple(hits), proposals=len(waiting), otherwise=otherwise)
 
@@ -187,12 +192,7 @@ class Finder:
         snapshot = self.memory.snapshot
         if snapshot.merged_or_split:
             return self._pairs_of_members(names, relations, side)
-        width, most = len(relations), 2 * self.thresholds.pair
-        far = [d for _, d in relations]
-        near = [d for _, d in names]
-        known = snapshot.history.known_pairs([e for e, _ in names], [r for r, _ in relations], side == "object")
-        found = [(near[p // width] + far[p % width], p) for p in known]
-        return [(d / 2, names[p // width][0], relations[p % width][0]) for d, p in found if d <= most]
+        return snapshot.history.near_pairs(names, relations, 2 * self.thresholds.pair, side == "object")
 
     def _pairs_of_members(
         self, names: Sequence[tuple[int, float]], relations: Sequence[tuple[int, float]], side: str

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 LARGEST_ID = (1 << 31) - 1
 """Of operations, statements and entities: they are packed into four bytes."""
 LARGEST_RELATION = (1 << 20) - 1
+Near = Sequence[tuple[int, float]]
+"""Ids and how far each is from what was asked."""
 BULK = 5000
 """Statements above which they are packed."""
 SMALL = ("relations", "aliases", "merges", "moves", "documents")
@@ -216,23 +218,22 @@ class History:
         packed = self.packed.of_subject(subject, relation)
         return [*packed, *tail] if tail else packed
 
-    def known_pairs(self, entities: Sequence[int], relations: Sequence[int], as_object: bool) -> Sequence[int]:
-        """Of all pairs of these entities and relations, those that something was ever stated under, each once.
+    def near_pairs(self, names: Near, relations: Near, most: float, as_object: bool) -> list[tuple[float, int, int]]:
+        """Mean distance, entity and relation of the pairs of these that something was ever stated under, each once.
 
-        A pair is the entity's place times the number of relations, plus the relation's place.
+        Names and relations are ids with distances; pairs whose distances add up to more than `most` are left out.
         """
         tail: dict[tuple[int, int], list[Assertion]] = self._by_object if as_object else self._by_subject
-        width = len(relations)
-        if len(tail) < len(entities) * width:
-            places = {e: i for i, e in enumerate(entities)}, {r: j for j, r in enumerate(relations)}
-            fresh = [places[0][e] * width + places[1][r] for e, r in tail if e in places[0] and r in places[1]]
+        if len(tail) < len(names) * len(relations):
+            near, far = dict(names), dict(relations)
+            fresh = [(near[e], e, far[r], r) for e, r in tail if e in near and r in far]
         else:
-            every = ((i, j) for i in range(len(entities)) for j in range(width))
-            fresh = [i * width + j for i, j in every if (entities[i], relations[j]) in tail]
-        found: list[int] = []
-        if self.packed is not None:
-            found = self.packed.known_pairs(entities, relations, as_object).tolist()
-        return list(dict.fromkeys((*found, *fresh))) if fresh else found
+            fresh = [(a, e, b, r) for e, a in names for r, b in relations if (e, r) in tail]
+        found = [((a + b) / 2, e, r) for a, e, b, r in fresh if a + b <= most]
+        if self.packed is None:
+            return found
+        packed = self.packed.near_pairs(names, relations, most, as_object)
+        return list(dict.fromkeys((*packed, *found))) if found else packed
 
     def plain(self, entity: int, relation: int, as_object: bool) -> list[Alone] | None:
         """The facts of an entity under a relation, in the order they were stated, where each is one packed addition

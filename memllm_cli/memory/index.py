@@ -18,9 +18,9 @@ from memllm_cli.memory.sidecar import Sidecar
 if TYPE_CHECKING:
     import hnswlib
 
-M, EF_CONSTRUCTION = 16, 200
-FEW, EF = 64, 400
-"""Neighbours asked for first, and how many the search keeps in sight at least: 99 of 100 are found among 100,000."""
+M, EF_CONSTRUCTION = 16, 400
+EF = 400
+"""How many a search keeps in sight at least: so 99 of 100 are found among 100,000 (docs/decisions.md)."""
 
 
 class EntityIndex:
@@ -86,33 +86,21 @@ class EntityIndex:
             raise OSError("the saved index is incomplete")
 
     def within(self, vector: NDArray[np.float32], distance: float, limit: int = 300) -> list[tuple[int, float]]:
-        """All entities within a cosine distance, nearest first, at most `limit`.
+        """All entities within a cosine distance, nearest first, at most `limit`."""
+        ids, distances = self._nearest(vector[None, :], min(limit, self.count))
+        count = int(distances.searchsorted(distance, "right"))
+        return list(zip(ids[:count].tolist(), np.maximum(distances[:count], 0.0).tolist(), strict=True))
 
-        An index asked for k neighbours cuts silently: when the last one found lies within, `limit` are asked for.
-        """
-        return self._within(vector, distance, limit)[0]
-
-    def plan(self, vector: NDArray[np.float32], distance: float, limit: int = 300) -> tuple[int, int]:
-        """The k and ef with which `within` finds its last answer; what to compare its time with."""
-        return self._within(vector, distance, limit)[1]
-
-    def _within(
-        self, vector: NDArray[np.float32], distance: float, limit: int
-    ) -> tuple[list[tuple[int, float]], tuple[int, int]]:
-        row, most = vector[None, :], min(limit, self.count)
-        k = min(FEW, most)
-        while k > 0:
-            ef = max(EF, 2 * k)
-            self._index.set_ef(ef)
+    def _nearest(self, row: NDArray[np.float32], most: int) -> tuple[NDArray[Any], NDArray[np.float32]]:
+        """The nearest `most`, or as many as the graph reaches: hnswlib throws where it finds fewer than asked for."""
+        found = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32)
+        low, high, k = 0, most, most
+        while low < high:
+            self._index.set_ef(max(EF, k))
             try:
                 ids, distances = self._index.knn_query(row, k=k, num_threads=1)
-            except RuntimeError:  # the graph reaches fewer than k: hnswlib throws instead of returning them
-                most, k = k - 1, k // 2
-                continue
-            near = distances[0]
-            if near[-1] > distance or k >= most:
-                count = int(near.searchsorted(distance, "right"))
-                inside = zip(ids[0][:count].tolist(), np.maximum(near[:count], 0.0).tolist(), strict=True)
-                return list(inside), (k, ef)
-            k = most
-        return [], (0, 0)
+                low, found = k, (ids[0], distances[0])
+            except RuntimeError:
+                high = k - 1
+            k = (low + high + 1) // 2
+        return found

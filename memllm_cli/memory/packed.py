@@ -10,16 +10,19 @@ import hashlib
 import json
 import struct
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from memllm_cli.memory.entities import Entity, space
 from memllm_cli.memory.fold import ONCE, Assertion, Fact, Key, Operation
+
+if TYPE_CHECKING:
+    from memllm_cli.memory.history import Near
 
 Array = NDArray[Any]
 RELATIONS = 1 << 20
@@ -273,19 +276,17 @@ class Packed:
         i, j = self._range(self._by_subject, subject * RELATIONS + relation, 1)
         return i < j
 
-    def known_pairs(self, entities: Sequence[int], relations: Sequence[int], as_object: bool) -> Array:
-        """Of all pairs of these entities and relations, those that something was ever stated under, in order.
-
-        A pair is the entity's place times the number of relations, plus the relation's place.
-        """
+    def near_pairs(self, names: Near, relations: Near, most: float, as_object: bool) -> list[tuple[float, int, int]]:
+        """See `History.near_pairs`."""
         keys = self._by_object if as_object else self._by_subject
-        if not len(keys) or not entities or not relations:
-            return np.empty(0, dtype=np.int64)
-        wanted = (np.asarray(entities, dtype=np.int64)[:, None] * RELATIONS + np.asarray(relations)[None, :]).ravel()
-        order = np.argsort(wanted)
-        ordered = wanted[order]
-        at = np.minimum(keys.searchsorted(ordered), len(keys) - 1)
-        return np.sort(order[keys[at] == ordered])
+        if not len(keys) or not names or not relations:
+            return []
+        (entities, near), (numbers, far) = (_ordered(x) for x in (names, relations))
+        i, j = np.nonzero(near[:, None] + far[None, :] <= most)
+        wanted = entities[i] * RELATIONS + numbers[j]  # ascending
+        there = keys[np.minimum(keys.searchsorted(wanted), len(keys) - 1)] == wanted
+        i, j = i[there], j[there]
+        return list(zip(((near[i] + far[j]) / 2).tolist(), entities[i].tolist(), numbers[j].tolist(), strict=True))
 
     def text(self, number: int) -> str:
         """A string of the pool."""
@@ -396,6 +397,13 @@ class _Strings:
 
     def __getitem__(self, number: int) -> str:
         return self._data[self._starts[number] : self._starts[number + 1]].decode("utf-8", "surrogatepass")
+
+
+def _ordered(near: Near) -> tuple[Array, Array]:
+    """Ids, ascending, and their distances."""
+    ids = np.array([i for i, _ in near], dtype=np.int64)
+    order = np.argsort(ids)
+    return ids[order], np.array([d for _, d in near])[order]
 
 
 def _find(ids: Array, id: int) -> int | None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PIECE = 4096
 """Names encoded before they are stored: what Ctrl-C loses at most."""
+_AT_ONCE = 20_000
+"""Vectors read while the database is open."""
 NAMED = (ENTITY, "text")
 """Kinds of values that are found by similarity. Numbers, dates and the like are found by their value."""
 
@@ -61,17 +63,19 @@ class Vectors:
         return self.encoder.embed(list(first.values()))[places]
 
     def after(self, entity: int) -> Iterator[tuple[list[int], NDArray[np.float32]]]:
-        """Ids and vectors (n, dimensions) of entities above an id, in pieces."""
-        while True:
+        """Ids and vectors (n, dimensions) of entities above an id, in pieces and in no order: a graph that is fed
+        names in the order of documents, or of the alphabet, finds fewer of them."""
+        with self.memory.open() as connection:
+            rows = connection.execute("SELECT entity FROM vectors WHERE entity > ?", [entity]).fetchall()
+        shuffled = np.random.default_rng(7).permutation(np.array(rows, dtype=np.int64).ravel())
+        for start in range(0, len(shuffled), _AT_ONCE):
+            piece = shuffled[start : start + _AT_ONCE]
             with self.memory.open() as connection:
-                rows = connection.execute(
-                    "SELECT entity, vector FROM vectors WHERE entity > ? ORDER BY entity LIMIT 20000", [entity]
-                ).fetchall()
-            if not rows:
-                return
-            data = np.frombuffer(b"".join(r[1] for r in rows), dtype="<f4")
-            yield [r[0] for r in rows], data.reshape(len(rows), -1)
-            entity = rows[-1][0]
+                query = "SELECT entity, vector FROM vectors WHERE entity IN (SELECT unnest(?::INTEGER[]))"
+                found = dict(connection.execute(query, [piece.tolist()]).fetchall())
+            ids = [i for i in piece.tolist() if i in found]
+            data = np.frombuffer(b"".join(found[i] for i in ids), dtype="<f4")
+            yield ids, data.reshape(len(ids), -1)
 
     def _check(self, connection: duckdb.DuckDBPyConnection, some: bool) -> None:
         identity = self.encoder.identity
