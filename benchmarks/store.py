@@ -26,18 +26,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks.common import ROOT
+from benchmarks.names import RELATIONS, facts
 from benchmarks.names import names as real_names
+from benchmarks.others import (
+    Vector,
+    encoded,
+    fill_chroma,
+    fill_sqlite,
+    load_oxigraph,
+    opened_encoder,
+    plain_encoders,
+    plain_index,
+)
 from memllm_cli.memory.bulk import Columns, load_columns
 from memllm_cli.memory.find import Finder, Thresholds
 from memllm_cli.memory.index import EF, M
 from memllm_cli.memory.store import Memory
 from memllm_cli.types import Query, Triple
-
-RELATIONS = ROOT / "kb" / "relations.csv"
-Vector = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,30 +79,6 @@ class Known:
         return self._vectors[[self._at[t] for t in texts]]  # type: ignore[attr-defined]
 
 
-def facts(names: list[str], size: int, seed: int = 2) -> tuple[list[str], list[str], list[str]]:
-    """Columns of so many different facts; some names have far more than others, as in real data."""
-    chance = np.random.default_rng(seed)
-    relations = [line.split(",")[0] for line in RELATIONS.read_text(encoding="utf-8").splitlines()[1:]]
-    relations = [r for r in relations if not r.startswith('"') and r in _entity_relations()]
-    weights = 1.0 / np.arange(1, len(names) + 1) ** 0.6
-    seen: set[tuple[int, int, int]] = set()
-    while len(seen) < size:
-        many = size - len(seen) + 1000
-        s = chance.choice(len(names), many, p=weights / weights.sum())
-        r = chance.integers(0, len(relations), many)
-        o = chance.choice(len(names), many, p=weights / weights.sum())
-        seen.update(zip(s.tolist(), r.tolist(), o.tolist(), strict=True))
-    rows = sorted(seen)[:size] if len(seen) > size else sorted(seen)
-    random.Random(seed).shuffle(rows)
-    return [names[s] for s, _, _ in rows], [relations[r] for _, r, _ in rows], [names[o] for _, _, o in rows]
-
-
-def _entity_relations() -> set[str]:
-    from memllm_cli.memory.relations import read_table
-
-    return {r.name for r in read_table(RELATIONS) if r.object_type == "entity"}
-
-
 def turns(first: Callable[[], float], second: Callable[[], float], runs: int) -> tuple[float, float]:
     """Medians of two measurements taken in turns."""
     a: list[float] = []
@@ -122,6 +105,7 @@ class Bench:
         self.vectors = vectors[: len(self.names)] if vectors is not None else None
         self.columns = facts(self.names, size)
         self.lines: list[Line] = []
+        self.loaded = 0.0
         self.chance = random.Random(3)
 
     def say(self, name: str, ours: float, other: float = 0.0, aim: float = 0.0, unit: str = "ms") -> None:
@@ -147,8 +131,9 @@ class Bench:
                     file.write(f"<e:{i}> <http://www.w3.org/2000/01/rdf-schema#label> {name} .\n")
                 for a, b, c in zip(s, r, o, strict=True):
                     file.write(f"<e:{ids[a]}> <r:{relations[b]}> <e:{ids[c]}> .\n")
-            other = _oxigraph(self.folder / "oxigraph", text)
+            other = load_oxigraph(self.folder / "oxigraph", text)
             text.unlink()
+        self.loaded = ours
         self.say("bulk load of columns (pyoxigraph bulk_load of a file)", ours, other, 1.0, "s")
         return memory
 
@@ -256,12 +241,25 @@ class Bench:
         encoder = Known(self.names, self.vectors)
         finder = Finder(memory, lambda: encoder)
         took = seconds(finder.index)
-        self.say("vectors stored and indexed, encoded before", took, unit="s")
+        plain = plain_index(self.vectors)
+        self.say("vectors stored and indexed (add_items alone)", took, plain, unit="s")
+        self.nothing(took, plain)
         size = finder.index().sidecar.payload.stat().st_size
         dimensions = self.vectors.shape[1]
         formula = (dimensions * 4 + M * 2 * 4) * len(self.names)
         self.say("index bytes a name (hnswlib's formula)", size / len(self.names), formula / len(self.names), 1.15, "B")
         return finder
+
+    def nothing(self, indexed: float, plain: float) -> None:
+        """From nothing to searchable: loading, encoding, indexing; encoding is timed on some names."""
+        some = self.chance.sample(self.names, min(len(self.names), 1000))
+        with opened_encoder() as encoder:
+            one = seconds(lambda: encoder.embed(sorted(some, key=len))) / len(some)
+        ours = self.loaded + one * len(self.names) + indexed
+        self.say("of that encoding, our calls", one * len(self.names), unit="s")
+        for what, each in plain_encoders(some).items():
+            other = self.loaded + each * len(self.names) + plain
+            self.say(f"from nothing ({what} a batch, add_items)", ours, other, 0.5, "s")
 
     def similar(self, memory: Memory, finder: Finder) -> None:
         """Similarity search: recall of the threshold set, and time beside bare hnswlib at the same ef and final k."""
@@ -344,15 +342,7 @@ class Bench:
         other = [sys.executable, "-m", "benchmarks.opening", "chroma", str(self.folder)]
         b = 0.0
         with suppress(ImportError):
-            import chromadb
-
-            client = chromadb.PersistentClient(str(self.folder / "chroma"))
-            collection = client.create_collection("names", metadata={"hnsw:space": "cosine"})
-            for start in range(0, len(self.names), 5000):
-                part = range(start, min(start + 5000, len(self.names)))
-                collection.add(ids=[str(i) for i in part], embeddings=self.vectors[part.start : part.stop],
-                               documents=self.names[part.start : part.stop])  # fmt: skip
-            del client, collection
+            fill_chroma(self.folder / "chroma", self.names, self.vectors)
             gc.collect()
             a, b = turns(lambda: _told(ours), lambda: _told(other), 3)
         if not b:
@@ -380,61 +370,10 @@ class Bench:
         self.say("wrong answers among those checked", wrong, unit="")
 
 
-def _oxigraph(folder: Path, text: Path) -> float:
-    """Seconds of its bulk load; the store is compacted afterwards, for its size."""
-    import pyoxigraph
-
-    store = pyoxigraph.Store(str(folder))
-    began = time.perf_counter()
-    store.bulk_load(path=str(text), format=pyoxigraph.RdfFormat.N_TRIPLES)
-    store.flush()
-    took = time.perf_counter() - began
-    store.optimize()
-    return took
-
-
-def fill_sqlite(
-    database: sqlite3.Connection, names: list[str], columns: tuple[list[str], list[str], list[str]]
-) -> None:
-    """The same facts in tables with the indexes a lookup wants."""
-    s, r, o = columns
-    ids = {n: i for i, n in enumerate(names)}
-    relations = {n: i for i, n in enumerate(dict.fromkeys(r))}
-    database.execute("CREATE TABLE entities (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)")
-    database.execute("CREATE TABLE triples (id INTEGER PRIMARY KEY, s INT, r INT, o INT, UNIQUE (s, r, o))")
-    database.execute("BEGIN")
-    database.executemany("INSERT INTO entities VALUES (?, ?)", ((i, n) for n, i in ids.items()))
-    database.executemany(
-        "INSERT INTO triples (s, r, o) VALUES (?, ?, ?)",
-        ((ids[a], relations[b], ids[c]) for a, b, c in zip(s, r, o, strict=True)),
-    )
-    database.execute("CREATE INDEX of_object ON triples (o, r)")
-    database.execute("COMMIT")
-
-
 def _told(command: list[str]) -> float:
     """Seconds that a fresh process says it took."""
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
     return float(done.stdout.split()[-1])
-
-
-def encoded(names: list[str], cache: Path | None) -> Vector:
-    """Vectors of the names by the default encoder, from a file where they are kept."""
-    if cache is not None and cache.exists():
-        with np.load(cache, allow_pickle=False) as kept:
-            if kept["names"].tolist()[: len(names)] == names:
-                return np.asarray(kept["vectors"][: len(names)], dtype=np.float32)
-    from memllm_cli.paths import Home
-    from memllm_cli.runtime.models import Catalog
-
-    encoder = Catalog(Home(ROOT, "benchmark")).open_encoder("")
-    began = time.perf_counter()
-    vectors = encoder.embed(names)
-    print(f"encoded {len(names)} names in {time.perf_counter() - began:.0f} s", file=sys.stderr)
-    encoder.close()
-    if cache is not None:
-        np.savez(cache, names=np.array(names), vectors=vectors)
-    return vectors
 
 
 def show(line: Line) -> None:
