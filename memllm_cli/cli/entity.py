@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from memllm_cli.cli.context import Context
-from memllm_cli.cli.shown import AS_OF, change_data, fact_data, matching, moment, origin, show_change
+from memllm_cli.cli.shown import (
+    AS_OF,
+    DRY_RUN,
+    LIMIT,
+    NOTE,
+    change_data,
+    fact_data,
+    matching,
+    moment,
+    most,
+    origin,
+    show_change,
+    tell_rest,
+)
 from memllm_cli.errors import NotFound, UsageError
 from memllm_cli.terminal import safe
 
 if TYPE_CHECKING:
     from memllm_cli.memory.snapshot import Snapshot
 
-LISTED = 100
 Name = Annotated[str, typer.Argument(help="A name; one that belongs to a document: 'the Tenant (lease.md)'.")]
-Note = Annotated[str, typer.Option(help="Why, for the log.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change; keep nothing.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -48,7 +57,7 @@ def _named(context: typer.Context) -> None:
 def list_(
     context: typer.Context,
     text: Annotated[str, typer.Argument(help="Only those with this in a name.")] = "",
-    limit: Annotated[int | None, typer.Option(min=0, help="At most so many; 0 for all.")] = None,
+    limit: LIMIT = None,
     as_of: AS_OF = None,
 ) -> None:
     """List what facts are about, with how many facts name it, most first.
@@ -72,18 +81,13 @@ def list_(
         and (not form or any(form in normal(s) for s in (*snapshot.surfaces(entity), snapshot.shown(entity))))
     ]
     found.sort(key=lambda e: (-e[1], snapshot.shown(e[0])))
-    if limit is None:
-        limit = LISTED if sys.stdout.isatty() and not state.output.json else 0
-    shown = found[:limit] if limit else found
+    shown = found[: most(state, limit)]
     state.output.table(
         ("name", "also called", "facts"),
         [(snapshot.shown(e), ", ".join(snapshot.surfaces(e)[1:]), str(n)) for e, n in shown],
     )
     state.output.data([_data(snapshot, e) | {"facts": n} for e, n in shown])
-    if not found:
-        state.output.note("nothing matches")
-    elif len(found) > len(shown):
-        state.output.note(f"{len(found) - len(shown)} more; --limit 0 shows all")
+    tell_rest(state, len(found), len(shown))
 
 
 def show(context: typer.Context, name: Name, as_of: AS_OF = None) -> None:
@@ -133,7 +137,7 @@ def alias(
     context: typer.Context,
     name: Name,
     aliases: Annotated[list[str], typer.Argument(help="Other names of it.")],
-    note: Note = "",
+    note: NOTE = "",
 ) -> None:
     """Give something more names; questions and documents that use them mean it from now on.
 
@@ -151,8 +155,8 @@ def alias(
 def merge(
     context: typer.Context,
     names: Annotated[list[str], typer.Argument(help="Names that are one thing; the last one stays its name.")],
-    note: Note = "",
-    dry_run: DryRun = False,
+    note: NOTE = "",
+    dry_run: DRY_RUN = False,
 ) -> None:
     """Make names one thing: facts of all are facts of the last, and the other names stay aliases of it.
 
@@ -176,8 +180,8 @@ def split(
         list[str] | None, typer.Option("--fact", help='Facts to give it: "subject >> relation >> object"; repeatable.')
     ] = None,
     source: Annotated[str, typer.Option(help="Facts to give it: those from documents with this in the path.")] = "",
-    note: Note = "",
-    dry_run: DryRun = False,
+    note: NOTE = "",
+    dry_run: DRY_RUN = False,
 ) -> None:
     """Give some facts of a name to a new one: two things that were called the same. Undo a merge with memllm undo.
 

@@ -14,6 +14,8 @@ import typer
 from memllm_cli.cli.context import Context
 from memllm_cli.cli.fact_ask import get, history, list_, why
 from memllm_cli.cli.shown import (
+    DRY_RUN,
+    NOTE,
     change_data,
     day,
     matching,
@@ -30,9 +32,6 @@ if TYPE_CHECKING:
     from memllm_cli.memory.store import Memory
     from memllm_cli.types import Triple
 
-LISTED = 100
-"""Facts shown on a terminal unless `--limit` says otherwise."""
-
 Statement = Annotated[
     str,
     typer.Argument(
@@ -42,8 +41,6 @@ Statement = Annotated[
 Pattern = Annotated[str, typer.Argument(help='"subject >> relation >> object"; an empty field stands for any.')]
 From = Annotated[str | None, typer.Option("--from", help="Day, month or year it holds from.")]
 To = Annotated[str | None, typer.Option("--to", help="Day, month or year it holds to.")]
-Note = Annotated[str, typer.Option(help="Why, for the log.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change; keep nothing.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -82,8 +79,8 @@ def set_(
     add: Annotated[bool, typer.Option("--add", help="Keep the other values.")] = False,
     valid_from: From = None,
     valid_to: To = None,
-    note: Note = "",
-    dry_run: DryRun = False,
+    note: NOTE = "",
+    dry_run: DRY_RUN = False,
 ) -> None:
     """State a fact; what it contradicts is retracted, as the relation's cardinalities say.
 
@@ -101,8 +98,8 @@ def add(
     statement: Statement,
     valid_from: From = None,
     valid_to: To = None,
-    note: Note = "",
-    dry_run: DryRun = False,
+    note: NOTE = "",
+    dry_run: DRY_RUN = False,
 ) -> None:
     """State a fact and retract nothing.
 
@@ -171,8 +168,8 @@ def rm(
     context: typer.Context,
     pattern: Pattern,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask when there are several.")] = False,
-    note: Note = "",
-    dry_run: DryRun = False,
+    note: NOTE = "",
+    dry_run: DRY_RUN = False,
 ) -> None:
     """Remove facts for good: documents read later do not bring them back. Undo does.
 
@@ -209,7 +206,7 @@ def show_removed(state: Context, snapshot: Snapshot, facts: Sequence[Fact], chan
         state.output.note(f"operation {change.operation}; undo with: memllm undo {change.operation}")
 
 
-def accept(context: typer.Context, pattern: Pattern, note: Note = "") -> None:
+def accept(context: typer.Context, pattern: Pattern, note: NOTE = "") -> None:
     """Turn proposals into facts, as your own statement.
 
     Example: memllm fact accept "Harbour Lease >> >>"

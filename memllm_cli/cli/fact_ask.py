@@ -11,6 +11,7 @@ import typer
 from memllm_cli.cli.context import Context
 from memllm_cli.cli.shown import (
     AS_OF,
+    LIMIT,
     VALID_AT,
     days,
     fact_data,
@@ -18,14 +19,13 @@ from memllm_cli.cli.shown import (
     marked,
     matching,
     moment,
+    most,
     origin,
+    tell_rest,
     valid_day,
 )
 from memllm_cli.errors import NotFound, UsageError
 from memllm_cli.terminal import clean, safe, sureness
-
-LISTED = 100
-"""Facts shown on a terminal unless `--limit` says otherwise."""
 
 Pattern = Annotated[str, typer.Argument(help='"subject >> relation >> object"; an empty field stands for any.')]
 
@@ -193,7 +193,7 @@ def list_(
     pattern: Annotated[str, typer.Argument(help='"subject >> relation >> object", fields may be empty.')] = "",
     proposed: Annotated[bool, typer.Option("--proposed", help="Proposals instead of facts.")] = False,
     source: Annotated[str, typer.Option(help="Only what a document with this in its path or title states.")] = "",
-    limit: Annotated[int | None, typer.Option(min=0, help="At most so many; 0 for all.")] = None,
+    limit: LIMIT = None,
     as_of: AS_OF = None,
     valid_at: VALID_AT = None,
 ) -> None:
@@ -216,10 +216,7 @@ def list_(
             or any(text in (a.source or "").casefold() for a in f.supports)
         ]
     total = len(facts)
-    if limit is None:
-        limit = LISTED if sys.stdout.isatty() and not state.output.json else 0
-    if limit:
-        facts = facts[:limit]
+    facts = facts[: most(state, limit)]
     evidence = memory.evidence(facts)
     rows = [
         [
@@ -231,7 +228,4 @@ def list_(
     ]
     state.output.table(("subject", "relation", "object", "probability", "source"), rows)
     state.output.data([fact_data(snapshot, f, evidence[f.key]) for f in facts])
-    if not total:
-        state.output.note("nothing matches")
-    elif total > len(facts):
-        state.output.note(f"{total - len(facts)} more; --limit 0 shows all")
+    tell_rest(state, total, len(facts))

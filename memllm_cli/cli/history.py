@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from memllm_cli.cli.context import Context
-from memllm_cli.cli.shown import AS_OF
+from memllm_cli.cli.shown import AS_OF, DRY_RUN
 from memllm_cli.errors import NotFound, UsageError
 from memllm_cli.terminal import count, safe
 
@@ -91,7 +91,7 @@ def undo(
     context: typer.Context,
     operation: Annotated[int | None, typer.Argument(help="Number of the operation; the newest without it.")] = None,
     run: Annotated[bool, typer.Option("--run", help="All operations of the same command, as a whole ingest.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; keep nothing.")] = False,
+    dry_run: DRY_RUN = False,
 ) -> None:
     """Take an operation back, whatever came after it. Undoing an undo brings it back again.
 

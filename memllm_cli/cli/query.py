@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from memllm_cli.cli.context import Context
-from memllm_cli.cli.shown import AS_OF, VALID_AT, fact_data, moment, origin, valid_day
+from memllm_cli.cli.shown import AS_OF, LIMIT, VALID_AT, fact_data, moment, most, origin, valid_day
 from memllm_cli.errors import UsageError
 from memllm_cli.terminal import safe
 
@@ -33,7 +33,7 @@ def query(
         typer.Argument(help='"?x >> director >> ?y", an empty field for anything; or words to look for.'),
     ],
     sort: Annotated[str, typer.Option(help="A variable or column to sort by; -NAME the other way round.")] = "",
-    limit: Annotated[int | None, typer.Option(min=0, help="At most so many; 0 for all.")] = None,
+    limit: LIMIT = None,
     offset: Annotated[int, typer.Option(min=0, help="Leave out so many first.")] = 0,
     proposed: Annotated[bool, typer.Option("--proposed", help="Proposals too.")] = False,
     as_of: AS_OF = None,
@@ -48,8 +48,7 @@ def query(
     state: Context = context.obj
     memory = moment(state.memory(), as_of)
     day = valid_day(valid_at)
-    if limit is None:
-        limit = LISTED if sys.stdout.isatty() and not state.output.json else 0
+    limit = most(state, limit, LISTED)
     shaped = [">>" in p for p in patterns]
     if any(shaped) and not all(shaped):
         raise UsageError("Patterns and words do not go together.", "Ask for one or the other.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -52,9 +53,29 @@ def day(text: str | None, option: str) -> str | None:
 
 
 AS_OF = Annotated[
-    str | None, typer.Option("--as-of", help="Memory as it was: an operation's number, a day (its end) or a time.")
+    str | None, typer.Option("--as-of", help="Memory as it was: an operation (7 or #7), a day (its end) or a time.")
 ]
+NOTE = Annotated[str, typer.Option(help="Why, for the log.")]
+DRY_RUN = Annotated[bool, typer.Option("--dry-run", help="Show what would change; keep nothing.")]
+LISTED = 100
+"""What a list shows on a terminal unless `--limit` says otherwise."""
+LIMIT = Annotated[int | None, typer.Option(min=0, help="At most so many; 0 for all.")]
 VALID_AT = Annotated[str | None, typer.Option("--valid-at", help="Only what holds on this day.")]
+
+
+def most(state: Context, limit: int | None, listed: int = LISTED) -> int | None:
+    """How many rows a list shows: without `--limit` all of them to machines, some on a terminal. None is all."""
+    if limit is None and sys.stdout.isatty() and not state.output.json:
+        return listed
+    return limit or None
+
+
+def tell_rest(state: Context, total: int, shown: int) -> None:
+    """Say what a list left out."""
+    if not total:
+        state.output.note("nothing matches")
+    elif total > shown:
+        state.output.note(f"{total - shown} more; --limit 0 shows all")
 
 
 def moment(memory: Memory, as_of: str | None) -> Memory:
@@ -63,8 +84,9 @@ def moment(memory: Memory, as_of: str | None) -> Memory:
         return memory
     snapshot = memory.snapshot
     text = as_of.strip()
-    if text.isdigit() and len(text) != 4:
-        operation = int(text)
+    number = text.removeprefix("#")
+    if number.isdecimal() and (len(text) != 4 or number != text):  # four digits are a year
+        operation = int(number)
         if snapshot.operation(operation) is None:
             raise NotFound(f"There is no operation {operation}.", "See: memllm log")
         return memory.at(operation)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from memllm_cli.cli.context import Context
+from memllm_cli.cli.shown import DRY_RUN
 from memllm_cli.errors import NotFound, UsageError
 from memllm_cli.terminal import count, safe
 
@@ -137,7 +138,7 @@ def show(context: typer.Context, source: Source) -> None:
 def forget(
     context: typer.Context,
     source: Source,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; keep nothing.")] = False,
+    dry_run: DRY_RUN = False,
 ) -> None:
     """Drop what a document supports; facts with other support stay. Undo brings it back.
 

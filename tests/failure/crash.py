@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.failure.work import Expected, Work, checked, child, heard, kill_after, made
+from tests.failure.work import Expected, Work, checked, child, end, heard, kill_after, made
 
 
 @dataclass
@@ -72,13 +72,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     counts = run(arguments.kills, arguments.seed)
-    print(
-        f"{counts.kills} kills, {counts.in_recovery} of them while opening; {counts.acknowledged} acknowledged "
-        f"operations; faults: {len(counts.faults)}"
-    )
-    for fault in counts.faults:
-        print(fault)
-    raise SystemExit(bool(counts.faults))
+    said = f"{counts.kills} kills, {counts.in_recovery} while opening; {counts.acknowledged} operations acknowledged"
+    end(said, counts.faults)
 
 
 if __name__ == "__main__":

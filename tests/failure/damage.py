@@ -19,7 +19,7 @@ from memllm_cli.memory.rows import insert_all
 from memllm_cli.memory.store import ImportRow, Memory
 from memllm_cli.memory.text import search
 from memllm_cli.types import Query, Triple
-from tests.failure.work import RELATION, WEBSITE, held, letters, made
+from tests.failure.work import RELATION, WEBSITE, end, held, letters, made
 
 CACHES = ("history.bin", "entities.hnsw", "text.sqlite")
 
@@ -192,10 +192,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     counts = run(arguments.tries, arguments.seed)
-    print(f"{counts.tries} tries: {counts.right} right answers, {counts.named} named; faults: {len(counts.faults)}")
-    for fault in counts.faults[:10]:
-        print(fault)
-    raise SystemExit(bool(counts.faults))
+    end(f"{counts.tries} tries: {counts.right} right answers, {counts.named} named", counts.faults)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.failure.work import Expected, Work, checked, child, heard, made
+from tests.failure.work import Expected, Work, checked, child, end, heard, made
 
 STEPS = 12
 SMALLEST, LARGEST = 512, 6_000_000
@@ -78,13 +78,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     counts = run(arguments.budgets, arguments.seed)
-    print(
-        f"{counts.budgets} budgets, in {counts.refused} the disk was full; {counts.acknowledged} acknowledged "
-        f"operations; faults: {len(counts.faults)}"
-    )
-    for fault in counts.faults:
-        print(fault)
-    raise SystemExit(bool(counts.faults))
+    said = f"{counts.budgets} budgets, {counts.refused} too small; {counts.acknowledged} operations acknowledged"
+    end(said, counts.faults)
 
 
 if __name__ == "__main__":

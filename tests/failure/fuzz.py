@@ -27,7 +27,7 @@ from memllm_cli.memory.transfer import read_csv
 from memllm_cli.protocol import CallDecoder, CallError, merge, parse, parse_pattern
 from memllm_cli.types import Triple
 from tests.failure.damage import damaged
-from tests.failure.work import WEBSITE, made
+from tests.failure.work import WEBSITE, end, made
 
 SLOW = 5.0
 """Seconds after which one try counts as hanging."""
@@ -171,10 +171,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     c = run(arguments.seconds, arguments.seed)
-    print(f"{c.calls} calls, {c.imports} imports, {c.caches} caches and journals; faults: {len(c.faults)}")
-    for fault in c.faults:
-        print(fault)
-    raise SystemExit(bool(c.faults))
+    end(f"{c.calls} calls, {c.imports} imports, {c.caches} caches and journals", c.faults)
 
 
 if __name__ == "__main__":

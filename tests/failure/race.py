@@ -15,7 +15,7 @@ from pathlib import Path
 
 from memllm_cli.errors import BusyError
 from memllm_cli.types import Triple
-from tests.failure.work import WEBSITE, Expected, checked, child, heard, made
+from tests.failure.work import WEBSITE, Expected, checked, child, end, heard, made
 
 WRITERS = 3
 EACH = 4
@@ -85,13 +85,8 @@ def main() -> None:
     parser.add_argument("--races", type=int, default=100)
     arguments = parser.parse_args()
     counts = run(arguments.races)
-    print(
-        f"{counts.races} races of {WRITERS} processes; {counts.acknowledged} acknowledged operations, {counts.busy} "
-        f"told to wait; faults: {len(counts.faults)}"
-    )
-    for fault in counts.faults:
-        print(fault)
-    raise SystemExit(bool(counts.faults))
+    done = f"{counts.acknowledged} operations acknowledged, {counts.busy} told to wait"
+    end(f"{counts.races} races of {WRITERS} processes; {done}", counts.faults)
 
 
 if __name__ == "__main__":

@@ -14,11 +14,11 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from memllm_cli.errors import MemllmError
 from memllm_cli.memory import doctor, identity
@@ -299,3 +299,11 @@ def kill_after(pid: int, seconds: float) -> None:
     """End a process that does not see it coming."""
     time.sleep(seconds)
     os.kill(pid, signal.SIGKILL)
+
+
+def end(said: str, faults: Sequence[str]) -> NoReturn:
+    """Print what was tried and the first faults; exit with 1 if there are any."""
+    print(f"{said}; faults: {len(faults)}")
+    for fault in faults[:10]:
+        print(fault)
+    raise SystemExit(bool(faults))
