@@ -125,9 +125,7 @@ def _undo_run(state: Context, memory: Memory, operation: int | None, dry_run: bo
         if found is None:
             raise NotFound("There is no run to undo.", "See: memllm log")
     else:
-        found = snapshot.operation(operation)
-        if found is None:
-            raise NotFound(f"There is no operation {operation}.", "See: memllm log")
+        found = snapshot.existing(operation)
     if not found.run:
         raise UsageError(f"Operation {found.id} is no part of a run.", f"Undo it alone: memllm undo {found.id}")
     targets = [o.id for o in snapshot.operations() if o.run == found.run and snapshot.counts(o.id)]

@@ -86,10 +86,7 @@ def moment(memory: Memory, as_of: str | None) -> Memory:
     text = as_of.strip()
     number = text.removeprefix("#")
     if number.isdecimal() and (len(text) != 4 or number != text):  # four digits are a year
-        operation = int(number)
-        if snapshot.operation(operation) is None:
-            raise NotFound(f"There is no operation {operation}.", "See: memllm log")
-        return memory.at(operation)
+        return memory.at(snapshot.existing(int(number)).id)
     until = instant(text)
     last = max((o.id for o in snapshot.operations() if o.at < until), default=0)
     if last == 0:

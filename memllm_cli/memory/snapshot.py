@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
 
+from memllm_cli.errors import NotFound
 from memllm_cli.memory.derived import derive, dropped
 from memllm_cli.memory.entities import Entity, space
 from memllm_cli.memory.fold import NOTHING, Assertion, Fact, Key, Operation, Settled, settle
@@ -54,6 +55,13 @@ class Snapshot:
     def operation(self, id: int) -> Operation | None:
         """One operation, if it belongs to this moment."""
         return self.history.operation(id) if id <= self.last_operation else None
+
+    def existing(self, id: int) -> Operation:
+        """One operation of this moment. Raises NotFound."""
+        found = self.operation(id)
+        if found is None:
+            raise NotFound(f"There is no operation {id}.", "See: memllm log")
+        return found
 
     def made_by(self, a: Assertion) -> Operation:
         """The operation that made a statement."""

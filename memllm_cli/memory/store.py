@@ -171,9 +171,7 @@ class Memory(Core):
             if operation is None:
                 raise NotFound("There is nothing to undo.", "See: memllm log")
         else:
-            operation = snapshot.operation(target)
-        if operation is None:
-            raise NotFound(f"There is no operation {target}.", "See: memllm log")
+            operation = snapshot.existing(target)
         if operation.kind == "create":
             raise UsageError(f"Operation {target} ({operation.kind}) cannot be undone.", "See: memllm log")
         if not snapshot.counts(operation.id):
