@@ -254,7 +254,7 @@ class Core:
                 rows = written(before, None)
                 history, self._history = self._history, None  # a Ctrl-C from here on has it read again
                 self._journal.append(rows)
-                self.database.journaled(self._journal.size)
+                self.database.journaled(self._journal)
                 assert history is not None
                 history.apply(_light(rows))
                 after = Snapshot(history)

@@ -279,9 +279,9 @@ class Database:
             os.close(self._locking)
             self._locking = None
 
-    def journaled(self, end: int) -> None:
-        """Take down that the journal grew, by us, up to `end`."""
-        self.seen = (*self.seen[:6], os.stat(self._files[2]).st_ino, end)
+    def journaled(self, kept: journal.Journal) -> None:
+        """Take down that the journal grew, by us."""
+        self.seen = (*self.seen[:6], kept.inode, kept.size)
 
     def _locked(self) -> BaseFileLock:
         """The lock, ours. Raises BusyError."""

@@ -97,6 +97,8 @@ class Journal:
         self.path = path
         self.size = 0
         """Where the records end."""
+        self.inode = 0
+        """Which file it is, while it is open."""
         self._file: int | None = None
         self._room = 0
 
@@ -132,6 +134,7 @@ class Journal:
                 raise OSError(5, "the journal is damaged", str(self.path))
             flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
             self._file = os.open(self.path, flags, 0o600)
+            self.inode = os.fstat(self._file).st_ino
             self.size = max(held.end, START)
             os.ftruncate(self._file, min(os.fstat(self._file).st_size, self.size))
             self._room = os.fstat(self._file).st_size

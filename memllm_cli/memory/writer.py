@@ -55,8 +55,9 @@ class Writer:
     def entity(self, name: str, kind: str) -> int:
         """Id of a name or literal, new if nothing is called exactly so."""
         shown = " ".join(name.split())
-        form = normal(shown) if kind in (ENTITY, "text") else normalise(shown, kind)
-        if not normal(shown):
+        plain = normal(shown)
+        form = plain if kind in (ENTITY, "text") else normalise(shown, kind)
+        if not plain:
             raise UsageError("A name is empty.", 'Write: "subject >> relation >> object"')
         if len(shown) > LONGEST_NAME:
             raise UsageError(f"A name has {len(shown)} characters; at most {LONGEST_NAME} are kept.", "Shorten it.")
@@ -78,14 +79,14 @@ class Writer:
         the only one there is.
         """
         snapshot = self.snapshot
+        if len(found) == 1 and self.scope is None:
+            return found[0]
         scopes = [snapshot.entity(i).scope for i in found]
         if scope is not None:
             return next((i for i, s in zip(found, scopes, strict=True) if s == scope), None)
         free = next((i for i, s in zip(found, scopes, strict=True) if s is None), None)
         if free is not None or self.scope is not None:
             return free
-        if len(found) == 1:
-            return found[0]
         raise UsageError(
             f"'{name}' is a name in {len(found)} documents.", f"Say which: {', '.join(map(snapshot.shown, found[:4]))}"
         )
