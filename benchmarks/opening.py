@@ -15,17 +15,20 @@ def main() -> None:
     vector = np.load(folder / "query.npy")
     began = time.perf_counter()
     if kind == "ours":
+        from memllm_cli.memory.find import Finder, Pair
         from memllm_cli.memory.index import EntityIndex
         from memllm_cli.memory.sidecar import belongs
         from memllm_cli.memory.store import Memory
+        from memllm_cli.types import Query
 
-        snapshot = Memory(folder / "kb").snapshot
+        memory = Memory(folder / "kb")
+        snapshot = memory.snapshot
         index = EntityIndex(folder / "kb", snapshot.id, "all-MiniLM-L6-v2", len(vector))
         assert index.restore(lambda head: belongs(snapshot, head))
-        found = index.within(vector, 0.35)
-        facts = [snapshot.texts(f) for i, _ in found[:3] for f in snapshot.about(i)[:3]]
-        assert found
-        assert facts
+        finder = Finder(memory)
+        relations = [(relation, 0.0) for relation in snapshot.relations.by_id]
+        pairs = sorted(finder.pairs(index.within(vector, 0.35)[:1], relations, "subject"))[:1]
+        assert finder.answer(Query("", "", None), [Pair(*p, "subject") for p in pairs]).hits
     else:
         import chromadb
 

@@ -113,7 +113,11 @@ class Core:
         """The snapshot of what an open database holds."""
         meta = dict(connection.execute("SELECT key, value FROM meta").fetchall())
         history = self._history
-        if history is not None and (history.id != meta["id"] or not _continues(connection, history)):
+        if history is not None and (
+            history.id != meta["id"]
+            or not _continues(connection, history)
+            or load.behind(connection, history.last, history.counts[1])
+        ):
             history = None
         if history is None:
             history = self._history = load.load(connection, self._cache(connection, meta["id"]))

@@ -30,15 +30,20 @@ SINCE = {
 def load(connection: duckdb.DuckDBPyConnection, packed: Packed | None = None) -> History:
     """The whole history; `packed` is what a cache knows of it already."""
     meta = dict(connection.execute("SELECT key, value FROM meta").fetchall())
-    if packed is None:
-        row = connection.execute("SELECT count(*) FROM assertions").fetchone()
-        if row and row[0] > BULK:
-            from memllm_cli.memory.pack import pack  # numpy only where it pays
+    known = (packed.head["last"], len(packed.statements)) if packed is not None else (0, 0)
+    if behind(connection, *known):
+        from memllm_cli.memory.pack import pack  # numpy only where it pays
 
-            packed = pack(connection)
+        packed = pack(connection)
     history = History(meta["id"], meta.get("encoder"), packed)
     catch_up(connection, history)
     return history
+
+
+def behind(connection: duckdb.DuckDBPyConnection, operation: int, statements: int) -> bool:
+    """Whether so much came after an operation that packing all of it anew is less work than taking it in."""
+    fresh = connection.execute("SELECT count(*) FROM assertions WHERE operation > ?", [operation]).fetchall()[0][0]
+    return bool(fresh > max(BULK, statements // 8))
 
 
 def catch_up(connection: duckdb.DuckDBPyConnection, history: History) -> None:

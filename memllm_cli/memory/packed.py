@@ -124,11 +124,15 @@ class Packed:
         cls, head: dict[str, Any], operations: Array, entities: Array, statements: Array, starts: Array, data: Array
     ) -> Packed:
         """Sort and index; `operations` and `entities` ascend by id, `statements` come in any order."""
-        order = np.lexsort((statements["id"], statements["r"], statements["s"]))
+        if np.any(np.diff(statements["id"]) < 0):
+            statements = statements[np.argsort(statements["id"])]
+        # Both orders keep that of the ids: sorting them alone is several times as fast as sorting by three columns.
+        order = np.argsort(statements["s"].astype(np.int64) * RELATIONS + statements["r"], kind="stable")
+        places = np.empty(len(order), dtype=np.int32)
+        places[order] = np.arange(len(order), dtype=np.int32)
+        objects = places[np.argsort(statements["o"].astype(np.int64) * RELATIONS + statements["r"], kind="stable")]
         statements = statements[order]
         subject, object_, relation = (statements[f].astype(np.int64) for f in ("s", "o", "r"))
-        by_object = object_ * RELATIONS + relation
-        objects = np.lexsort((statements["id"], by_object)).astype(np.int32)
         flags = statements["flags"]
         keys, rows = [], []
         for mark, side, entity in ((OBJECTS, 0, subject), (SUBJECTS, 1, object_)):

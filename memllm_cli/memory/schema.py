@@ -60,7 +60,8 @@ MIGRATIONS: tuple[tuple[int, str], ...] = (
         CREATE TABLE moves (         -- a split gives a statement another entity on one side
             assertion BIGINT NOT NULL, side TEXT NOT NULL, entity BIGINT NOT NULL, operation BIGINT NOT NULL);
         DROP TABLE vectors;          -- a cache; bytes are read and written many times faster than lists
-        CREATE TABLE vectors (entity BIGINT NOT NULL, vector BLOB NOT NULL);  -- little-endian 4-byte floats
+        -- little-endian 4-byte floats; DuckDB takes seconds to find that they cannot be compressed
+        CREATE TABLE vectors (entity BIGINT NOT NULL, vector BLOB NOT NULL USING COMPRESSION uncompressed);
         """,
     ),
 )

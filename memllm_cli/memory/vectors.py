@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
     from memllm_cli.memory.find import Encoder
 
-PIECE = 4096
-"""Names encoded before they are stored: what Ctrl-C loses at most."""
+PIECE = 2048
+"""Names encoded between two reports of progress: what Ctrl-C loses at most."""
+_KEPT = 8
+"""Pieces stored at once: DuckDB writes the last part of the table anew with each."""
 _AT_ONCE = 20_000
 """Vectors read while the database is open."""
 NAMED = (ENTITY, "text")
@@ -43,15 +45,27 @@ class Vectors:
             return len(done)
         missing = [(e.id, e.name) for e in history.entities() if e.id not in done and e.kind in NAMED]
         missing.sort(key=lambda m: len(m[1]))  # names of one length fill a batch without waste
-        for start in range(0, len(missing), PIECE):
-            piece = missing[start : start + PIECE]
-            vectors = self._encoded([name for _, name in piece])
-            with self.memory.open() as connection:
-                self._store(connection, [i for i, _ in piece], vectors)
-            history.encoder = self.encoder.identity
-            if progress is not None:
-                progress(start + len(piece), len(missing))
+        waiting: list[tuple[list[int], NDArray[np.float32]]] = []
+        try:
+            for start in range(0, len(missing), PIECE):
+                piece = missing[start : start + PIECE]
+                waiting.append(([i for i, _ in piece], self._encoded([name for _, name in piece])))
+                if progress is not None:
+                    progress(start + len(piece), len(missing))
+                if len(waiting) == _KEPT:
+                    self._keep(waiting)
+        finally:
+            if waiting:
+                self._keep(waiting)
         return len(done) + len(missing)
+
+    def _keep(self, waiting: list[tuple[list[int], NDArray[np.float32]]]) -> None:
+        """Store what was encoded, and empty the list."""
+        ids = [i for some, _ in waiting for i in some]
+        with self.memory.open() as connection:
+            self._store(connection, ids, np.concatenate([v for _, v in waiting]))
+        self.memory.snapshot.history.encoder = self.encoder.identity
+        waiting.clear()
 
     def _encoded(self, names: list[str]) -> NDArray[np.float32]:
         """Vectors of names; those that are one in normal form are encoded once."""

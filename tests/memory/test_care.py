@@ -13,12 +13,13 @@ from memllm_cli.memory import backup, doctor, journal, text
 from memllm_cli.memory.conflicts import conflicts, losers
 from memllm_cli.memory.everything import restore
 from memllm_cli.memory.find import Finder
+from memllm_cli.memory.history import BULK
 from memllm_cli.memory.identity import duplicates
 from memllm_cli.memory.purge import purge
 from memllm_cli.memory.query import join, pattern
 from memllm_cli.memory.snapshot import Snapshot
 from memllm_cli.memory.sql import run
-from memllm_cli.memory.store import Memory, Written
+from memllm_cli.memory.store import ImportRow, Memory, Written
 from memllm_cli.memory.text import search
 from memllm_cli.types import Query, Triple
 from tests.letters import Letters
@@ -227,6 +228,23 @@ def test_a_save_cut_short_is_told_from_damage(memory: Memory, monkeypatch: pytes
     assert facts(Memory(memory.database.folder)) == {("Acorn Ltd", "industry", v) for v in ("tea", "cake")}
     memory.pack()
     assert {f.state for f in doctor.examine(memory, repair=False)} == {doctor.OK}
+
+
+def test_much_that_is_new_is_packed_by_whoever_reads_next(memory: Memory) -> None:
+    other = Memory(memory.database.folder)
+    assert not facts(other)
+    rows = [ImportRow(Triple(f"Member {i}", "member of", f"Club {i % 7}")) for i in range(BULK + 500)]
+    memory.import_facts(rows, "t", False)
+    packed = other.snapshot.history.packed
+    assert packed is not None
+    assert len(packed.statements) == len(rows)
+    assert facts(other) == {(r.triple.subject, r.triple.relation, r.triple.object) for r in rows}
+    relation = other.snapshot.relations.get("member of")[0].id
+    (club,) = other.snapshot.named("Club 3")
+    members = other.snapshot.values(relation, object=club)
+    assert {other.snapshot.texts(f)[0] for f in members} == {f"Member {i}" for i in range(3, len(rows), 7)}
+    assert not any(f.person or f.proposed or f.probability for f in members)
+    assert [f.newest.id for f in members] == sorted((f.newest.id for f in members), reverse=True)
 
 
 def test_the_doctor_names_what_leads_nowhere(memory: Memory) -> None:
