@@ -70,9 +70,10 @@ def list_(
     state: Context = context.obj
     snapshot = moment(state.memory(), as_of).snapshot
     counts: dict[int, int] = {}
-    for fact in snapshot.facts():
-        for entity in {fact.key[0], fact.key[2]}:
-            counts[entity] = counts.get(entity, 0) + 1
+    with state.output.working("counting"):
+        for fact in snapshot.facts():
+            for entity in {fact.key[0], fact.key[2]}:
+                counts[entity] = counts.get(entity, 0) + 1
     form = normal(text)
     found = [
         (entity, n)
@@ -225,8 +226,9 @@ def duplicates(
     state: Context = context.obj
     snapshot = state.memory().snapshot
     found = pairs(snapshot)
-    shown = list(islice(found, limit)) if limit else list(found)
-    more = next(found, None) is not None
+    with state.output.working("comparing names"):
+        shown = list(islice(found, limit)) if limit else list(found)
+        more = next(found, None) is not None
     rows = [(snapshot.name(p.first), snapshot.name(p.second), p.reason, p.doubt) for p in shown]
     state.output.table(("name", "and", "because", "but"), rows)
     state.output.data([{"first": a, "second": b, "reason": r, "doubt": d} for a, b, r, d in rows])

@@ -172,7 +172,8 @@ def conflicts(
         raise UsageError(f"'{resolve}' is no rule.", f"Choose one of: {', '.join(RULES)}")
     memory = moment(state.memory(), as_of)
     snapshot = memory.snapshot
-    found = list(all_conflicts(snapshot))
+    with state.output.working("comparing facts"):
+        found = list(all_conflicts(snapshot))
     if pattern:
         keys = {f.key for f in matching(snapshot, pattern)}
         found = [c for c in found if any(f.key in keys for f in c.facts)]

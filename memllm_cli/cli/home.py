@@ -75,16 +75,25 @@ def stats(context: typer.Context) -> None:
     state: Context = context.obj
     memory = state.memory()
     snapshot = memory.snapshot
-    facts = list(snapshot.facts())
-    entities = {i for f in snapshot.facts(None) for i in (f.key[0], f.key[2])}
+    facts = stated = proposals = 0
+    entities: set[int] = set()
+    relations: set[int] = set()
+    with state.output.working("counting"):
+        for fact in snapshot.facts(None):
+            proposals += fact.proposed
+            entities.update((fact.key[0], fact.key[2]))
+            if not fact.proposed:
+                facts += 1
+                stated += fact.person
+                relations.add(fact.key[1])
     sizes = {p.name: p.stat().st_size for p in sorted(memory.database.folder.iterdir()) if p.is_file()}
     data = {
         "knowledge base": memory.name,
-        "facts": len(facts),
-        "stated by you": sum(f.person for f in facts),
-        "proposals": sum(1 for _ in snapshot.facts(proposed=True)),
+        "facts": facts,
+        "stated by you": stated,
+        "proposals": proposals,
         "names and values": len(entities),
-        "relations used": len({f.key[1] for f in facts}),
+        "relations used": len(relations),
         "relations": len(snapshot.relations),
         "documents": len(snapshot.documents()),
         "operations": snapshot.history.counts[0],

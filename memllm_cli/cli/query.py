@@ -158,7 +158,9 @@ def sql(
 
     state: Context = context.obj
     memory = moment(state.memory(), as_of)
-    answer = run(memory, sys.stdin.read() if statement == "-" else statement)
+    asked = sys.stdin.read() if statement == "-" else statement
+    with state.output.working("copying what is asked for"):
+        answer = run(memory, asked)
     shown = [["" if v is None else str(v) for v in row] for row in answer.rows]
     state.output.table(answer.columns, shown)
     plain = [[v if isinstance(v, (str, int, float, bool, type(None))) else str(v) for v in r] for r in answer.rows]

@@ -53,9 +53,10 @@ def export(
     memory, day = moment(state.memory(), as_of), valid_day(valid_at)
 
     def write(out: IO[str]) -> int:
-        if jsonl:
-            return write_jsonl(memory, out)
-        return (write_csv if csv else write_canonical)(memory, out, proposed, day)
+        with state.output.working("writing"):
+            if jsonl:
+                return write_jsonl(memory, out)
+            return (write_csv if csv else write_canonical)(memory, out, proposed, day)
 
     data = {"format": "csv" if csv else "jsonl" if jsonl else "canonical"}
     if output is not None:

@@ -51,18 +51,21 @@ def hashed(kind: str, form: str) -> int:
 class Alone(Fact):
     """A fact that one packed statement states, for all time. The statement is unpacked when somebody looks at it."""
 
-    __slots__ = ("_packed", "_row")
+    __slots__ = ("_kept", "_packed", "_row")
 
     def __init__(self, key: Key, packed: Packed, row: tuple[Any, ...]) -> None:
         self.key = key
         self.spans = ONCE
         self._packed = packed
         self._row = row
+        self._kept: list[Assertion] | None = None
 
     @property
     def supports(self) -> list[Assertion]:  # type: ignore[override]
         """The one statement."""
-        return [self._packed.decoded(self._row)]
+        if self._kept is None:
+            self._kept = [self._packed.decoded(self._row)]
+        return self._kept
 
     @property
     def operation(self) -> int:

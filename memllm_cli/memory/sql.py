@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from memllm_cli.errors import UsageError
@@ -47,7 +48,7 @@ def run(memory: Memory, statement: str) -> Answer:
     connection = duckdb.connect(":memory:", config={"threads": 2, "memory_limit": MEMORY})
     timer = threading.Timer(LONGEST, connection.interrupt)
     try:
-        _fill(memory, connection)
+        _fill(memory, connection, statement.casefold())
         for setting in (
             "enable_external_access = false", "autoinstall_known_extensions = false",
             "autoload_known_extensions = false", "python_enable_replacements = false", "lock_configuration = true",
@@ -71,20 +72,26 @@ def run(memory: Memory, statement: str) -> Answer:
         connection.close()
 
 
-def _fill(memory: Memory, connection: duckdb.DuckDBPyConnection) -> None:
+def _fill(memory: Memory, connection: duckdb.DuckDBPyConnection, statement: str) -> None:
+    """Make all tables, and copy what the statement can name."""
     for table, columns in TABLES.items():
         connection.execute(f"CREATE TABLE {table} ({columns})")
-        rows = list(_ROWS[table](memory))
-        types = [c.strip().split(" ")[1] for c in columns.split(",")]
-        for start in range(0, len(rows), 50_000):
-            _insert(connection, table, types, rows[start : start + 50_000])
+        if table in statement:
+            rows = _ROWS[table](memory)
+            while some := list(islice(rows, 50_000)):
+                _insert(connection, table, some)
 
 
-def _insert(
-    connection: duckdb.DuckDBPyConnection, table: str, types: Sequence[str], rows: Sequence[tuple[Any, ...]]
-) -> None:
-    values = ", ".join(f"unnest(?::{t}[])" for t in types)
-    connection.execute(f"INSERT INTO {table} SELECT {values}", [list(c) for c in zip(*rows, strict=True)])
+def _insert(connection: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    import numpy as np
+
+    columns = {}
+    for number, values in enumerate(zip(*rows, strict=True)):
+        columns[f"c{number}"] = np.empty(len(rows), dtype=object)
+        columns[f"c{number}"][:] = values
+    connection.register("copied", columns)  # ten times as fast as lists
+    connection.execute(f"INSERT INTO {table} SELECT * FROM copied").fetchall()
+    connection.unregister("copied")
 
 
 def _facts(memory: Memory) -> Iterator[tuple[Any, ...]]:
