@@ -126,9 +126,12 @@ def valid_day(valid_at: str | None) -> int | None:
 def show_change(state: Context, change: Change, dry_run: bool = False) -> None:
     """Before and after lines, the operation, and how to take it back."""
     output = state.output
+    end = most(state, None)
     for sign, colour, facts in (("-", "red", change.before), ("+", "green", change.after)):
-        for texts in facts:
+        for texts in facts[:end]:
             output.line(f"[{colour}]{sign} {safe(' >> '.join(texts))}[/{colour}]")
+        if end is not None and len(facts) > end:
+            output.line(f"[{colour}]{sign} {len(facts) - end} more[/{colour}]")
     if change.stated:
         output.line(f"{count(change.stated, 'statement')}")
     elif not change.before and not change.after:
@@ -146,6 +149,7 @@ def change_data(change: Change) -> dict[str, Any]:
         "before": [list(t) for t in change.before],
         "after": [list(t) for t in change.after],
         "held": change.held,
+        "stated": change.stated,
     }
 
 

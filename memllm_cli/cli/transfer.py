@@ -170,15 +170,17 @@ def _import_table(state: Context, text: str, name: str, as_person: bool, skip_ba
         )
     if is_export(text):
         state.output.note("a CSV has no history, documents or undo; a full copy: memllm export --jsonl")
-    held = ""
+    held = new = ""
     if dry_run or not rows:
         data: dict[str, Any] = {"operation": None, "before": [], "after": [], "held": 0}
         groups: list[list[tuple[str, str, str]]] = []
     else:
         memory = state.memory(create=True)
-        change = memory.import_facts(rows, name, as_person)
-        data, groups = change_data(change), contradictions(memory.snapshot, rows)
+        with state.output.working("importing"):
+            change = memory.import_facts(rows, name, as_person)
+            data, groups = change_data(change), contradictions(memory.snapshot, rows)
         held = held_back(change)
+        new = "" if change.stated else f", {len(change.after)} of them new to reads"
     state.output.data(
         data
         | {
@@ -188,7 +190,6 @@ def _import_table(state: Context, text: str, name: str, as_person: bool, skip_ba
             "dry_run": dry_run,
         }
     )
-    new = f", {len(data['after'])} of them new to reads" if data["operation"] else ""
     state.output.line(f"{len(rows)} facts {'would be imported' if dry_run else 'imported'}{new}")
     for group in groups[:SHOWN]:
         state.output.line("[yellow]contradiction:[/yellow] " + "; ".join(safe(" >> ".join(t)) for t in group))

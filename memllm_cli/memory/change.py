@@ -18,7 +18,7 @@ class Change:
     """What an operation did: facts that are no longer there, facts that are new; both as shown.
 
     They are found when somebody asks, which many edits in a row need not pay for. `stated` is how many statements an
-    operation made that is too large to list what it changed; 0 for others.
+    operation made, or brings back or takes away, that is too large to list what it changed; 0 for others.
     """
 
     def __init__(self, operation: int, moments: tuple[Snapshot, Snapshot] | None, rows: Rows, stated: int = 0) -> None:
@@ -78,8 +78,10 @@ def now() -> str:
 
 def between(before: Snapshot, after: Snapshot, rows: Rows) -> Change:
     """What the rows of one operation changed."""
+    operation, kind, target = rows["operations"][0][0], rows["operations"][0][1], rows["operations"][0][5]
     stated = len(rows.get("assertions", ()))
-    operation = rows["operations"][0][0]
+    while kind == "undo" and (undone := after.history.operation(target)) is not None:
+        kind, target, stated = undone.kind, undone.target, after.history.count_of(undone.id)
     return Change(operation, None, {}, stated) if stated > BULKY else Change(operation, (before, after), rows)
 
 
