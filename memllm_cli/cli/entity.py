@@ -13,6 +13,7 @@ from memllm_cli.cli.shown import (
     LIMIT,
     NOTE,
     change_data,
+    days,
     fact_data,
     matching,
     moment,
@@ -114,7 +115,7 @@ def show(context: typer.Context, name: Name, as_of: AS_OF = None) -> None:
             mark = " (proposed)" if fact.proposed else ""
             state.output.line(
                 f"  {safe(' >> '.join(snapshot.texts(fact)))}  "
-                f"[dim]{safe(origin(snapshot, fact, evidence[fact.key]))}{mark}[/dim]"
+                f"[dim]{safe(origin(snapshot, fact, evidence[fact.key]) + days(fact))}{mark}[/dim]"
             )
         if not facts:
             state.output.line("  [dim]no facts now[/dim]")

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from memllm_cli.cli.context import Context
-from memllm_cli.cli.shown import AS_OF, LIMIT, VALID_AT, fact_data, moment, most, origin, valid_day
+from memllm_cli.cli.shown import AS_OF, LIMIT, VALID_AT, days, fact_data, moment, most, origin, valid_day
 from memllm_cli.errors import UsageError
 from memllm_cli.terminal import safe
 
 if TYPE_CHECKING:
-    from memllm_cli.memory.query import Pattern, Way
+    from memllm_cli.memory.query import Way
     from memllm_cli.memory.snapshot import Snapshot
     from memllm_cli.memory.store import Memory
 
@@ -79,11 +79,12 @@ def _join(memory: Memory, texts: list[str], proposed: bool | None, day: int | No
     snapshot = memory.snapshot
     wanted = [pattern(snapshot, parse_pattern(t)) for t in texts]
     ways = list(join(snapshot, wanted, proposed, day))
-    variables = list(dict.fromkeys(v for p in wanted for v in _variables(p) if v))
+    written = (f.strip() for t in texts for f in parse_pattern(t))
+    variables = list(dict.fromkeys(f[1:] for f in written if f.startswith("?")))
     if not variables and len(wanted) == 1:
         facts = [w[1][0] for w in ways]
         evidence = memory.evidence(facts)
-        listed: Rows = [(*snapshot.texts(f), origin(snapshot, f, evidence[f.key])) for f in facts]
+        listed: Rows = [(*snapshot.texts(f), origin(snapshot, f, evidence[f.key]) + days(f)) for f in facts]
         shown = [fact_data(snapshot, f, evidence[f.key]) for f in facts]
         return ("subject", "relation", "object", "source"), listed, shown
     found: dict[tuple[str, ...], Way] = {}
@@ -93,14 +94,14 @@ def _join(memory: Memory, texts: list[str], proposed: bool | None, day: int | No
     columns = tuple(variables) or ("facts",)
     rows: Rows = [row or ("yes",) for row in found]
     data: list[dict[str, Any]] = [
-        {"bindings": dict(zip(variables, row, strict=False)), "facts": [list(snapshot.texts(f)) for f in way[1]]}
+        {
+            "bindings": dict(zip(variables, row, strict=False)),
+            "facts": [list(snapshot.texts(f)) for f in way[1]],
+            "valid": [list(f.valid) for f in way[1]],
+        }
         for row, way in zip(rows, found.values(), strict=True)
     ]
     return columns, rows, data
-
-
-def _variables(p: Pattern) -> tuple[str, str, str]:
-    return p.subject_variable, p.relation_variable, p.object_variable
 
 
 def _value(snapshot: Snapshot, way: Way, variable: str, relation: bool) -> str:

@@ -157,7 +157,11 @@ def _change(
     from memllm_cli.protocol.grammar import collapse, is_field
 
     memory = state.memory(create=True)
-    old, _ = memory.snapshot.relations.get(name)
+    old, flipped = memory.snapshot.relations.get(name)
+    if flipped and (alias or objects or subjects or inverse):
+        raise UsageError(
+            f"'{name}' is '{old.name}' seen from the other side.", f"Say it of that one: memllm relation … '{old.name}'"
+        )
     if type_ and type_ not in KINDS:
         raise UsageError(f"'{type_}' is no type of object.", f"Choose one of: {', '.join(KINDS)}")
     if type_ and type_ != old.object_type and any(f.key[1] == old.id for f in memory.snapshot.facts(None)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -42,14 +43,12 @@ def day(text: str | None, option: str) -> str | None:
     """A date as typed, in ISO form (day, month or year). Raises UsageError."""
     if text is None:
         return None
-    import re
+    from memllm_cli.memory.validity import iso
 
-    from memllm_cli.memory.literals import normalise
-
-    value = normalise(text, "date")
-    if not re.fullmatch(r"\d{4}(-\d\d(-\d\d)?)?", value):
-        raise UsageError(f"{option} '{text}' is not a date.", "Write it as 2026-01-31, 2026-01 or 2026.")
-    return value
+    try:
+        return iso(text)
+    except UsageError as error:
+        raise UsageError(f"{option} {error.message}", error.hint) from None
 
 
 AS_OF = Annotated[
@@ -109,6 +108,8 @@ def instant(text: str, end: bool = True) -> str:
     except ValueError:
         try:
             found = datetime.fromisoformat(text)
+            if end and re.fullmatch(r"\S+[ T]\d\d:\d\d", text.strip()):  # as times are shown: a minute, to its end
+                found += timedelta(minutes=1)
         except ValueError:
             raise UsageError(
                 f"'{text}' is no time.", "Write 2026-01-31, '2026-01-31 14:30' or an operation's number."
@@ -135,7 +136,7 @@ def show_change(state: Context, change: Change, dry_run: bool = False) -> None:
     if change.stated:
         output.line(f"{count(change.stated, 'statement')}")
     elif not change.before and not change.after:
-        output.line("no change")
+        output.line("no fact changed")
     if dry_run:
         output.note("dry run: nothing was stored")
     else:

@@ -23,6 +23,12 @@ _ORPHANS = (
     ("statements about no subject", "assertions", "subject", "entities"),
     ("statements about no object", "assertions", "object", "entities"),
     ("statements of no relation", "assertions", "relation", "relations"),
+    ("names of no operation", "entities", "operation", "operations"),
+    ("documents of no operation", "documents", "operation", "operations"),
+    ("relations of no operation", "relations", "operation", "operations"),
+    ("aliases of no operation", "aliases", "operation", "operations"),
+    ("merges of no operation", "merges", "operation", "operations"),
+    ("moves of no operation", "moves", "operation", "operations"),
     ("evidence of no statement", "evidence", "assertion", "assertions"),
     ("evidence in no document", "evidence", "document", "documents"),
     ("sentences of no document", "sentences", "document", "documents"),
@@ -148,8 +154,8 @@ def _files(folder: Path, repair: bool) -> Iterator[Finding]:
             path.chmod(0o700 if path.is_dir() else 0o600)
     if modes:
         names = ", ".join(p.name for p in modes[:5])
-        done = "closed" if repair else "bad"
-        yield Finding(REPAIRED if repair else BAD, f"others could read {names}", "" if done == "closed" else "chmod")
+        hint = "" if repair else "memllm doctor closes them to others"
+        yield Finding(REPAIRED if repair else BAD, f"others could read {names}", hint)
     else:
         yield Finding(OK, "only you can read the files")
     for path in sorted(folder.iterdir()):

@@ -20,7 +20,7 @@ from memllm_cli.memory.literals import ENTITY
 from memllm_cli.memory.names import distinguishing, normal
 from memllm_cli.memory.snapshot import Snapshot
 from memllm_cli.memory.store import Memory
-from memllm_cli.memory.writer import Writer, is_name
+from memllm_cli.memory.writer import LONGEST_NAME, Writer, is_name, is_sayable
 
 
 def resolve(snapshot: Snapshot, name: str) -> int:
@@ -45,8 +45,11 @@ def alias(memory: Memory, name: str, aliases: Sequence[str], note: str = "") -> 
         entity = resolve(snapshot, name)
         for text in aliases:
             shown = " ".join(text.split())
-            if not is_name(shown):
-                raise UsageError(f"'{text}' cannot be a name.", "A name has a letter or a digit.")
+            if not is_name(shown) or not is_sayable(shown):
+                raise UsageError(
+                    f"'{shown[:60]}' cannot be a name.",
+                    f"A name has a letter or a digit, no >>, and at most {LONGEST_NAME} characters.",
+                )
             if normal(shown) in {normal(s) for s in snapshot.surfaces(entity)}:
                 raise UsageError(f"'{snapshot.shown(entity)}' is called '{shown}' already.", "Nothing to do.")
             for other in snapshot.named(shown):

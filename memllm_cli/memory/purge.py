@@ -85,15 +85,25 @@ def _rewrite(memory: Memory, documents: set[int], operations: set[int], statemen
         return f"{column} NOT IN ({', '.join(map(str, sorted(ids))) or '-1'})"
 
     moves = outside("assertion", statements)
+    stated = f"kb.assertions WHERE {outside('id', statements)}"
+    # A name that the document brought and something else uses belongs to the first operation that does.
+    used = (
+        "SELECT entity, min(operation) AS operation FROM ("
+        f"SELECT subject AS entity, operation FROM {stated} UNION ALL SELECT object, operation FROM {stated} "
+        "UNION ALL SELECT entity, operation FROM kb.aliases UNION ALL SELECT source, operation FROM kb.merges "
+        "UNION ALL SELECT target, operation FROM kb.merges "
+        f"UNION ALL SELECT entity, operation FROM kb.moves WHERE {moves}) GROUP BY entity"
+    )
     memory.database.rewrite(
         {
             # A new id: whatever was cached or exported under the old one does not belong to this file.
             "meta": f"SELECT key, CASE WHEN key = 'id' THEN '{uuid.uuid4()}' ELSE value END FROM kb.meta",
             "operations": f"SELECT * FROM kb.operations WHERE {outside('id', operations)}",
             "relations": "SELECT * FROM kb.relations",
-            "entities": "SELECT id, name, normal, kind, "
-            f"CASE WHEN {outside('scope', documents)} THEN scope END, operation "
-            f"FROM kb.entities WHERE {outside('id', names)}",
+            "entities": f"SELECT id, name, normal, kind, CASE WHEN {outside('scope', documents)} THEN scope END, "
+            f"CASE WHEN {outside('e.operation', operations)} THEN e.operation ELSE coalesce(used.operation, 1) END "
+            f"FROM kb.entities e LEFT JOIN ({used}) used ON used.entity = e.id "
+            f"WHERE {outside('id', names)} ORDER BY id",
             "aliases": "SELECT * FROM kb.aliases",
             "merges": "SELECT * FROM kb.merges",
             "moves": f"SELECT * FROM kb.moves WHERE {moves}",

@@ -164,7 +164,7 @@ class Memory(Core):
         """
         snapshot = self.snapshot
         if target is None:
-            kinds = ("undo", "create", "relation")
+            kinds = ("undo", "create", "purge")
             ids = range(snapshot.last_operation, 0, -1)
             counted = (o for i in ids if snapshot.counts(i) and (o := snapshot.operation(i)) is not None)
             operation = next((o for o in counted if o.kind not in kinds), None)
@@ -172,7 +172,7 @@ class Memory(Core):
                 raise NotFound("There is nothing to undo.", "See: memllm log")
         else:
             operation = snapshot.existing(target)
-        if operation.kind == "create":
+        if operation.kind in ("create", "purge"):
             raise UsageError(f"Operation {target} ({operation.kind}) cannot be undone.", "See: memllm log")
         if not snapshot.counts(operation.id):
             raise UsageError(f"Operation {target} is already undone.", "To redo it, undo the undo: memllm log")

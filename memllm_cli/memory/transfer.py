@@ -7,16 +7,15 @@ import difflib
 import io
 import json
 import math
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
-from memllm_cli.errors import DamagedError
-from memllm_cli.memory.literals import normalise
+from memllm_cli.errors import DamagedError, UsageError
 from memllm_cli.memory.names import normal
 from memllm_cli.memory.store import ImportRow, Memory
-from memllm_cli.memory.writer import LONGEST_NAME
+from memllm_cli.memory.validity import days, iso
+from memllm_cli.memory.writer import LONGEST_NAME, is_sayable
 from memllm_cli.types import Triple
 
 if TYPE_CHECKING:
@@ -198,6 +197,8 @@ def _row(cells: dict[str, str], snapshot: Snapshot) -> ImportRow:
             raise ValueError(f"the {column} is empty")
         if len(value) > LONGEST_NAME:
             raise ValueError(f"the {column} has {len(value)} characters; at most {LONGEST_NAME} are kept")
+        if not is_sayable(value):
+            raise ValueError(f"the {column} is '{value}': no name contains >> or is a variable like ?x")
     if snapshot.relations.find(triple.relation) is None:
         phrases = {normal(p): p for p, _, _ in snapshot.relations.phrases()}
         near = difflib.get_close_matches(normal(triple.relation), phrases, n=3, cutoff=0.55)
@@ -206,14 +207,15 @@ def _row(cells: dict[str, str], snapshot: Snapshot) -> ImportRow:
     status = cells.get("status", "").strip() or "fact"
     if status not in ("fact", "proposed"):
         raise ValueError(f"status is '{status}', not 'fact' or 'proposed'")
+    begin, end = _days(cells)
     return ImportRow(
         triple,
         document=(cells.get("document") or cells.get("source") or "").strip(),
         sentence=cells.get("sentence", ""),
         probability=_probability(cells.get("probability", "").strip()),
         proposed=status == "proposed",
-        valid_from=_day(cells, "valid_from"),
-        valid_to=_day(cells, "valid_to"),
+        valid_from=begin,
+        valid_to=end,
         qualifiers=_qualifiers(cells.get("qualifiers", "").strip()),
     )
 
@@ -228,12 +230,18 @@ def _probability(text: str) -> float | None:
     return value
 
 
-def _day(cells: dict[str, str], column: str) -> str | None:
-    text = cells.get(column, "").strip()
-    value = normalise(text, "date") if text else ""
-    if text and not re.fullmatch(r"\d{4}(-\d\d(-\d\d)?)?", value):
-        raise ValueError(f"{column} is '{text}', not a date like 2026-01-31")
-    return value or None
+def _days(cells: dict[str, str]) -> tuple[str | None, str | None]:
+    out: list[str | None] = []
+    for column in ("valid_from", "valid_to"):
+        text = cells.get(column, "").strip()
+        try:
+            out.append(iso(text) if text else None)
+        except UsageError:
+            raise ValueError(f"{column} is '{text}', not a date like 2026-01-31") from None
+    begin, end = out
+    if begin and end and days(begin)[0] >= days(end)[1]:
+        raise ValueError(f"valid_from, {begin}, is after valid_to, {end}")
+    return begin, end
 
 
 def _qualifiers(text: str) -> str:

@@ -83,13 +83,22 @@ def shown(stretch: Span) -> tuple[str | None, str | None]:
     )
 
 
-def day_of(text: str) -> int:
-    """The ordinal of a day as typed (day, month or year: its first day). Raises UsageError."""
+def iso(text: str) -> str:
+    """A day, month or year as typed, in ISO form. Raises UsageError for what is none, or not in the calendar."""
     from memllm_cli.memory.literals import normalise
 
-    value = "today" if text.strip().casefold() in ("today", "now") else normalise(text, "date")
-    if value == "today":
+    value = normalise(text, "date")
+    try:
+        if re.fullmatch(r"\d{4}(-\d\d(-\d\d)?)?", value):
+            days(value)
+            return value
+    except ValueError:
+        pass
+    raise UsageError(f"'{text}' is not a date.", "Write it as 2026-01-31, 2026-01 or 2026.")
+
+
+def day_of(text: str) -> int:
+    """The ordinal of a day as typed (day, month or year: its first day). Raises UsageError."""
+    if text.strip().casefold() in ("today", "now"):
         return date.today().toordinal()
-    if not re.fullmatch(r"\d{4}(-\d\d(-\d\d)?)?", value):
-        raise UsageError(f"'{text}' is not a date.", "Write it as 2026-01-31, 2026-01 or 2026.")
-    return days(value)[0]
+    return days(iso(text))[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 from memllm_cli.errors import NotFound, UsageError
@@ -25,6 +26,11 @@ def is_name(text: str) -> bool:
     """Whether a name can be kept: it has a letter or a digit, and is not too long."""
     shown = " ".join(text.split())
     return bool(normal(shown)) and any(c.isalnum() for c in shown) and len(shown) <= LONGEST_NAME
+
+
+def is_sayable(text: str) -> bool:
+    """Whether a person can ask for a name: it has no `>>` in it, and is no variable such as `?x`."""
+    return ">>" not in text and re.fullmatch(r"\s*\?\w*\s*", text) is None
 
 
 class Writer:

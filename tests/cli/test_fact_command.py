@@ -38,7 +38,7 @@ def test_a_correction_shows_before_and_after(run: Run) -> None:
 
 def test_saying_it_again_changes_nothing(run: Run) -> None:
     run("fact", "set", FIRST)
-    assert run("fact", "set", FIRST).out == "no change\n"
+    assert run("fact", "set", FIRST).out == "no fact changed\n"
 
 
 def test_a_dry_run_keeps_nothing_and_makes_no_knowledge_base(run: Run, memory: Memory) -> None:

@@ -72,7 +72,7 @@ def test_a_source_is_listed_and_forgotten(run: Run, memory: Memory) -> None:
     ingest(memory, "/more/atlas.txt")
     assert [d["facts"] for d in run("--json", "source", "list").data] == [1, 1]
     assert run("source", "forget", "Atlas").code == 2  # two are called so
-    assert run("source", "forget", "/docs/atlas.txt").out == "no change\n"  # the other one still says so
+    assert run("source", "forget", "/docs/atlas.txt").out == "no fact changed\n"  # the other one still says so
     assert run("source", "forget", "atlas.txt").out == "- Freedonia >> continent >> Europe\n"
     assert run("source", "forget", "atlas.txt").code == 1
     assert run("--json", "source", "list").data == []
