@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from memllm_cli.cli.context import Context
 from memllm_cli.errors import DamagedError, NotFound, StorageError, UsageError
 from memllm_cli.terminal import count, safe
+
+if TYPE_CHECKING:
+    from memllm_cli.memory.store import Memory
 
 
 def register(app: typer.Typer) -> None:
@@ -123,6 +126,8 @@ def backup(
 
     state: Context = context.obj
     memory = state.memory()
+    if not file.name:
+        raise UsageError("The file has no name.", "For instance: memllm backup facts.gz")
     path = file if file.suffix else file.with_suffix(".gz")
     if path.exists() and not force:
         raise UsageError(f"{path} is there already.", "Choose another name, or replace it with --force.")
@@ -174,9 +179,10 @@ def restore(
                 state.output.note("nothing was changed")
                 return
         kept = _set_aside(memory)
+        memory = Memory(memory.database.folder)
     elif not memory.database.exists():
         lay_out(state.home)
-    fill(memory, everything, empty=not replace)
+    fill(memory, everything, empty=not (replace and memory.database.exists()))
     counts = {table: len(rows) for table, rows in everything.rows.items()}
     state.output.data({"id": everything.id, "rows": counts, "kept": kept and str(kept)})
     state.output.line(f"restored: {counts['operations']} operations, {counts['assertions']} statements")
@@ -184,17 +190,24 @@ def restore(
         state.output.note(f"what was there before: {safe(str(kept))}")
 
 
-def _set_aside(memory: Any) -> Path:
-    """Back up what a knowledge base holds, beside its folder."""
+def _set_aside(memory: Memory) -> Path:
+    """Back up what a knowledge base holds, beside its folder; one that cannot be read is moved there as it is."""
     from datetime import UTC, datetime
 
     from memllm_cli.files import whole
     from memllm_cli.memory.backup import check, write
 
-    path: Path = memory.database.folder.parent / f"{memory.name}-{datetime.now(UTC):%Y%m%dT%H%M%S}.before-restore.gz"
-    with whole(path) as part:
-        write(memory, part)
-        check(part)
+    folder = memory.database.folder
+    path = folder.parent / f"{memory.name}-{datetime.now(UTC):%Y%m%dT%H%M%S}.before-restore.gz"
+    try:
+        with whole(path) as part:
+            write(memory, part)
+            check(part)
+    except DamagedError:
+        path = path.with_suffix("").with_suffix(".damaged")
+        folder.rename(path)
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error.strerror or error}.", "Nothing was changed.") from error
     return path
 
 

@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 def log(
     context: typer.Context,
     kind: Annotated[str, typer.Option(help="Only this kind: set, add, remove, ingest, import, merge, undo …")] = "",
-    by: Annotated[str, typer.Option("--by", "--actor", help="Only what this one did: person, memllm, import.")] = "",
+    by: Annotated[str, typer.Option("--by", "--actor", help="Only what this one did: you, memllm, import.")] = "",
     document: Annotated[str, typer.Option(help="Only about documents with this in their path or title.")] = "",
     since: Annotated[str | None, typer.Option(help="Only from this day or time on.")] = None,
     until: Annotated[str | None, typer.Option(help="Only up to this day's end or before this time.")] = None,

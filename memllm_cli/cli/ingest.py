@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
 
 def ingest(
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(help="Files and folders: md, txt, rst, html, pdf.")],
+    paths: Annotated[list[str], typer.Argument(help="Files and folders: md, txt, rst, html, pdf.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count and estimate; store nothing.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Read unchanged documents too.")] = False,
     fast: Annotated[bool, typer.Option("--fast", help="The drafter alone, which no model checks.")] = False,
@@ -50,9 +50,11 @@ def ingest(
     Example: memllm ingest docs/ contract.pdf
     """
     state: Context = context.obj
+    if not all(paths):  # an empty path is this folder, and more often a variable that is not set
+        raise UsageError("A path is empty.", "Name a file or a folder; this folder is: memllm ingest .")
     state.check_models()
     try:
-        _ingest(state, paths, dry_run, again, _kind(state, fast, no_draft), prune)
+        _ingest(state, [Path(p) for p in paths], dry_run, again, _kind(state, fast, no_draft), prune)
     except KeyboardInterrupt:
         raise Interrupted(AGAIN) from None
 
@@ -270,7 +272,7 @@ def _write(state: Context, memory: Memory, planned: Planned, kind: str, result: 
         f"({writer.meter.rate:.0f} tokens/s, {_time(seconds)})"
     )
     if facts:
-        output.note("see them: memllm fact list    take the whole run back document by document: memllm undo")
+        output.note("see them: memllm fact list    take the whole run back: memllm undo --run")
 
 
 def _time(seconds: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 try:
+    import errno
     import os
     import signal
     from contextlib import suppress
@@ -16,7 +17,7 @@ try:
 
     from memllm_cli import __version__
     from memllm_cli.cli.context import Context, Interrupted
-    from memllm_cli.errors import MemllmError, UsageError
+    from memllm_cli.errors import MemllmError, StorageError, UsageError
     from memllm_cli.terminal import Output
 except KeyboardInterrupt:  # loading takes long enough for somebody to change their mind
     sys.exit(130)
@@ -129,6 +130,9 @@ def run(arguments: list[str] | None = None) -> None:
         arguments = hoisted(list(sys.argv[1:] if arguments is None else arguments)) or ["--help"]
         output.json = "--json" in arguments
         output.command = chosen(arguments)
+        if output.command in _WORDS:
+            for text in arguments:
+                _utf8(text)
         command: Any = typer.main.get_command(build(output.command))
         code = command.main(args=arguments, prog_name="memllm", standalone_mode=False)
         if own:
@@ -145,6 +149,14 @@ def run(arguments: list[str] | None = None) -> None:
         if own:  # what is left for the reader that has gone must not fail again when the interpreter ends
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except OSError as error:
+        if own and error.filename is None and error.errno in (errno.ENOSPC, errno.EFBIG):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            output.json = False  # it would go the same way
+            output.error(StorageError("The output cannot be written: no room.", "Write it elsewhere."))
+            code = 1
+        else:
+            code = _unexpected(error, output, arguments or [])
     except Exception as error:
         code = _unexpected(error, output, arguments or [])
     if own:
@@ -156,6 +168,17 @@ def run(arguments: list[str] | None = None) -> None:
                 sys.stdout.flush()
             os._exit(130)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+_WORDS = frozenset(("ask", "conflicts", "entity", "fact", "log", "query", "relation", "sql"))
+"""Commands that take words, which are kept; paths may be any bytes."""
+
+
+def _utf8(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"An argument is not UTF-8: {text.encode('utf-8', 'replace').decode()}", "") from None
 
 
 def _unraisable(lost: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from math import isfinite
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -160,11 +161,20 @@ def sql(
     state: Context = context.obj
     memory = moment(state.memory(), as_of)
     asked = sys.stdin.read() if statement == "-" else statement
+    try:
+        asked.encode()
+    except UnicodeEncodeError:
+        raise UsageError("The statement is not UTF-8.", "Save it as UTF-8.") from None
     with state.output.working("copying what is asked for"):
         answer = run(memory, asked)
     shown = [["" if v is None else str(v) for v in row] for row in answer.rows]
     state.output.table(answer.columns, shown)
-    plain = [[v if isinstance(v, (str, int, float, bool, type(None))) else str(v) for v in r] for r in answer.rows]
+    plain = [[v if _plain(v) else str(v) for v in r] for r in answer.rows]
     state.output.data({"columns": list(answer.columns), "rows": plain})
     if not shown:
         state.output.note(safe("no rows"))
+
+
+def _plain(value: object) -> bool:
+    """Whether JSON has such a value; it has no infinity."""
+    return isfinite(value) if isinstance(value, float) else isinstance(value, (str, int, bool, type(None)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,7 +17,7 @@ from memllm_cli.terminal import count, safe
 if TYPE_CHECKING:
     from contextlib import ExitStack
 
-    from memllm_cli.memory.change import Change
+    from memllm_cli.memory.change import Change, Days
     from memllm_cli.memory.fold import Fact
     from memllm_cli.memory.snapshot import Snapshot
     from memllm_cli.memory.store import Evidence, Memory
@@ -111,9 +112,7 @@ def instant(text: str, end: bool = True) -> str:
             if end and re.fullmatch(r"\S+[ T]\d\d:\d\d", text.strip()):  # as times are shown: a minute, to its end
                 found += timedelta(minutes=1)
         except ValueError:
-            raise UsageError(
-                f"'{text}' is no time.", "Write 2026-01-31, '2026-01-31 14:30' or an operation's number."
-            ) from None
+            raise UsageError(f"'{text}' is no time.", "Write 2026-01-31 or '2026-01-31 14:30'.") from None
     return found.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
@@ -128,9 +127,9 @@ def show_change(state: Context, change: Change, dry_run: bool = False) -> None:
     """Before and after lines, the operation, and how to take it back."""
     output = state.output
     end = most(state, None)
-    for sign, colour, facts in (("-", "red", change.before), ("+", "green", change.after)):
-        for texts in facts[:end]:
-            output.line(f"[{colour}]{sign} {safe(' >> '.join(texts))}[/{colour}]")
+    for sign, colour, facts in (("-", "red", change.went), ("+", "green", change.came)):
+        for texts, valid in islice(facts.items(), end):
+            output.line(f"[{colour}]{sign} {safe(' >> '.join(texts))}[/{colour}]{_between(valid)}")
         if end is not None and len(facts) > end:
             output.line(f"[{colour}]{sign} {len(facts) - end} more[/{colour}]")
     if change.stated:
@@ -149,6 +148,8 @@ def change_data(change: Change) -> dict[str, Any]:
         "operation": change.operation,
         "before": [list(t) for t in change.before],
         "after": [list(t) for t in change.after],
+        "before_valid": [list(d) for d in change.went.values()],
+        "after_valid": [list(d) for d in change.came.values()],
         "held": change.held,
         "stated": change.stated,
     }
@@ -176,7 +177,11 @@ def origin(snapshot: Snapshot, fact: Fact, places: Sequence[Evidence]) -> str:
 
 def days(fact: Fact) -> str:
     """When a fact holds, for people; empty when always."""
-    begin, end = fact.valid
+    return _between(fact.valid)
+
+
+def _between(valid: Days) -> str:
+    begin, end = valid
     return f", {begin or '…'} to {end or '…'}" if begin or end else ""
 
 

@@ -10,6 +10,8 @@ from memllm_cli.memory.rows import Rows
 from memllm_cli.memory.snapshot import Snapshot
 
 Texts = tuple[str, str, str]
+Days = tuple[str | None, str | None]
+"""From when and until when a fact holds, in ISO form; None is open."""
 BULKY = 20_000
 """Statements of one operation above which its effect is counted, not listed."""
 
@@ -30,7 +32,7 @@ class Change:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Change):
             return NotImplemented
-        mine, theirs = ((c.operation, c._texts, c.held, c.stated) for c in (self, other))
+        mine, theirs = ((c.operation, c._seen, c.held, c.stated) for c in (self, other))
         return mine == theirs
 
     __hash__ = None  # type: ignore[assignment]
@@ -38,12 +40,12 @@ class Change:
     @property
     def before(self) -> tuple[Texts, ...]:
         """Facts that are no longer there."""
-        return self._texts[0]
+        return tuple(self.went)
 
     @property
     def after(self) -> tuple[Texts, ...]:
         """Facts that are new."""
-        return self._texts[1]
+        return tuple(self.came)
 
     @cached_property
     def held(self) -> int:
@@ -54,20 +56,30 @@ class Change:
         own = {after.key(a) for a in after.history.of_operation(self.operation) if not a.person}
         return sum(1 for k in own if after.settled(k).removed)
 
+    @property
+    def went(self) -> dict[Texts, Days]:
+        """Facts that are no longer there, or no longer on these days."""
+        return self._seen[0]
+
+    @property
+    def came(self) -> dict[Texts, Days]:
+        """Facts that are new, or hold on these days now."""
+        return self._seen[1]
+
     @cached_property
-    def _texts(self) -> tuple[tuple[Texts, ...], tuple[Texts, ...]]:
+    def _seen(self) -> tuple[dict[Texts, Days], dict[Texts, Days]]:
         if self._moments is None:
-            return (), ()
+            return {}, {}
         before, after = self._moments
         keys = touched(before, self._rows)
         if not before.same_names(after):
             keys |= touched(after, self._rows)
         old, new = _visible(before, keys), _visible(after, keys)
-        return tuple(t for t in old if t not in new), tuple(t for t in new if t not in old)
+        return _without(old, new), _without(new, old)
 
     def settle(self) -> Change:
         """Find all of it now, while both moments can be looked at; returns itself."""
-        _ = self._texts, self.held
+        _ = self._seen, self.held
         return self
 
 
@@ -85,10 +97,14 @@ def between(before: Snapshot, after: Snapshot, rows: Rows) -> Change:
     return Change(operation, None, {}, stated) if stated > BULKY else Change(operation, (before, after), rows)
 
 
-def _visible(snapshot: Snapshot, keys: set[Key]) -> dict[Texts, None]:
+def _without(facts: dict[Texts, Days], others: dict[Texts, Days]) -> dict[Texts, Days]:
+    return {texts: days for texts, days in facts.items() if others.get(texts) != days}
+
+
+def _visible(snapshot: Snapshot, keys: set[Key]) -> dict[Texts, Days]:
     found = [f for k in keys if (f := snapshot.fact(k)) is not None and not f.proposed]
     found.sort(key=lambda f: f.supports[0].id)
-    return dict.fromkeys(snapshot.texts(f) for f in found)
+    return {snapshot.texts(f): f.valid for f in found}
 
 
 def touched(snapshot: Snapshot, rows: Rows) -> set[Key]:

@@ -140,7 +140,7 @@ def restore(memory: Memory, everything: Everything, empty: bool = True) -> None:
         if empty and held and held[0]:
             raise UsageError(
                 f"The knowledge base '{memory.name}' is not empty.",
-                "Import into a new one: memllm --kb NAME import FILE",
+                "Restore it as a new one: memllm --kb NAME restore FILE; in the place of this one: --replace",
             )
         connection.execute("BEGIN")
         memory.database.writable()

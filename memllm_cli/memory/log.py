@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from memllm_cli.errors import UsageError
+from memllm_cli.memory.core import TYPED
 from memllm_cli.memory.fold import Operation
 from memllm_cli.memory.snapshot import Snapshot
+
+KINDS = (
+    "set", "add", "remove", "accept", "ingest", "forget", "import", "merge", "split", "alias", "relation", "undo",
+    "purge", "create",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +31,11 @@ def log(
 ) -> Iterator[LogEntry]:
     """Operations, newest first; only those of a kind, an actor, a document (a part of its path or title), a time.
 
-    Times are compared as ISO texts in UTC: from `since` on, before `until`.
+    Times are compared as ISO texts in UTC: from `since` on, before `until`. Raises UsageError for an unknown kind.
     """
+    if kind and kind not in KINDS:
+        raise UsageError(f"'{kind}' is no kind of operation.", f"Choose one of: {', '.join(KINDS)}")
+    actor = "person" if actor == "you" else actor
     wanted = document.casefold()
     for id_ in range(snapshot.last_operation, 0, -1):
         o = snapshot.operation(id_)
@@ -35,7 +45,9 @@ def log(
             continue
         if wanted and wanted not in f"{o.source or ''}\n{o.note if o.source else ''}".casefold():
             continue
-        yield LogEntry(o, snapshot.counts(id_), snapshot.history.count_of(id_), o.note or _first(snapshot, id_))
+        said = _first(snapshot, id_) if o.kind in TYPED else ""
+        detail = f"{said} ({o.note})" if said and o.note else o.note or said
+        yield LogEntry(o, snapshot.counts(id_), snapshot.history.count_of(id_), detail)
 
 
 def _first(snapshot: Snapshot, operation: int) -> str:
