@@ -13,6 +13,7 @@ from memllm_cli.cli.shown import (
     AS_OF,
     LIMIT,
     VALID_AT,
+    between,
     days,
     fact_data,
     local,
@@ -174,13 +175,22 @@ def history(
     rows = []
     for e in shown:
         o = e.operation
-        rows.append((str(o.id), local(o.at), e.what, "you" if e.person else o.actor, " >> ".join(e.texts), e.state))
+        rows.append(
+            (
+                str(o.id),
+                local(o.at),
+                e.what,
+                "you" if e.person else o.actor,
+                " >> ".join(e.texts) + between((e.valid,)),
+                e.state,
+            )
+        )
     state.output.table(("operation", "time", "what", "by", "fact", ""), rows)
     state.output.data(
         [
             {"operation": e.operation.id, "time": e.operation.at, "what": e.what, "actor": e.operation.actor,
              "person": e.person, "fact": list(e.texts), "undone": e.state == "undone", "state": e.state,
-             "note": e.operation.note, "source": e.operation.source}
+             "note": e.operation.note, "source": e.operation.source, "valid": list(e.valid)}
             for e in shown
         ]
     )  # fmt: skip

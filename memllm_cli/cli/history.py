@@ -163,7 +163,7 @@ def conflicts(
 
     Example: memllm conflicts --resolve newest --dry-run
     """
-    from memllm_cli.cli.shown import fact_data, matching, moment, origin
+    from memllm_cli.cli.shown import days, fact_data, matching, moment, origin
     from memllm_cli.memory.conflicts import RULES, losers
     from memllm_cli.memory.conflicts import conflicts as all_conflicts
 
@@ -184,12 +184,10 @@ def conflicts(
         state.output.line(f"[yellow]{safe(conflict.reason)}[/yellow]")
         for fact in conflict.facts:
             mark = "[red]-[/red]" if fact.key in gone else " "
-            begin, end = fact.valid
-            when = f", {begin or '…'} to {end or '…'}" if begin or end else ""
             places = evidence[fact.key]
             state.output.line(
                 f"{mark} {safe(' >> '.join(snapshot.texts(fact)))}  "
-                f"[dim]{safe(origin(snapshot, fact, places) + when)}[/dim]"
+                f"[dim]{safe(origin(snapshot, fact, places) + days(fact))}[/dim]"
             )
             if places:
                 state.output.line(f'    [dim]"{safe(places[0].sentence)}"[/dim]')

@@ -98,7 +98,7 @@ def _join(memory: Memory, texts: list[str], proposed: bool | None, day: int | No
         {
             "bindings": dict(zip(variables, row, strict=False)),
             "facts": [list(snapshot.texts(f)) for f in way[1]],
-            "valid": [list(f.valid) for f in way[1]],
+            "valid": [[list(s) for s in f.stretches] for f in way[1]],
         }
         for row, way in zip(rows, found.values(), strict=True)
     ]

@@ -129,7 +129,7 @@ def show_change(state: Context, change: Change, dry_run: bool = False) -> None:
     end = most(state, None)
     for sign, colour, facts in (("-", "red", change.went), ("+", "green", change.came)):
         for texts, valid in islice(facts.items(), end):
-            output.line(f"[{colour}]{sign} {safe(' >> '.join(texts))}[/{colour}]{_between(valid)}")
+            output.line(f"[{colour}]{sign} {safe(' >> '.join(texts))}[/{colour}]{between(valid)}")
         if end is not None and len(facts) > end:
             output.line(f"[{colour}]{sign} {len(facts) - end} more[/{colour}]")
     if change.stated:
@@ -177,12 +177,13 @@ def origin(snapshot: Snapshot, fact: Fact, places: Sequence[Evidence]) -> str:
 
 def days(fact: Fact) -> str:
     """When a fact holds, for people; empty when always."""
-    return _between(fact.valid)
+    return between(fact.stretches)
 
 
-def _between(valid: Days) -> str:
-    begin, end = valid
-    return f", {begin or '…'} to {end or '…'}" if begin or end else ""
+def between(valid: Days) -> str:
+    """Stretches of days, for people; empty for always."""
+    said = " and ".join(f"{begin or '…'} to {end or '…'}" for begin, end in valid if begin or end)
+    return f", {said}" if said else ""
 
 
 def marked(sentence: str, names: Sequence[str]) -> list[tuple[int, int]]:
@@ -220,6 +221,7 @@ def fact_data(snapshot: Snapshot, fact: Fact, places: Sequence[Evidence]) -> dic
         "probability": fact.probability,
         "valid_from": fact.valid[0],
         "valid_to": fact.valid[1],
+        "valid": [list(s) for s in fact.stretches],
         "operation": newest.operation,
         "evidence": [
             {"source": e.uri, "title": e.title, "line": e.line, "page": e.page, "sentence": e.sentence} for e in places

@@ -10,8 +10,8 @@ from memllm_cli.memory.rows import Rows
 from memllm_cli.memory.snapshot import Snapshot
 
 Texts = tuple[str, str, str]
-Days = tuple[str | None, str | None]
-"""From when and until when a fact holds, in ISO form; None is open."""
+Days = tuple[tuple[str | None, str | None], ...]
+"""From when and until when a fact holds, in ISO form, each stretch; None is open."""
 BULKY = 20_000
 """Statements of one operation above which its effect is counted, not listed."""
 
@@ -104,7 +104,7 @@ def _without(facts: dict[Texts, Days], others: dict[Texts, Days]) -> dict[Texts,
 def _visible(snapshot: Snapshot, keys: set[Key]) -> dict[Texts, Days]:
     found = [f for k in keys if (f := snapshot.fact(k)) is not None and not f.proposed]
     found.sort(key=lambda f: f.supports[0].id)
-    return {snapshot.texts(f): f.valid for f in found}
+    return {snapshot.texts(f): f.stretches for f in found}
 
 
 def touched(snapshot: Snapshot, rows: Rows) -> set[Key]:

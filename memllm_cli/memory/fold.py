@@ -120,6 +120,11 @@ class Fact:
             return newest.valid_from, newest.valid_to
         return shown((self.spans[0][0], self.spans[-1][1]))
 
+    @property
+    def stretches(self) -> tuple[tuple[str | None, str | None], ...]:
+        """Like `valid`, each stretch of days by itself: there can be others between them."""
+        return (self.valid,) if len(self.spans) < 2 else tuple(shown(s) for s in self.spans)
+
     def holds(self, day: int) -> bool:
         """Whether it holds on a day (an ordinal)."""
         return any(begin <= day < end for begin, end in self.spans)
@@ -190,7 +195,8 @@ def _in_order(key: Key, own: list[Assertion], clearing: list[Assertion], moment:
         return Settled(None, not free)
     fact = Fact(key, [a for a, _ in supports], ())
     newest = fact.newest
-    fact.spans = tuple(stated if newest.person else next(spans for a, spans in supports if a is newest))
+    said = [x for a, spans in supports if a.operation == newest.operation for x in spans]
+    fact.spans = tuple(stated if newest.person else said if len(said) == 1 else joined(said))
     return Settled(fact, False)
 
 

@@ -13,13 +13,18 @@ from memllm_cli.protocol.grammar import parse_pattern
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One statement of one operation. `state`: `holds`, `replaced`, `undone`, or empty for what only takes away."""
+    """One statement of one operation.
+
+    `state`: `holds`, `proposed`, `replaced`, `removed`, `forgotten`, `read again` (its document was), `undone`, or
+    empty for what only takes away. `valid`: from when and until when it said so.
+    """
 
     operation: Operation
     what: str
     person: bool
     texts: tuple[str, str, str]
     state: str
+    valid: tuple[str | None, str | None] = (None, None)
 
 
 def events(snapshot: Snapshot, text: str) -> list[Event]:
@@ -34,6 +39,13 @@ def events(snapshot: Snapshot, text: str) -> list[Event]:
             rows[a.id] = a
     out = [_event(snapshot, a) for a in rows.values()]
     by_operation = {e.operation.id: e for e in out}
+    for a in rows.values():
+        for number in snapshot.history.sources.get(a.source or "", ()):
+            made = snapshot.operation(number)
+            if made is not None and made.kind == "forget" and number > a.operation and number not in by_operation:
+                state = "" if snapshot.counts(number) else "undone"
+                by_operation[number] = e = Event(made, "forget", True, by_operation[a.operation].texts, state)
+                out.append(e)
     for operation, target in snapshot.history.undos:
         if operation > snapshot.last_operation:
             continue
@@ -77,6 +89,16 @@ def _event(snapshot: Snapshot, a: Assertion) -> Event:
     else:
         fact = snapshot.fact(key)
         holds = fact is not None and any(s.id == a.id for s in fact.supports)
-        state = ("proposed" if a.proposed else "holds") if holds else "replaced"
+        state = ("proposed" if a.proposed else "holds") if holds else _end(snapshot, a, key)
     what = operation.kind if operation.kind != "import" or not a.person else "import by you"
-    return Event(operation, what, a.person, texts, state)
+    return Event(operation, what, a.person, texts, state, (a.valid_from, a.valid_to))
+
+
+def _end(snapshot: Snapshot, a: Assertion, key: Key) -> str:
+    """Why a statement that counts holds no more."""
+    if snapshot.dropped(a):
+        events = (o for o in snapshot.history.sources.get(a.source or "", ()) if o > a.operation and snapshot.counts(o))
+        forgot = any((made := snapshot.operation(o)) is not None and made.kind == "forget" for o in events)
+        return "forgotten" if forgot else "read again"
+    last = [s for s in snapshot.statements(key) if s.person and snapshot.counts(s.operation)][-1:]
+    return "removed" if last and last[0].action == "remove" else "replaced"

@@ -65,12 +65,16 @@ def csv_rows(text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def write_csv(memory: Memory, out: IO[str], proposed: bool = False, day: int | None = None) -> int:
-    """Facts as a table, one a row, in a stable order; with `proposed` proposals too. Returns how many rows."""
+    """Facts as a table, one a row, in a stable order; with `proposed` proposals too. Returns how many rows.
+
+    A fact that holds at several times has a row for each.
+    """
     snapshot = memory.snapshot
     facts = _sorted(snapshot, proposed, day)
     evidence = memory.evidence(facts)
     out.write(csv_line(COLUMNS))
-    for fact in facts:
+    rows = [(fact, *stretch) for fact in facts for stretch in fact.stretches]
+    for fact, begin, end in rows:
         newest, best = fact.newest, next(iter(evidence[fact.key]), None)
         out.write(
             csv_line(
@@ -79,8 +83,8 @@ def write_csv(memory: Memory, out: IO[str], proposed: bool = False, day: int | N
                     "" if fact.probability is None else repr(fact.probability),
                     stated_by(fact),
                     "proposed" if fact.proposed else "fact",
-                    fact.valid[0] or "",
-                    fact.valid[1] or "",
+                    begin or "",
+                    end or "",
                     "" if newest.qualifiers == "{}" else newest.qualifiers,
                     best.uri if best else "",
                     str(best.page) if best and best.page else "",
@@ -89,7 +93,7 @@ def write_csv(memory: Memory, out: IO[str], proposed: bool = False, day: int | N
                 )
             )
         )
-    return len(facts)
+    return len(rows)
 
 
 def write_canonical(memory: Memory, out: IO[str], proposed: bool = False, day: int | None = None) -> int:
@@ -105,8 +109,8 @@ def write_canonical(memory: Memory, out: IO[str], proposed: bool = False, day: i
 
 def _status(fact: Fact) -> str:
     status = "proposed" if fact.proposed else "fact"
-    begin, end = fact.valid
-    return f"{status}\t{begin or ''}..{end or ''}" if begin or end else status
+    days = ";".join(f"{begin or ''}..{end or ''}" for begin, end in fact.stretches if begin or end)
+    return f"{status}\t{days}" if days else status
 
 
 def stated_by(fact: Fact) -> str:

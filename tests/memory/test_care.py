@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from memllm_cli.errors import DamagedError, StorageError, UsageError
-from memllm_cli.memory import backup, doctor, journal, text
+from memllm_cli.memory import backup, doctor, identity, journal, text
 from memllm_cli.memory.conflicts import conflicts, losers
 from memllm_cli.memory.everything import restore
 from memllm_cli.memory.find import Finder
@@ -62,6 +62,22 @@ def test_a_purged_document_leaves_no_byte(memory: Memory) -> None:
     assert [f.state for f in doctor.examine(memory, repair=False) if f.state == doctor.BAD] == []
     memory.undo(memory.set(Triple("Acorn Ltd", "industry", "cake")).operation)
     assert ("Acorn Ltd", "industry", "tea") in facts(memory)
+
+
+def test_a_purged_knowledge_base_can_be_backed_up_and_restored(memory: Memory, tmp_path: Path) -> None:
+    told(memory)
+    memory.set(Triple("Xanadu Bay", "country", "Ruritania"))  # a name that the document brought, and a person uses
+    identity.alias(memory, "Rufus Town", ["Rufus City"])
+    purge(memory, "/d/secret.md")
+    assert {f.state for f in doctor.examine(memory, repair=False)} == {doctor.OK}
+    backup.write(memory, tmp_path / "b.gz")
+    fresh = Memory(tmp_path / "fresh")
+    restore(fresh, backup.read(tmp_path / "b.gz"))
+    assert facts(fresh) == facts(memory)
+    assert ("Xanadu Bay", "country", "Ruritania") in facts(fresh)
+    with pytest.raises(UsageError, match="cannot be undone"):
+        memory.undo(memory.snapshot.last_operation)
+    assert memory.undo()[0].kind == "alias"
 
 
 def test_a_process_that_had_memory_open_sees_the_purge(memory: Memory) -> None:

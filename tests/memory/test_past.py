@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import io
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from memllm_cli.errors import NotFound, UsageError
 from memllm_cli.memory import identity
+from memllm_cli.memory.conflicts import conflicts
 from memllm_cli.memory.past import events
 from memllm_cli.memory.store import Memory, Written
+from memllm_cli.memory.transfer import read_csv, write_canonical, write_csv
 from memllm_cli.memory.validity import day_of, days, joined, without
 from memllm_cli.types import Triple
 from tests.memory.test_store import document, facts
 
+RELATIONS = Path(__file__).resolve().parents[2] / "kb" / "relations.csv"
 CAPITAL = ("capital", "France")
 
 
@@ -184,6 +191,7 @@ def test_unicode_case_quotes_dashes_and_spaces_make_no_new_names(memory: Memory)
 
 def test_changing_a_relation_can_be_undone(memory: Memory) -> None:
     from dataclasses import replace
+from pathlib import Path
 
     memory.set(Triple("Acorn", "headquarters location", "Rome"))
     old, _ = memory.snapshot.relations.get("headquarters location")
@@ -201,3 +209,66 @@ def test_everything_ever_stated_about_a_fact(memory: Memory) -> None:
     memory.undo()
     told = [(e.operation.id, e.what, e.texts[2], e.state) for e in events(memory.snapshot, "France >> capital >>")]
     assert told == [(4, "undo of 3", "Brest", ""), (3, "set", "Brest", "undone"), (2, "set", "Anjou", "holds")]
+
+
+def test_a_fact_with_a_hole_in_its_days_is_shown_with_it(memory: Memory) -> None:
+    ann, cy = (("Acme", "chief executive officer", n) for n in ("Ann", "Cy"))
+    memory.set(Triple(*ann), valid_from="2020", valid_to="2023")
+    change = memory.set(Triple(*cy), valid_from="2022-03", valid_to="2022-06")
+    cut = (("2020-01-01", "2022-02-28"), ("2022-07-01", "2023-12-31"))
+    assert change.went == {ann: (("2020", "2023"),)}
+    assert change.came == {ann: cut, cy: (("2022-03", "2022-06"),)}
+    out = io.StringIO()
+    assert write_csv(memory, out) == 3
+    rows, bad = read_csv(out.getvalue(), memory.snapshot)
+    assert not bad
+    other = Memory(memory.database.folder.parent / "other")
+    other.create(RELATIONS)
+    other.import_facts(rows, "t", person=False)
+    said = [{o.texts(f)[2]: f.stretches for f in o.facts()} for o in (memory.snapshot, other.snapshot)]
+    assert said[0] == {"Ann": cut, "Cy": (("2022-03", "2022-06"),)}
+    assert said[1]["Ann"] == cut
+    assert not list(conflicts(other.snapshot))
+    table = io.StringIO()
+    write_canonical(memory, table)
+    assert "2020-01-01..2022-02-28;2022-07-01..2023-12-31" in table.getvalue()
+
+
+@pytest.mark.parametrize("text", ["2024-13", "0000", "2020-02-30", "2023-06-31", "soon", ""])
+def test_days_that_are_not_in_the_calendar_are_refused(memory: Memory, text: str) -> None:
+    with pytest.raises(UsageError, match="is not a date"):
+        day_of(text)
+    if text:
+        table = f"subject,relation,object,valid_from\nA,capital,B,{text}\n"
+        assert [b.reason for b in read_csv(table, memory.snapshot)[1]] == [
+            f"valid_from is '{text}', not a date like 2026-01-31"
+        ]
+
+
+def test_a_table_with_days_the_wrong_way_round_is_refused(memory: Memory) -> None:
+    table = "subject,relation,object,valid_from,valid_to\nA,capital,B,2025,2020\nA,capital,B,2025,2025-01\n"
+    good, bad = read_csv(table, memory.snapshot)
+    assert (len(good), len(bad)) == (1, 1)
+    assert "is after" in bad[0].reason
+
+
+def test_what_became_of_each_statement(memory: Memory) -> None:
+    memory.ingest(document("Paris.", "/d/a.md"), [Written(city("Paris"), (0,), 0.9)], "m", "f")
+    memory.forget("/d/a.md")
+    memory.set(city("Lyon"), valid_from="2020")
+    (lyon,) = memory.snapshot.facts()
+    memory.remove([lyon.key])
+    said = [(e.what, e.texts[2], e.state) for e in events(memory.snapshot, "France >> capital >>")]
+    assert said == [
+        ("remove", "Lyon", ""), ("set", "Lyon", "removed"), ("forget", "Paris", ""), ("ingest", "Paris", "forgotten"),
+    ]  # fmt: skip
+
+
+def test_the_newest_operation_is_what_undo_takes_back(memory: Memory) -> None:
+    memory.set(city("Paris"))
+    relation = memory.snapshot.relations.get("capital")[0]
+    memory.relation(replace(relation, one_object=False))
+    assert not memory.snapshot.relations.get("capital")[0].one_object
+    assert memory.undo()[0].kind == "relation"
+    assert memory.snapshot.relations.get("capital")[0].one_object
+    assert facts(memory) == {("France", "capital", "Paris")}
