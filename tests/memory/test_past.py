@@ -190,7 +190,6 @@ def test_unicode_case_quotes_dashes_and_spaces_make_no_new_names(memory: Memory)
 
 
 def test_changing_a_relation_can_be_undone(memory: Memory) -> None:
-    from dataclasses import replace
 
     memory.set(Triple("Acorn", "headquarters location", "Rome"))
     old, _ = memory.snapshot.relations.get("headquarters location")
