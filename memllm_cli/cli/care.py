@@ -27,7 +27,12 @@ def register(app: typer.Typer) -> None:
 
 def doctor(
     context: typer.Context,
-    check: Annotated[bool, typer.Option("--check", help="Only look; mend nothing.")] = False,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Only look; delete nothing. What a killed command left in the journal is taken in."
+        ),
+    ] = False,
 ) -> None:
     """Look the installation and the knowledge base over, and mend what can be rebuilt.
 

@@ -89,7 +89,9 @@ def log(
 
 def undo(
     context: typer.Context,
-    operation: Annotated[int | None, typer.Argument(help="Number of the operation; the newest without it.")] = None,
+    number: Annotated[
+        str | None, typer.Argument(metavar="OPERATION", help="Number of the operation; the newest without it.")
+    ] = None,
     run: Annotated[bool, typer.Option("--run", help="All operations of the same command, as a whole ingest.")] = False,
     dry_run: DRY_RUN = False,
 ) -> None:
@@ -101,6 +103,11 @@ def undo(
     """
     from memllm_cli.cli.shown import change_data, show_change
 
+    operation = None
+    if number is not None:
+        if not number.removeprefix("#").isdecimal():
+            raise UsageError(f"'{number}' is no operation's number.", "See: memllm log")
+        operation = int(number.removeprefix("#"))
     state: Context = context.obj
     memory = state.memory()
     if run:

@@ -26,6 +26,7 @@ CHIEF = "chief executive officer"
         (("relation", "set", "capital of", "--objects", "many"), "seen from the other side"),
         (("log", "--kind", "sets"), "no kind of operation"),
         (("log", "--since", "3"), "no time"),
+        (("undo", "two"), "no operation's number"),
         (("backup", ""), "no name"),
         (("ingest", ""), "path is empty"),
         (("fact", "set", "A >> capital >> B", "--note", "\udcff"), "not UTF-8"),
