@@ -233,13 +233,16 @@ class Memory(Core):
             return load_columns(self, columns, note, person)
 
         def fill(writer: Writer) -> None:
+            before: set[Triple] = set()
             for row in rows:
                 relation, flipped = writer.snapshot.relations.get(row.triple.relation)
                 subject, object = row.triple.subject, row.triple.object
                 if flipped:
                     subject, object = object, subject
+                first = row.triple not in before  # a second row of a fact adds days to it
+                before.add(row.triple)
                 made = writer.state(
-                    "set" if person else "add", subject, relation, object, person=person,
+                    "set" if person and first else "add", subject, relation, object, person=person,
                     clears_objects=person and relation.one_object, clears_subjects=person and relation.one_subject,
                     probability=row.probability, proposed=row.proposed and not person,
                     valid_from=row.valid_from, valid_to=row.valid_to, qualifiers=row.qualifiers,

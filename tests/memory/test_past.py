@@ -209,7 +209,8 @@ def test_everything_ever_stated_about_a_fact(memory: Memory) -> None:
     assert told == [(4, "undo of 3", "Brest", ""), (3, "set", "Brest", "undone"), (2, "set", "Anjou", "holds")]
 
 
-def test_a_fact_with_a_hole_in_its_days_is_shown_with_it(memory: Memory) -> None:
+@pytest.mark.parametrize("person", [False, True])
+def test_a_fact_with_a_hole_in_its_days_is_shown_with_it(memory: Memory, person: bool) -> None:
     ann, cy = (("Acme", "chief executive officer", n) for n in ("Ann", "Cy"))
     memory.set(Triple(*ann), valid_from="2020", valid_to="2023")
     change = memory.set(Triple(*cy), valid_from="2022-03", valid_to="2022-06")
@@ -222,7 +223,7 @@ def test_a_fact_with_a_hole_in_its_days_is_shown_with_it(memory: Memory) -> None
     assert not bad
     other = Memory(memory.database.folder.parent / "other")
     other.create(RELATIONS)
-    other.import_facts(rows, "t", person=False)
+    other.import_facts(rows, "t", person)
     said = [{o.texts(f)[2]: f.stretches for f in o.facts()} for o in (memory.snapshot, other.snapshot)]
     assert said[0] == {"Ann": cut, "Cy": (("2022-03", "2022-06"),)}
     assert said[1]["Ann"] == cut
