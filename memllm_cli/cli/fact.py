@@ -116,6 +116,9 @@ def _state(
     from memllm_cli.memory.writer import is_sayable
 
     stated = None if ">>" not in statement and "?" in statement else _statements(statement)
+    for value in (v for t in stated or () for v in (t.subject, t.object)):
+        if not is_sayable(value):
+            raise UsageError(f"'{value}' is a variable, not a name.", "Write what it is instead.")
     begin, end = day(valid_from, "--from"), day(valid_to, "--to")
     if begin and end and begin[: len(end)] > end[: len(begin)]:
         raise UsageError(f"--from {begin} is after --to {end}.", "Exchange them.")
@@ -124,9 +127,6 @@ def _state(
         if stated is None:
             triple, question = _said(state, memory, statement)
             stated, note = [triple], note or question
-        for value in (v for t in stated for v in (t.subject, t.object)):
-            if not is_sayable(value):
-                raise UsageError(f"'{value}' is a variable, not a name.", "Write what it is instead.")
         for triple in stated:  # an unknown relation stops everything before anything is stored
             memory.snapshot.relations.get(triple.relation)
         if len(stated) > 1 and not dry_run:
