@@ -28,11 +28,11 @@ def run() -> list[Row]:
 
 def main() -> None:
     """In a process of its own, so that its peak memory is chat's: prints five numbers."""
-    from memllm_cli.cli.context import Context
-    from memllm_cli.memory.find import Finder
-    from memllm_cli.memory.store import Memory
-    from memllm_cli.runtime.answer import Answerer, Conversation, Options
-    from memllm_cli.runtime.events import Text
+    from memllm_cli.app import App
+    from memllm_cli.memory.edit.memory import Memory
+    from memllm_cli.memory.search.find import Finder
+    from memllm_cli.reading.answer import Answerer, Conversation, Options
+    from memllm_cli.reading.events import Text
     from memllm_cli.types import Triple
 
     with home() as folder:
@@ -40,10 +40,11 @@ def main() -> None:
         memory.create(ROOT / "kb" / "relations.csv")
         for i in range(TURNS):
             memory.set(Triple(f"Country {chr(65 + i)}land", "capital", f"City {chr(65 + i)}ton"))
-        state = Context(home_option=ROOT)
+        state = App(home_option=ROOT)
         catalog = state.catalog()
-        engine, format = state.reader()
-        answerer = Answerer(engine, Finder(memory, lambda: catalog.open_encoder("")), Options(style="free"), format)
+        format = state.reader()
+        engine = format.engine
+        answerer = Answerer(engine, Finder(memory, state.open_encoder), Options(style="free"), format)
         fed: list[list[int]] = []
         load = engine.load
 

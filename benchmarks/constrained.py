@@ -63,12 +63,11 @@ def problem(sentence: str, title: str, text: str) -> str:
 def main() -> None:
     """Entry point; exit code 1 when any call is malformed."""
     from memllm_cli import documents
+    from memllm_cli.app import App
     from memllm_cli.errors import DocumentError
-    from memllm_cli.memory.relations import read_table
-    from memllm_cli.paths import Home
+    from memllm_cli.memory.values.relations import read_table
     from memllm_cli.protocol import CallError, as_field, parse
-    from memllm_cli.runtime.models import Catalog
-    from memllm_cli.runtime.write import SentenceWriter, Task
+    from memllm_cli.writing.sentences import SentenceWriter, Task
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks.constrained", description=__doc__)
     parser.add_argument("paths", nargs="+", type=Path)
@@ -84,7 +83,7 @@ def main() -> None:
         pool += [(document.sentence(i), document.title) for i in range(len(document.sentences))]
     chosen = random.Random(arguments.seed).sample(pool, min(len(pool), arguments.count - 2 * len(HOSTILE)))
     names = [r.name for r in read_table(ROOT / "kb" / "relations.csv")]
-    engine, _ = Catalog(Home(ROOT, "checkout")).open_engine("", context=1280, sequences=9)
+    engine = App(home_option=ROOT).open_engine("", 1280, 9)
     bad = calls = triples = impossible = 0
     half = len(chosen) // 2
     for allow_empty, part in ((True, chosen[:half]), (False, chosen[half:])):

@@ -7,14 +7,13 @@ without chance, 64 tokens at most.
 from __future__ import annotations
 
 from benchmarks.common import ROOT
-from memllm_cli.cli.context import Context
-from memllm_cli.cli.evaluate_read import fresh_memory
+from memllm_cli.app import App
 from memllm_cli.evaluation import everyday
 from memllm_cli.evaluation.ask import said
-from memllm_cli.memory.find import Finder
-from memllm_cli.runtime.answer import Answerer, Options
-from memllm_cli.runtime.events import Done
-from memllm_cli.runtime.prompts import Message
+from memllm_cli.memory.search.find import Finder
+from memllm_cli.prompts import Message
+from memllm_cli.reading.answer import Answerer, Options
+from memllm_cli.reading.events import Done
 
 COUNT, LONGEST = 20, 64
 HEAD = f"""# Everyday prompts
@@ -28,18 +27,18 @@ things up, and what it says without memory is marked as such in a conversation.
 
 def main() -> None:
     """Entry point."""
-    state = Context(home_option=ROOT)
-    catalog = state.catalog()
+    state = App(home_option=ROOT)
     prompts = everyday.prompts()
     prompts = prompts[:: len(prompts) // COUNT][:COUNT]
-    stock, _ = catalog.open_engine(catalog.default)
+    stock = state.open_engine(state.catalog().default)
     untouched = [said(stock, [Message("user", prompt)], LONGEST) for prompt in prompts]
     stock.close()
-    engine, format = state.reader()
+    format = state.reader()
+    engine = format.engine
     options = Options(style="free", temperature=0, most_tokens=LONGEST)
     print(HEAD)
-    with fresh_memory(state) as memory:
-        answerer = Answerer(engine, Finder(memory, lambda: catalog.open_encoder("")), options, format)
+    with state.scratch() as memory:
+        answerer = Answerer(engine, Finder(memory, state.open_encoder), options, format)
         for prompt, other in zip(prompts, untouched, strict=True):
             done = next(e for e in answerer.ask(prompt) if isinstance(e, Done))
             print(f"## {prompt}\n\n**memllm**{' (a read was opened)' if done.reads else ''}\n\n{quoted(done.answer)}\n")

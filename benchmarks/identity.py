@@ -17,11 +17,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks.common import ROOT
+from memllm_cli.app import App
+from memllm_cli.calibration.finding import Thresholds
 from memllm_cli.corpora.load import load
-from memllm_cli.memory.find import Thresholds
-from memllm_cli.memory.identity import folded
-from memllm_cli.memory.names import may_match, normal
-from memllm_cli.memory.relations import Relations, read_table
+from memllm_cli.memory.edit.identity import folded
+from memllm_cli.memory.values.names import may_match, normal
+from memllm_cli.memory.values.relations import Relations, read_table
 
 Pairs = list[tuple[str, str]]
 
@@ -74,10 +75,8 @@ class Matcher:
     """Says whether the store would take one name for the other."""
 
     def __init__(self) -> None:
-        from memllm_cli.paths import Home
-        from memllm_cli.runtime.models import Catalog
 
-        self.encoder = Catalog(Home(ROOT, "benchmark")).open_encoder("")
+        self.encoder = App(home_option=ROOT).open_encoder()
         self.threshold = Thresholds().entity
 
     def matches(self, pairs: Pairs) -> list[bool]:

@@ -11,13 +11,12 @@ from benchmarks.common import ROOT, Row, home
 
 def run() -> list[Row]:
     """The demo's documents through plan, writing and commit; then only the engine's calls again."""
+    from memllm_cli.app import App
     from memllm_cli.engine.base import Engine
-    from memllm_cli.memory.store import Memory
-    from memllm_cli.paths import Home
-    from memllm_cli.runtime.ingest import Planned, ingest, plan
-    from memllm_cli.runtime.models import Catalog
-    from memllm_cli.runtime.write import CONTEXT, Named, SentenceWriter
-    from memllm_cli.runtime.writers import Freely
+    from memllm_cli.memory.edit.memory import Memory
+    from memllm_cli.writing.drafts import Freely
+    from memllm_cli.writing.ingest import Planned, ingest, plan
+    from memllm_cli.writing.sentences import CONTEXT, Named, SentenceWriter
 
     calls: list[tuple[str, tuple[object, ...]]] = []
 
@@ -45,7 +44,7 @@ def run() -> list[Row]:
     with home() as folder:
         memory = Memory(folder / "kb" / "bench")
         memory.create(ROOT / "kb" / "relations.csv")
-        engine, _ = Catalog(Home(ROOT, "checkout")).open_engine("", context=CONTEXT, sequences=9)
+        engine = App(home_option=ROOT).open_engine("", CONTEXT, 9)
         engine.feed({0: engine.tokenize("warm up")})
         relations = memory.snapshot.relations
         writer = Freely(SentenceWriter(Recorder(engine), Named(relations)), relations)  # type: ignore[arg-type]

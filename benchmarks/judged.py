@@ -16,7 +16,7 @@ import random
 from collections import Counter
 from pathlib import Path
 
-from memllm_cli.memory.store import Memory
+from memllm_cli.memory.edit.memory import Memory
 from memllm_cli.paths import find_home
 
 COLUMNS = ("subject", "relation", "object", "probability", "source", "sentences", "verdict")

@@ -12,9 +12,10 @@ import sqlite3
 import numpy as np
 from numpy.typing import NDArray
 
-from memllm_cli.memory.find import Finder, Pair, Thresholds
-from memllm_cli.memory.index import EntityIndex
-from memllm_cli.memory.store import Memory
+from memllm_cli.calibration.finding import Thresholds
+from memllm_cli.memory.edit.memory import Memory
+from memllm_cli.memory.search.find import Finder, Pair
+from memllm_cli.memory.search.index import EntityIndex
 from memllm_cli.types import Query
 
 NAMES, RELATIONS, MOST = 300, 25, 30

@@ -16,15 +16,16 @@ from typing import Any
 import numpy as np
 
 from benchmarks.common import ROOT, alternating
-from memllm_cli.cli.context import Context
-from memllm_cli.cli.evaluate_read import exchanges, fresh_memory
+from memllm_cli.app import App
+from memllm_cli.calibration.reads import read_weights
+from memllm_cli.cli.evaluate_read import exchanges
 from memllm_cli.engine.llama import LlamaEngine
-from memllm_cli.engine.merge import paired, read_adapter
 from memllm_cli.evaluation import ask
-from memllm_cli.memory.find import Finder
-from memllm_cli.runtime.answer import Answerer
-from memllm_cli.runtime.reads import Trained
-from memllm_cli.runtime.wanted import read_weights
+from memllm_cli.memory.search.find import Finder
+from memllm_cli.models.merge import paired, read_adapter
+from memllm_cli.protocol import asking
+from memllm_cli.reading.answer import Answerer
+from memllm_cli.reading.formats import Trained
 
 SAID = "The quick brown fox jumps over the lazy dog, and a harbour town in the north keeps two archives. "
 
@@ -34,16 +35,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.merged", description=__doc__)
     parser.add_argument("--count", type=int, default=60, help="questions")
     count = parser.parse_args().count
-    state = Context(home_option=ROOT)
+    state = App(home_option=ROOT)
     catalog = state.catalog()
     entry = catalog.adapted(state.setting("adapter").value)
     if entry is None or "read" not in entry.tasks:
         raise SystemExit("There is no trained reader.")
     folder = catalog.source(entry).parent
-    weights = read_weights(folder / "adapter.json")
-    merged = catalog.load(catalog.made(entry, print), 2048, 1)
-    base, about = catalog.open_engine(catalog.default, print)
-    assert about is not None
+    weights = read_weights(folder / "adapter.json", asking.FORMAT)
+    merged = state.load(catalog.made(entry, print), 2048)
+    base, about = state.open_engine(catalog.default), catalog.entry(catalog.default)
     assert isinstance(base, LlamaEngine)
     assert isinstance(merged, LlamaEngine)
     with tempfile.TemporaryDirectory() as scratch:
@@ -56,9 +56,9 @@ def main() -> None:
         print(f"mean difference of a token's log probability: {difference:.4f} nats")
         kept_out, unasked = exchanges(state, "report", 0, count, 1000)
         questions = ask.distinct(kept_out, count)
-        with fresh_memory(state) as memory:
+        with state.scratch() as memory:
             ask.remember(memory, questions, unasked)
-            finder = Finder(memory, lambda: catalog.open_encoder(""))
+            finder = Finder(memory, state.open_encoder)
             for name, engine in (("merged", merged), ("beside", base)):
                 answerer = Answerer(engine, finder, format=Trained(engine, weights))
                 print(name, ask.with_memory(answerer, questions, lambda n: None).figures(), flush=True)

@@ -9,9 +9,9 @@ import numpy as np
 
 from benchmarks.common import ROOT
 from memllm_cli.corpora.load import load
-from memllm_cli.memory.names import is_role, normal
-from memllm_cli.memory.relations import read_table
-from memllm_cli.memory.writer import is_name
+from memllm_cli.memory.edit.statements import is_name
+from memllm_cli.memory.values.names import is_role, normal
+from memllm_cli.memory.values.relations import read_table
 
 RELATIONS = ROOT / "kb" / "relations.csv"
 

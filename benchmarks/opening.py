@@ -15,10 +15,10 @@ def main() -> None:
     vector = np.load(folder / "query.npy")
     began = time.perf_counter()
     if kind == "ours":
-        from memllm_cli.memory.find import Finder, Pair
-        from memllm_cli.memory.index import EntityIndex
-        from memllm_cli.memory.sidecar import belongs
-        from memllm_cli.memory.store import Memory
+        from memllm_cli.memory.edit.memory import Memory
+        from memllm_cli.memory.history.snapshot import belongs
+        from memllm_cli.memory.search.find import Finder, Pair
+        from memllm_cli.memory.search.index import EntityIndex
         from memllm_cli.types import Query
 
         memory = Memory(folder / "kb")

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.common import ROOT
-from memllm_cli.embed.base import Embedder
+from memllm_cli.app import App
+from memllm_cli.models.catalog import Catalog
 from memllm_cli.paths import Home
-from memllm_cli.runtime.models import Catalog
+from memllm_cli.types import Encoder
 
 Vector = NDArray[np.float32]
 
@@ -80,9 +81,9 @@ def encoded(names: list[str], cache: Path | None) -> Vector:
 
 
 @contextmanager
-def opened_encoder() -> Iterator[Embedder]:
+def opened_encoder() -> Iterator[Encoder]:
     """The default encoder."""
-    encoder = Catalog(Home(ROOT, "benchmark")).open_encoder("")
+    encoder = App(home_option=ROOT).open_encoder()
     yield encoder
     encoder.close()
 

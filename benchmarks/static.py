@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from benchmarks.common import ROOT
 from benchmarks.identity import Pairs, aliases
 from benchmarks.names import names as real_names
+from memllm_cli.app import App
 from memllm_cli.embed.llama import LlamaEmbedder
-from memllm_cli.memory.names import normal
+from memllm_cli.memory.values.names import normal
 
 Vector = NDArray[np.float32]
 
@@ -75,10 +76,8 @@ def main() -> None:
     parser.add_argument("--aliases", nargs="+", required=True, help="annotated corpora: redocred:PATH …")
     parser.add_argument("--count", type=int, default=10_000, help="names to choose among")
     arguments = parser.parse_args()
-    from memllm_cli.paths import Home
-    from memllm_cli.runtime.models import Catalog
 
-    encoder = Catalog(Home(ROOT, "benchmark")).open_encoder("")
+    encoder = App(home_option=ROOT).open_encoder()
     assert isinstance(encoder, LlamaEmbedder)
     pairs = aliases(arguments.aliases, 3000)
     forms = {normal(n): n for p in pairs for n in p} | {

@@ -40,10 +40,11 @@ from benchmarks.others import (
     plain_encoders,
     plain_index,
 )
-from memllm_cli.memory.bulk import Columns, load_columns
-from memllm_cli.memory.find import Finder, Thresholds
-from memllm_cli.memory.index import EF, M
-from memllm_cli.memory.store import Memory
+from memllm_cli.calibration.finding import Thresholds
+from memllm_cli.memory.edit.bulk import Columns, load_columns
+from memllm_cli.memory.edit.memory import Memory
+from memllm_cli.memory.search.find import Finder
+from memllm_cli.memory.search.index import EF, M
 from memllm_cli.types import Query, Triple
 
 
@@ -77,6 +78,9 @@ class Known:
     def embed(self, texts: object) -> Vector:
         """Rows of the known vectors."""
         return self._vectors[[self._at[t] for t in texts]]  # type: ignore[attr-defined]
+
+    def close(self) -> None:
+        """Nothing to give back."""
 
 
 def turns(first: Callable[[], float], second: Callable[[], float], runs: int) -> tuple[float, float]:

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.common import MEMLLM, ROOT
-from memllm_cli.cli.context import Context
-from memllm_cli.memory.find import Thresholds
+from memllm_cli.app import App
+from memllm_cli.calibration.finding import Thresholds
 from memllm_cli.protocol import asking
 
 HEAD = """# Thresholds
@@ -32,7 +32,7 @@ def main() -> None:
     data = parser.parse_args().data
     command = [*MEMLLM, "--home", str(ROOT), "--json", "train", "fit", f"finding:{data}"]
     found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)["data"]
-    state = Context(home_option=ROOT)
+    state = App(home_option=ROOT)
     entry = state.catalog().adapted(state.setting("adapter").value)
     if entry is None:
         raise SystemExit("There is no trained reader.")

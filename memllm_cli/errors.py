@@ -11,6 +11,8 @@
     ├── DocumentError           1   a document could not be read (reported and skipped by ingest)
     └── StorageError            1   the disk refused: no space, no permission
 
+    Interrupted                 130 Ctrl-C, with a line on what it left (beside the tree: no MemllmError)
+
 Each carries a message (what happened) and a hint (what to do next); the program prints both, in one or two
 lines, and never a traceback. Knows nothing of how they are printed.
 """
@@ -71,3 +73,7 @@ class DocumentError(MemllmError):
 
 class StorageError(MemllmError):
     """The disk refused: no space, no permission."""
+
+
+class Interrupted(BaseException):
+    """Ctrl-C, with a line on what it left. No KeyboardInterrupt: that one's text gets lost on the way out of typer."""

@@ -58,3 +58,12 @@ def require_gguf(path: Path, what: str, hint: str) -> None:
         raise ModelMissing(f"cannot read the {what} file {path}: {error.strerror}", hint) from error
     if magic != b"GGUF":
         raise ModelMissing(f"{path} is not a GGUF {what}", hint)
+
+
+def default_threads() -> int:
+    """Threads to compute with: every core of a small machine, half the hardware threads of a larger one.
+
+    Two threads on one core share the arithmetic units that the work waits for.
+    """
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return count if count <= 4 else max(4, count // 2)

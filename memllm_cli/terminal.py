@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from rich.console import Console
+    from rich.progress import Progress, TaskID
 
 ENVELOPE = 1
 """Version of the JSON envelope."""
@@ -205,6 +206,29 @@ class Output:
             return default
         answer = input(f"{clean(question)} [{'Y/n' if default else 'y/N'}] ").strip().lower()
         return default if not answer else answer in ("y", "yes")
+
+    def bar(self, what: str) -> Callable[[int, int], None]:
+        """Shows how far something is (done, total) each time the result is called, where somebody looks."""
+        bars: list[tuple[Progress, TaskID]] = []
+
+        def show(done: int, total: int) -> None:
+            if self.quiet or self.json or not self.err.is_terminal:
+                return
+            if not bars and done < total:
+                from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+                columns = (TextColumn(what), BarColumn(bar_width=24), TimeRemainingColumn())
+                bar = Progress(*columns, console=self.err, transient=True)
+                bar.start()
+                bars.append((bar, bar.add_task("", total=total)))
+            for bar, task in bars:
+                bar.update(task, completed=done)
+                if done >= total:
+                    bar.stop()
+            if done >= total:
+                bars.clear()
+
+        return show
 
     @contextmanager
     def working(self, what: str) -> Iterator[Callable[[str], None]]:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 KINDS = ("PER", "ORG", "LOC", "TIME", "NUM", "MISC")
 """Types of names in a text, as DocRED (Yao et al. 2019) has them."""
@@ -57,3 +63,19 @@ class Document:
         """The text of one sentence."""
         s = self.sentences[index]
         return self.text[s.start : s.end]
+
+
+class Encoder(Protocol):
+    """Turns short texts into unit vectors; their dot product is the cosine."""
+
+    identity: str
+    """What the vectors depend on, as recorded in a knowledge base: `all-MiniLM-L6-v2` for instance.
+
+    Two encoders with one identity give interchangeable vectors (cosine at least 0.999)."""
+    dimensions: int
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit vectors (len(texts), dimensions), in order. An empty list gives (0, dimensions)."""
+
+    def close(self) -> None:
+        """Give the memory back."""

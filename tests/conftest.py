@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from memllm_cli.memory.store import Memory
+from memllm_cli.memory.edit.memory import Memory
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -1,30 +1,37 @@
-"""Imports go downward only, those inside functions included."""
+"""Imports go downward only, those for types and inside functions included, and no file is in a circle."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import memllm_cli
+from benchmarks.house import circles
+from benchmarks.house import imports as graph_of
 
 ROOT = Path(memllm_cli.__file__).parent
 LAYERS = (
-    ("cli", "repl"),
+    ("cli", "chat"),
+    ("app",),
     ("training", "evaluation"),
-    ("runtime",),
-    ("memory", "engine", "embed", "documents", "drafting", "corpora"),
-    ("protocol",),
+    ("reading", "writing"),
+    ("prompts", "relation_words"),
+    ("memory", "engine", "embed", "documents", "drafting", "models", "corpora"),
+    ("calibration", "protocol"),
     ("errors", "files", "paths", "config", "types", "terminal", "llamacpp", "tensors"),
 )
-LEVEL = {name: i for i, names in enumerate(LAYERS) for name in names}
-FLAT = LEVEL["errors"]
-MAY_SEE = {("cli", "repl")}
+"""Parts of the package, from the top. A part sees those of the layers below, not its neighbours."""
+ROOMS = ("care", "views", "search", "edit", "history", "disk", "values")
+"""Rooms of the memory, from the top."""
+FLAT = ("prompts", "relation_words", *LAYERS[-1])
+"""Files of the package itself: those of one layer may see each other."""
+MAY_SEE = {("cli", "chat")}
 """The command `chat` starts the screen; nothing goes the other way."""
 
 
-def imports(path: Path, root: Path) -> Iterator[tuple[int, str]]:
-    """Line and part of the package (`memory`, `errors` ...) of every import of our own in a file below `root`."""
+def imports(path: Path, root: Path) -> Iterator[tuple[int, list[str]]]:
+    """Line and dotted parts below the package (`memory`, `disk`, `tables`) of every import of our own in a file."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -37,39 +44,60 @@ def imports(path: Path, root: Path) -> Iterator[tuple[int, str]]:
         for name in names:
             parts = name.split(".")
             if parts[0] == "memllm_cli" and len(parts) > 1 and parts[1] != "__version__":
-                yield node.lineno, parts[1]
+                yield node.lineno, parts[1:]
 
 
-def wrong(root: Path) -> list[str]:
-    """Imports that go upward or sideways."""
+def wrong(root: Path, layers: Sequence[Sequence[str]], inside: tuple[str, ...] = ()) -> list[str]:
+    """Imports that go upward or sideways among the parts of a folder (`inside` the package) below `root`."""
+    level = {name: i for i, names in enumerate(layers) for name in names}
+    depth = len(inside)
     out = []
-    for path in sorted(root.rglob("*.py")):
-        part = path.relative_to(root).parts[0].removesuffix(".py")
+    for path in sorted(root.joinpath(*inside).rglob("*.py")):
+        part = path.relative_to(root).parts[depth].removesuffix(".py")
         if part == "__init__":
             continue
-        assert part in LEVEL, f"{path} belongs to no layer"
+        assert part in level, f"{path} belongs to no layer"
         for line, target in imports(path, root):
-            assert target in LEVEL, f"{path}:{line}: {target} belongs to no layer"
-            down = LEVEL[target] > LEVEL[part]
-            inside = target == part or (part, target) in MAY_SEE or LEVEL[part] == FLAT == LEVEL[target]
-            if not (down or inside):
-                out.append(f"{path.relative_to(root)}:{line} imports {target}")
+            if tuple(target[:depth]) != inside or len(target) <= depth:
+                continue
+            name = target[depth]
+            assert name in level, f"{path}:{line}: {name} belongs to no layer"
+            same = name == part or (part, name) in MAY_SEE
+            flat = part in FLAT and name in FLAT and level[name] == level[part]
+            if not (level[name] > level[part] or same or flat):
+                out.append(f"{path.relative_to(root)}:{line} imports {name}")
     return out
 
 
 def test_imports_go_downward() -> None:
-    assert wrong(ROOT) == []
+    assert wrong(ROOT, LAYERS) == []
+
+
+def test_the_rooms_of_memory_import_downward() -> None:
+    assert wrong(ROOT, [(room,) for room in ROOMS], ("memory",)) == []
+    assert {p.name for p in (ROOT / "memory").iterdir() if p.is_dir() and p.name != "__pycache__"} == set(ROOMS)
+
+
+def test_no_file_is_in_a_circle_of_imports() -> None:
+    assert circles(graph_of(ROOT)) == []
 
 
 def test_an_import_upward_would_be_found(tmp_path: Path) -> None:
-    (tmp_path / "memory").mkdir()
-    (tmp_path / "memory" / "a.py").write_text("def f():\n    from memllm_cli.runtime import models\n")
-    (tmp_path / "engine").mkdir()
-    (tmp_path / "engine" / "b.py").write_text("import memllm_cli.memory.store\nfrom memllm_cli import errors\n")
-    (tmp_path / "embed").mkdir()
-    (tmp_path / "embed" / "c.py").write_text("from . import base\nfrom ..engine import b\n")
-    assert wrong(tmp_path) == [
+    def write(path: str, text: str) -> None:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+
+    write("memory/values/a.py", "def f():\n    from memllm_cli.reading import answer\n")
+    write("memory/disk/d.py", "from memllm_cli.memory.values import a\nimport memllm_cli.memory.care.doctor\n")
+    write("engine/b.py", "import memllm_cli.memory.store\nfrom memllm_cli import errors\n")
+    write("embed/c.py", "from . import base\nfrom ..engine import b\n")
+    assert wrong(tmp_path, LAYERS) == [
         "embed/c.py:2 imports engine",
         "engine/b.py:1 imports memory",
-        "memory/a.py:2 imports runtime",
+        "memory/values/a.py:2 imports reading",
     ]
+    assert wrong(tmp_path, [(room,) for room in ROOMS], ("memory",)) == ["memory/disk/d.py:2 imports care"]
+
+
+def test_a_circle_would_be_found() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": set()}) == [["a", "b", "c"]]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from memllm_cli.memory.names import normal
+from memllm_cli.memory.values.names import normal
 
 KB = Path(__file__).parent.parent / "kb"
 DEMO = KB / "demo"

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from memllm_cli.cli.context import Context, Interrupted
+from memllm_cli.app import App
 from memllm_cli.cli.shown import AS_OF, VALID_AT, moment, valid_day
-from memllm_cli.errors import UsageError
+from memllm_cli.errors import Interrupted, UsageError
 from memllm_cli.terminal import clean, interrupts_held
 
 if TYPE_CHECKING:
-    from memllm_cli.memory.store import Memory
-    from memllm_cli.runtime.answer import Options
-    from memllm_cli.runtime.events import Done, Event, ReadResult, Source
+    from memllm_cli.memory.edit.memory import Memory
+    from memllm_cli.reading.answer import Options
+    from memllm_cli.reading.events import Done, Event, ReadResult, Source
 
 SMALL_FILE = 1_000_000_000
 """Bytes below which a model the catalog does not know is taken for a small one."""
@@ -42,7 +42,7 @@ def ask(
 
     Example: memllm ask "What is the notice period of the lease?"
     """
-    state: Context = context.obj
+    state: App = context.obj
     if question == "-":
         question = sys.stdin.buffer.read().decode("utf-8", errors="replace")
     question = clean(question, lines=True).strip()
@@ -52,21 +52,22 @@ def ask(
     state.check_models()
     try:
         with interrupts_held():  # numpy is loaded
-            from memllm_cli.runtime.answer import Options
+            from memllm_cli.reading.answer import Options
         options = Options(style=style, temperature=temperature, seed=seed)
         _answer(state, question, shown, options, moment(state.memory(), as_of), valid_day(valid_at))
     except KeyboardInterrupt:
         raise Interrupted("the memory is as it was") from None
 
 
-def _answer(state: Context, question: str, shown: bool, options: Options, memory: Memory, day: int | None) -> None:
-    from memllm_cli.repl.loading import Waiting
-    from memllm_cli.repl.render import Renderer
-    from memllm_cli.runtime.answer import Answerer
+def _answer(state: App, question: str, shown: bool, options: Options, memory: Memory, day: int | None) -> None:
+    from memllm_cli.chat.loading import Waiting
+    from memllm_cli.chat.render import Renderer
+    from memllm_cli.reading.answer import Answerer
 
     notes = None if state.output.quiet or state.output.json else state.output.err
     with Waiting(notes, f"loading {model_name(state)}..."):
-        engine, format = state.reader()
+        format = state.reader()
+        engine = format.engine
     finder = state.finder(memory)
     finder.day = day
     answerer = Answerer(engine, finder, options, format)
@@ -87,7 +88,7 @@ def _answer(state: Context, question: str, shown: bool, options: Options, memory
     state.output.data(as_data(question, events))
 
 
-def reads_for(state: Context, option: str | None) -> bool:
+def reads_for(state: App, option: str | None) -> bool:
     """Whether reads are shown: option, environment or settings."""
     value = state.setting("reads").value if option is None else option
     if value not in ("on", "off"):
@@ -95,7 +96,7 @@ def reads_for(state: Context, option: str | None) -> bool:
     return value == "on"
 
 
-def style_for(state: Context, option: str | None) -> str:
+def style_for(state: App, option: str | None) -> str:
     """How to answer: option, environment or settings; else grounded for small models, free for others."""
     value = state.setting("style").value if option is None else option
     if value:
@@ -104,7 +105,7 @@ def style_for(state: Context, option: str | None) -> str:
         return value
     from pathlib import Path
 
-    from memllm_cli.runtime.answer import GROUNDED_BELOW
+    from memllm_cli.reading.answer import GROUNDED_BELOW
 
     catalog = state.catalog()
     name = state.setting("model").value or catalog.default
@@ -116,7 +117,7 @@ def style_for(state: Context, option: str | None) -> str:
         return "grounded"  # opening it will say what is wrong
 
 
-def model_name(state: Context) -> str:
+def model_name(state: App) -> str:
     """The model in use, for people."""
     from pathlib import Path
 
@@ -125,7 +126,7 @@ def model_name(state: Context) -> str:
 
 def as_data(question: str, events: list[Event]) -> dict[str, Any]:
     """An answer for machines."""
-    from memllm_cli.runtime.events import Done, ReadResult
+    from memllm_cli.reading.events import Done, ReadResult
 
     done: Done = next(e for e in events if isinstance(e, Done))
     reads: list[ReadResult] = [e for e in events if isinstance(e, ReadResult)]

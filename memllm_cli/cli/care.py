@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from memllm_cli.cli.context import Context
+from memllm_cli.app import App
 from memllm_cli.errors import DamagedError, NotFound, StorageError, UsageError
 from memllm_cli.terminal import count, safe
 
 if TYPE_CHECKING:
-    from memllm_cli.memory.store import Memory
+    from memllm_cli.memory.edit.memory import Memory
 
 
 def register(app: typer.Typer) -> None:
@@ -42,10 +42,10 @@ def doctor(
     from platform import python_version
 
     from memllm_cli import __version__
-    from memllm_cli.memory.doctor import BAD, NOTE, OK, REPAIRED, Finding, examine
-    from memllm_cli.memory.store import Memory
+    from memllm_cli.memory.care.doctor import BAD, NOTE, OK, REPAIRED, Finding, examine
+    from memllm_cli.memory.edit.memory import Memory
 
-    state: Context = context.obj
+    state: App = context.obj
     libraries = ("duckdb", "hnswlib", "llama-cpp-python", "numpy")
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in libraries)
     findings = [Finding(OK, f"memllm {__version__}, Python {python_version()}, {versions}")]
@@ -68,10 +68,10 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _models(state: Context) -> list[Any]:
+def _models(state: App) -> list[Any]:
     """Whether the model files are there and are what the catalog says."""
     from memllm_cli.errors import MemllmError
-    from memllm_cli.memory.doctor import BAD, NOTE, OK, Finding
+    from memllm_cli.memory.care.doctor import BAD, NOTE, OK, Finding
 
     out = []
     catalog = state.catalog()
@@ -101,10 +101,10 @@ def reindex(
 
     Example: memllm reindex
     """
-    from memllm_cli.memory.find import Finder
-    from memllm_cli.memory.sidecar import Sidecar
+    from memllm_cli.memory.disk.cache import Sidecar
+    from memllm_cli.memory.search.find import Finder
 
-    state: Context = context.obj
+    state: App = context.obj
     memory = state.memory()
     for name in ("history.bin", "text.sqlite"):
         Sidecar(memory.database.folder, name, {}).drop()
@@ -127,9 +127,9 @@ def backup(
     Example: memllm backup lease-2026-11-22.gz
     """
     from memllm_cli.files import whole
-    from memllm_cli.memory.backup import check, write
+    from memllm_cli.memory.care.backup import check, write
 
-    state: Context = context.obj
+    state: App = context.obj
     memory = state.memory()
     if not file.name:
         raise UsageError("The file has no name.", "For instance: memllm backup facts.gz")
@@ -162,12 +162,12 @@ def restore(
 
     Example: memllm --kb lease restore lease-2026-11-22.gz
     """
-    from memllm_cli.memory.backup import read
-    from memllm_cli.memory.everything import restore as fill
-    from memllm_cli.memory.store import Memory
+    from memllm_cli.memory.care.backup import read
+    from memllm_cli.memory.care.full_export import restore as fill
+    from memllm_cli.memory.edit.memory import Memory
     from memllm_cli.paths import lay_out
 
-    state: Context = context.obj
+    state: App = context.obj
     try:
         everything = read(file)
     except FileNotFoundError as error:
@@ -200,7 +200,7 @@ def _set_aside(memory: Memory) -> Path:
     from datetime import UTC, datetime
 
     from memllm_cli.files import whole
-    from memllm_cli.memory.backup import check, write
+    from memllm_cli.memory.care.backup import check, write
 
     folder = memory.database.folder
     path = folder.parent / f"{memory.name}-{datetime.now(UTC):%Y%m%dT%H%M%S}.before-restore.gz"
@@ -229,9 +229,9 @@ def purge(
     Example: memllm purge lease.md
     """
     from memllm_cli.cli.source import named
-    from memllm_cli.memory.purge import purge as erase
+    from memllm_cli.memory.care.purge import purge as erase
 
-    state: Context = context.obj
+    state: App = context.obj
     memory = state.memory()
     uri = named(memory.snapshot, document, every=True)
     plan = erase(memory, uri, dry_run=True)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from memllm_cli.app import App
 from memllm_cli.cli.ask import READS, STYLE, model_name, reads_for, style_for
-from memllm_cli.cli.context import Context
 from memllm_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from memllm_cli.embed.base import Embedder
-    from memllm_cli.runtime.reads import ReadFormat
+    from memllm_cli.reading.formats import ReadFormat
+    from memllm_cli.types import Encoder
 
 
 def register(app: typer.Typer) -> None:
@@ -33,23 +33,23 @@ def chat(
 
     Example: memllm chat --reads off
     """
-    state: Context = context.obj
+    state: App = context.obj
     if state.output.json:
         raise UsageError("chat has no --json.", 'One question as JSON: memllm ask --json "QUESTION"')
     shown, style = reads_for(state, reads), style_for(state, style)
 
-    from memllm_cli.memory.find import Finder
-    from memllm_cli.memory.store import Memory
-    from memllm_cli.repl.chat import Chat
-    from memllm_cli.repl.loading import Waiting
-    from memllm_cli.runtime.answer import Options
+    from memllm_cli.chat.chat import Chat
+    from memllm_cli.chat.loading import Waiting
+    from memllm_cli.memory.edit.memory import Memory
+    from memllm_cli.memory.search.find import Finder
+    from memllm_cli.reading.answer import Options
 
     notes = None if state.output.quiet else state.output.err
 
     def model() -> ReadFormat:
-        return state.reader()[1]
+        return state.reader()
 
-    def encoder() -> Embedder:
+    def encoder() -> Encoder:
         with Waiting(notes, "loading the encoder..."):
             return state.encoder()
 

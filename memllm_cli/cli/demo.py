@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from memllm_cli.cli.context import Context
+from memllm_cli.app import App
 from memllm_cli.errors import MemllmError, NotFound
 from memllm_cli.terminal import safe
 
@@ -50,7 +50,7 @@ def demo(
     """
     from memllm_cli.cli.main import build
 
-    state: Context = context.obj
+    state: App = context.obj
     folder = state.home.shipped("kb/demo/facts.csv").parent
     if not folder.is_dir():
         raise NotFound("The demo's documents are missing.", "Run: memllm init")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from memllm_cli.cli.context import Context
+from memllm_cli.app import App
 from memllm_cli.cli.shown import (
     AS_OF,
     DRY_RUN,
@@ -26,7 +26,7 @@ from memllm_cli.errors import NotFound, UsageError
 from memllm_cli.terminal import safe
 
 if TYPE_CHECKING:
-    from memllm_cli.memory.snapshot import Snapshot
+    from memllm_cli.memory.history.snapshot import Snapshot
 
 Name = Annotated[str, typer.Argument(help="A name; one that belongs to a document: 'the Tenant (lease.md)'.")]
 
@@ -65,10 +65,10 @@ def list_(
 
     Example: memllm entity list lease
     """
-    from memllm_cli.memory.literals import ENTITY
-    from memllm_cli.memory.names import normal
+    from memllm_cli.memory.values.literals import ENTITY
+    from memllm_cli.memory.values.names import normal
 
-    state: Context = context.obj
+    state: App = context.obj
     snapshot = moment(state.memory(), as_of).snapshot
     counts: dict[int, int] = {}
     with state.output.working("counting"):
@@ -97,7 +97,7 @@ def show(context: typer.Context, name: Name, as_of: AS_OF = None) -> None:
 
     Example: memllm entity show "Harbour Lease"
     """
-    state: Context = context.obj
+    state: App = context.obj
     memory = moment(state.memory(), as_of)
     snapshot = memory.snapshot
     found = snapshot.named(name)
@@ -145,9 +145,9 @@ def alias(
 
     Example: memllm entity alias "World Health Organization" WHO
     """
-    from memllm_cli.memory import identity
+    from memllm_cli.memory.edit import identity
 
-    state: Context = context.obj
+    state: App = context.obj
     change = identity.alias(state.memory(), name, aliases, note)
     state.output.data(change_data(change) | {"name": name, "aliases": aliases})
     state.output.line(f"{safe(name)} is also called {safe(', '.join(aliases))}")
@@ -164,11 +164,11 @@ def merge(
 
     Example: memllm entity merge "Acorn Limited" "Acorn Ltd"
     """
-    from memllm_cli.memory import identity
+    from memllm_cli.memory.edit import identity
 
     if len(names) < 2:
         raise UsageError("There is one name only.", 'For instance: memllm entity merge "Acorn Limited" "Acorn Ltd"')
-    state: Context = context.obj
+    state: App = context.obj
     change = identity.merge(state.memory(), names[:-1], names[-1], note, dry_run)
     state.output.data(change_data(change) | {"dry_run": dry_run})
     show_change(state, change, dry_run)
@@ -189,10 +189,10 @@ def split(
 
     Example: memllm entity split "John Smith" "John Smith (baker)" --source bakery.md
     """
-    from memllm_cli.memory import identity
-    from memllm_cli.memory.identity import resolve
+    from memllm_cli.memory.edit import identity
+    from memllm_cli.memory.edit.identity import resolve
 
-    state: Context = context.obj
+    state: App = context.obj
     if bool(facts) == bool(source):
         raise UsageError("Say which facts: --fact or --source.", "See: memllm entity show NAME")
     memory = state.memory()
@@ -222,9 +222,9 @@ def duplicates(
     """
     from itertools import islice
 
-    from memllm_cli.memory.identity import duplicates as pairs
+    from memllm_cli.memory.edit.identity import duplicates as pairs
 
-    state: Context = context.obj
+    state: App = context.obj
     snapshot = state.memory().snapshot
     found = pairs(snapshot)
     with state.output.working("comparing names"):

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from memllm_cli.app import DRAFTING, WRITERS, App
 from memllm_cli.cli import evaluate_edit, evaluate_read, evaluate_text
-from memllm_cli.cli.context import Context
 from memllm_cli.cli.train_data import MADE
-from memllm_cli.cli.writing import DRAFTING, WRITERS, open_writer
 from memllm_cli.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
     from memllm_cli.corpora.annotated import Annotated as Text
-    from memllm_cli.memory.relations import Relation
+    from memllm_cli.memory.values.relations import Relation
 
 
 def register(app: typer.Typer) -> None:
@@ -61,9 +60,9 @@ def write(
     """
     from memllm_cli.corpora.score import annotated, judged, surest
     from memllm_cli.evaluation import write as evaluation
-    from memllm_cli.memory.relations import Relations, read_table
+    from memllm_cli.memory.values.relations import Relations, read_table
 
-    state: Context = context.obj
+    state: App = context.obj
     output = state.output
     table = read_table(state.home.shipped("kb/relations.csv"))
     if gold_names and writer not in DRAFTING:
@@ -73,7 +72,7 @@ def write(
     if not texts:
         raise NotFound(f"There are no documents in {data}.", "Give a file in DocRED's format, or made:300")
     relations = Relations(table)
-    reader = open_writer(state, relations, writer, build)
+    reader = state.document_writer(relations, writer, build)
     start = getattr(reader, "fullest", 0.0)
     if gold_names:
         drafts: Any = getattr(reader, "drafts", reader)
@@ -113,7 +112,7 @@ def _texts(data: str, part: str, table: Sequence[Relation], seed: int) -> tuple[
     return (part_of(texts, part) or texts) if part != "all" else texts, frozenset()
 
 
-def _show(state: Context, figures: dict[str, Any]) -> None:
+def _show(state: App, figures: dict[str, Any]) -> None:
     low, high = figures["f1_interval"]
     rows = [
         ("documents", f"{figures['documents']}"),

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from memllm_cli.cli.context import Context
-from memllm_cli.cli.evaluate_read import fresh_memory
+from memllm_cli.app import App
 from memllm_cli.errors import NotFound, UsageError
 from memllm_cli.terminal import safe
 
@@ -47,15 +46,15 @@ zsre = _command("zsre", "Edits of zsRE in sequence into one memory, then their q
 counterfact = _command("counterfact", "The same with CounterFact, whose edits are sentences to be completed.")
 
 
-def _run(state: Context, edits: list[Edit], limit: int, style: str, seed: int, tune: bool, shown: int) -> None:
+def _run(state: App, edits: list[Edit], limit: int, style: str, seed: int, tune: bool, shown: int) -> None:
     import random
 
     from memllm_cli.evaluation import lookup
     from memllm_cli.evaluation.editing import CHECKED, Editing, looked_up, tuned
     from memllm_cli.evaluation.editing import lookups as found_by
-    from memllm_cli.memory.find import Finder
-    from memllm_cli.runtime.answer import Answerer, Options
-    from memllm_cli.runtime.reads import Trained
+    from memllm_cli.memory.search.find import Finder
+    from memllm_cli.reading.answer import Answerer, Options
+    from memllm_cli.reading.formats import Trained
 
     if style not in ("grounded", "free"):
         raise UsageError(f"There is no style '{style}'.", "Styles: grounded, free")
@@ -64,7 +63,7 @@ def _run(state: Context, edits: list[Edit], limit: int, style: str, seed: int, t
     edits = edits[: limit or None]
     if not edits:
         raise NotFound("There are no edits in the file.", "Give another.")
-    encoder = state.catalog().open_encoder("")
+    encoder = state.open_encoder()
     ways: dict[str, Look] = {
         "tfidf": lookup.tfidf, "encoder": partial(lookup.by_encoder, encoder),
     }  # fmt: skip
@@ -74,12 +73,13 @@ def _run(state: Context, edits: list[Edit], limit: int, style: str, seed: int, t
         output.table(("lookup", "threshold"), [(k, f"{v:.2f}") for k, v in found.items()])
         output.data(found)
         return
-    engine, format = state.reader()
+    format = state.reader()
+    engine = format.engine
     rows: list[tuple[str, Scores]] = []
     try:
         if not isinstance(format, Trained):
             raise UsageError("The model in use was not trained to read.", "Choose an adapter: memllm model use FOLDER")
-        with fresh_memory(state) as memory, output.working("asking") as say:
+        with state.scratch() as memory, output.working("asking") as say:
             answerer = Answerer(engine, Finder(memory, lambda: encoder), Options(style=style, temperature=0), format)
             editing = Editing(answerer, memory)
             before: list[str] = []
@@ -112,7 +112,7 @@ def _run(state: Context, edits: list[Edit], limit: int, style: str, seed: int, t
     )  # fmt: skip
 
 
-def _show(state: Context, rows: Sequence[tuple[str, Scores]], shown: int) -> None:
+def _show(state: App, rows: Sequence[tuple[str, Scores]], shown: int) -> None:
     from memllm_cli.evaluation.editing import REASONS
 
     lines: list[tuple[str, ...]] = []

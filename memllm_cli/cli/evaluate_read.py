@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from memllm_cli.cli.context import Context
+from memllm_cli.app import App
 from memllm_cli.cli.train_data import ASKED, MOST
 from memllm_cli.errors import UsageError
 from memllm_cli.terminal import safe
 
 if TYPE_CHECKING:
     from memllm_cli.corpora.exchange import Exchange
-    from memllm_cli.memory.store import Memory
     from memllm_cli.types import Triple
 
 WAYS = ("memory", "alone", "fact", "sentences")
@@ -37,10 +34,10 @@ def ask(
     Example: memllm eval ask asked:200
     """
     from memllm_cli.evaluation import ask as evaluation
-    from memllm_cli.memory.find import Finder
-    from memllm_cli.runtime.answer import Answerer
+    from memllm_cli.memory.search.find import Finder
+    from memllm_cli.reading.answer import Answerer
 
-    state: Context = context.obj
+    state: App = context.obj
     output = state.output
     count = data.removeprefix(ASKED)
     if not data.startswith(ASKED) or not count.isdecimal() or not 0 < int(count) <= MOST:
@@ -51,13 +48,14 @@ def ask(
     wanted = min(int(count), limit or MOST)
     kept_out, unasked = exchanges(state, "report", seed, wanted, others)
     questions = evaluation.distinct(kept_out, wanted)
-    engine, format = state.reader()
+    format = state.reader()
+    engine = format.engine
     rows: list[tuple[str, dict[str, Any]]] = []
     wrong: list[tuple[str, str, str]] = []
     try:
-        with fresh_memory(state) as memory, output.working("asking") as say:
+        with state.scratch() as memory, output.working("asking") as say:
             held = evaluation.remember(memory, questions, unasked)
-            finder = Finder(memory, lambda: state.catalog().open_encoder(""))
+            finder = Finder(memory, state.open_encoder)
 
             def progress(way: str) -> Any:
                 return lambda n: say(f"{way}: {n} of {len(questions)} questions")
@@ -77,7 +75,7 @@ def ask(
                             for one in questions
                         ]
                     elif way == "sentences":
-                        shown = evaluation.nearest(questions, state.catalog().open_encoder(""))
+                        shown = evaluation.nearest(questions, state.open_encoder())
                     tally, extra = evaluation.in_prompt(engine, questions, shown, progress(way)), {}
                 rows.append((way, {**tally.figures(), **extra}))
     finally:
@@ -107,12 +105,13 @@ def chat(
 
     from memllm_cli.corpora.passages import read_passages
     from memllm_cli.evaluation import everyday
-    from memllm_cli.runtime.reads import Trained
+    from memllm_cli.reading.formats import Trained
 
-    state: Context = context.obj
+    state: App = context.obj
     passages = read_passages(text)[: limit or None] if text else []
     prompts = everyday.prompts()[: limit or None]
-    engine, format = state.reader()
+    format = state.reader()
+    engine = format.engine
     try:
         if not isinstance(format, Trained):
             raise UsageError("The model in use was not trained to read.", "Choose an adapter: memllm model use FOLDER")
@@ -132,7 +131,7 @@ def chat(
     data: dict[str, Any] = {"prompts": len(prompts), "opened": share, "which": [p for p, _ in opened]}
     if passages:
         catalog = state.catalog()
-        base, _ = catalog.open_engine(catalog.default, lambda line: state.output.note(safe(line)), context=1024)
+        base = state.open_engine(catalog.default, 1024)
         try:
             untouched = everyday.plain(base, passages)
         finally:
@@ -145,12 +144,12 @@ def chat(
     state.output.data(data)
 
 
-def exchanges(state: Context, part: str, seed: int, count: int, others: int) -> tuple[Iterator[Exchange], list[Triple]]:
+def exchanges(state: App, part: str, seed: int, count: int, others: int) -> tuple[Iterator[Exchange], list[Triple]]:
     """Questions with kept-out phrasings and names, many times `count`, and facts that nobody asks about.
 
     Of every other relation: those of `tune` are not among those of `report`.
     """
-    from memllm_cli.memory.relations import read_table
+    from memllm_cli.memory.values.relations import read_table
     from memllm_cli.training import synthetic
     from memllm_cli.training.ask_data import Questions
 
@@ -160,14 +159,3 @@ def exchanges(state: Context, part: str, seed: int, count: int, others: int) -> 
     beside = Questions(told, synthetic.load(), seed + 1)
     unasked = [t for one in beside.make(others) for hop in one.hops for t in hop.facts] if others else []
     return asked.make(20 * count), unasked
-
-
-@contextmanager
-def fresh_memory(state: Context) -> Iterator[Memory]:
-    """A memory of its own for as long as the evaluation takes."""
-    from memllm_cli.memory.store import Memory
-
-    with tempfile.TemporaryDirectory(prefix="memllm-eval-") as folder:
-        memory = Memory(Path(folder) / "kb")
-        memory.create(state.home.shipped("kb/relations.csv"))
-        yield memory

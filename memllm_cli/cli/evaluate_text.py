@@ -7,18 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from memllm_cli.cli.context import Context
-from memllm_cli.cli.evaluate_read import fresh_memory
+from memllm_cli.app import WRITERS, App
 from memllm_cli.cli.train_data import MOST
-from memllm_cli.cli.writing import WRITERS, open_writer
 from memllm_cli.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
     from memllm_cli.corpora.annotated import Annotated as Text
     from memllm_cli.evaluation.perplexity import Row
-    from memllm_cli.memory.find import Finder
-    from memllm_cli.memory.store import Memory
-    from memllm_cli.runtime.reads import Trained
+    from memllm_cli.memory.edit.memory import Memory
+    from memllm_cli.memory.search.find import Finder
+    from memllm_cli.reading.formats import Trained
     from memllm_cli.types import Triple
 
 ROWS = {
@@ -56,7 +54,7 @@ def perplexity(
     """
     from memllm_cli.evaluation import perplexity as evaluation
 
-    state: Context = context.obj
+    state: App = context.obj
     chosen = [r.strip() for r in rows.split(",") if r.strip()] or [r for r in ROWS if r != "stripped" or beside]
     if unknown := set(chosen) - set(ROWS):
         raise UsageError(f"There is no row '{sorted(unknown)[0]}'.", f"Rows: {', '.join(ROWS)}")
@@ -108,7 +106,7 @@ class Rows:
 
     def __init__(
         self,
-        state: Context,
+        state: App,
         texts: list[Text],
         opens: float = 0,
         seed: int = 0,
@@ -116,7 +114,7 @@ class Rows:
         others: int = 0,
         writer: str = "draft",
     ) -> None:
-        from memllm_cli.memory.relations import read_table
+        from memllm_cli.memory.values.relations import read_table
         from memllm_cli.training.write_data import names
 
         self.state, self.texts, self.opens, self.seed = state, texts, opens, seed
@@ -128,19 +126,19 @@ class Rows:
     def row(self, name: str) -> Row:
         """One of `ROWS`."""
         from memllm_cli.evaluation.perplexity import stated
-        from memllm_cli.runtime.running import Forbidden
+        from memllm_cli.reading.running_text import Forbidden
 
         if name in ("base", "stripped", "disabled"):
             return self._measure(name, self._format(name), Forbidden)
         facts = stated(self.texts, self.names) if name == "annotated" else self._facts()
         if name == "diluted":
             facts = [*facts, *self._unrelated(self.others)]
-        with fresh_memory(self.state) as memory:
+        with self.state.scratch() as memory:
             return self._measure(name, self._format(name), self._policy(name, self._finder(memory, facts)))
 
     def _policy(self, name: str, finder: Finder) -> Any:
         from memllm_cli.evaluation.perplexity import Given
-        from memllm_cli.runtime.running import Wanted
+        from memllm_cli.reading.running_text import Wanted
 
         def make(format: Trained) -> Any:
             wanted = Wanted(format.engine, finder, format)
@@ -152,7 +150,7 @@ class Rows:
 
     def _measure(self, name: str, format: Trained, policy: Any) -> Row:
         from memllm_cli.evaluation.perplexity import measure, prepare
-        from memllm_cli.runtime.running import Forbidden, Running
+        from memllm_cli.reading.running_text import Forbidden, Running
 
         try:
             chosen = policy() if policy is Forbidden else policy(format)
@@ -170,11 +168,11 @@ class Rows:
         """The model of a row, as one that may read."""
         from dataclasses import replace
 
-        from memllm_cli.runtime.reads import Trained
+        from memllm_cli.reading.formats import Trained
 
         catalog = self.state.catalog()
         if name == "base":
-            engine, _ = catalog.open_engine(catalog.default, lambda text: self.state.output.note(text), context=2048)
+            engine = self.state.open_engine(catalog.default)
             return Trained(engine)
         if name == "stripped":
             entry = catalog.adapted(str(self.beside))
@@ -182,8 +180,9 @@ class Rows:
                 raise NotFound(
                     f"There is no adapter in {self.beside}.", "Train one: memllm train read text:redocred:FILE"
                 )
-            return Trained(catalog.load(catalog.made(entry, self.state.output.note), 2048, 1))
-        engine, format = self.state.reader()
+            return Trained(self.state.load(catalog.made(entry, self.state.output.note), 2048))
+        format = self.state.reader()
+        engine = format.engine
         if not isinstance(format, Trained):
             raise UsageError("The model in use was not trained to read.", "Choose an adapter: memllm model use FOLDER")
         if self.opens:
@@ -193,11 +192,11 @@ class Rows:
     def _facts(self) -> list[Triple]:
         """What our writer finds in the texts, where its F1 is best."""
         from memllm_cli.evaluation.write import document, finished
-        from memllm_cli.memory.relations import Relations
+        from memllm_cli.memory.values.relations import Relations
 
         if self._written is None:
             relations = Relations(self.table)
-            reader = open_writer(self.state, relations, self.writer)
+            reader = self.state.document_writer(relations, self.writer)
             try:
                 least = getattr(reader, "fullest", 0.0)
                 found: dict[Triple, None] = {}
@@ -225,11 +224,11 @@ class Rows:
         return list(facts)[:count]
 
     def _finder(self, memory: Memory, facts: list[Triple]) -> Finder:
-        from memllm_cli.memory.find import Finder
-        from memllm_cli.memory.store import ImportRow
+        from memllm_cli.memory.edit.memory import ImportRow
+        from memllm_cli.memory.search.find import Finder
         from memllm_cli.protocol import written
         from memllm_cli.types import Triple
 
         rows = [ImportRow(Triple(written.tidy(t.subject), t.relation, written.tidy(t.object))) for t in facts]
         memory.import_facts(rows, "evaluation", person=False)
-        return Finder(memory, lambda: self.state.catalog().open_encoder(""))
+        return Finder(memory, self.state.open_encoder)

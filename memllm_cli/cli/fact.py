@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memllm_cli.cli.context import Context
+from memllm_cli.app import App
 from memllm_cli.cli.fact_ask import get, history, list_, why
 from memllm_cli.cli.shown import (
     DRY_RUN,
@@ -26,10 +26,10 @@ from memllm_cli.errors import NotFound, UsageError
 from memllm_cli.terminal import safe
 
 if TYPE_CHECKING:
-    from memllm_cli.memory.change import Change
-    from memllm_cli.memory.fold import Fact
-    from memllm_cli.memory.snapshot import Snapshot
-    from memllm_cli.memory.store import Memory
+    from memllm_cli.memory.edit.change import Change
+    from memllm_cli.memory.edit.memory import Memory
+    from memllm_cli.memory.history.facts import Fact
+    from memllm_cli.memory.history.snapshot import Snapshot
     from memllm_cli.types import Triple
 
 Statement = Annotated[
@@ -109,11 +109,11 @@ def add(
 
 
 def _state(
-    state: Context, statement: str, mode: str, valid_from: str | None, valid_to: str | None, note: str, dry_run: bool
+    state: App, statement: str, mode: str, valid_from: str | None, valid_to: str | None, note: str, dry_run: bool
 ) -> None:
     from contextlib import ExitStack
 
-    from memllm_cli.memory.writer import is_sayable
+    from memllm_cli.memory.edit.statements import is_sayable
 
     stated = None if ">>" not in statement and "?" in statement else _statements(statement)
     for value in (v for t in stated or () for v in (t.subject, t.object)):
@@ -137,12 +137,14 @@ def _state(
         show_change(state, change, dry_run)
 
 
-def _said(state: Context, memory: Memory, text: str) -> tuple[Triple, str]:
+def _said(state: App, memory: Memory, text: str) -> tuple[Triple, str]:
     """A question with its answer, read by the model."""
-    from memllm_cli.runtime.answer import Answerer
-    from memllm_cli.runtime.edits import Editor
+    from memllm_cli.reading.answer import Answerer
+    from memllm_cli.reading.edits import Editor
 
-    engine, format = state.reader()
+    format = state.reader()
+
+    engine = format.engine
     try:
         return Editor(Answerer(engine, state.finder(memory), format=format)).read(text)
     finally:
@@ -180,7 +182,7 @@ def rm(
 
     Example: memllm fact rm "Freedonia >> official language >>"
     """
-    state: Context = context.obj
+    state: App = context.obj
     memory = state.memory()
     snapshot = memory.snapshot
     facts = [f for proposed in (False, True) for f in matching(snapshot, pattern, proposed)]
@@ -198,7 +200,7 @@ def rm(
     show_removed(state, snapshot, facts, change, dry_run)
 
 
-def show_removed(state: Context, snapshot: Snapshot, facts: Sequence[Fact], change: Change, dry_run: bool) -> None:
+def show_removed(state: App, snapshot: Snapshot, facts: Sequence[Fact], change: Change, dry_run: bool) -> None:
     """Like `show_change`, with the proposals that went, which reads never saw."""
     proposals = [snapshot.texts(f) for f in facts if f.proposed]
     for texts in proposals:
@@ -216,7 +218,7 @@ def accept(context: typer.Context, pattern: Pattern, note: NOTE = "") -> None:
 
     Example: memllm fact accept "Harbour Lease >> >>"
     """
-    state: Context = context.obj
+    state: App = context.obj
     memory = state.memory()
     facts = matching(memory.snapshot, pattern, proposed=True)
     if not facts:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from memllm_cli.cli.context import Context
+from memllm_cli.app import App
 from memllm_cli.cli.shown import (
     AS_OF,
     LIMIT,
@@ -43,7 +43,7 @@ def get(
     """
     from memllm_cli.protocol.grammar import parse_question
 
-    state: Context = context.obj
+    state: App = context.obj
     query = parse_question(question)
     memory = moment(state.memory(), as_of)
     finder = state.finder(memory)
@@ -94,7 +94,7 @@ def why(context: typer.Context, statement: Pattern, as_of: AS_OF = None) -> None
 
     Example: memllm fact why "Freedonia >> capital >> Sylvania City"
     """
-    state: Context = context.obj
+    state: App = context.obj
     memory = moment(state.memory(), as_of)
     snapshot = memory.snapshot
     facts = [f for proposed in (False, True) for f in matching(snapshot, statement, proposed)]
@@ -164,9 +164,9 @@ def history(
 
     Example: memllm fact history "Freedonia >> capital >>"
     """
-    from memllm_cli.memory.past import events
+    from memllm_cli.memory.views.fact_history import events
 
-    state: Context = context.obj
+    state: App = context.obj
     snapshot = state.memory().snapshot
     found = events(snapshot, pattern)
     if not found:
@@ -211,7 +211,7 @@ def list_(
 
     Example: memllm fact list "Harbour Lease >> >>"
     """
-    state: Context = context.obj
+    state: App = context.obj
     memory = moment(state.memory(), as_of)
     snapshot = memory.snapshot
     day = valid_day(valid_at)

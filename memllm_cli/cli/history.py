@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memllm_cli.cli.context import Context
+from memllm_cli.app import App
 from memllm_cli.cli.shown import AS_OF, DRY_RUN
 from memllm_cli.errors import NotFound, UsageError
 from memllm_cli.terminal import count, safe
 
 if TYPE_CHECKING:
-    from memllm_cli.memory.conflicts import Conflict
-    from memllm_cli.memory.fold import Fact
-    from memllm_cli.memory.store import Memory
+    from memllm_cli.memory.edit.memory import Memory
+    from memllm_cli.memory.history.facts import Fact
+    from memllm_cli.memory.views.conflicts import Conflict
 
 
 def register(app: typer.Typer) -> None:
@@ -40,9 +40,9 @@ def log(
     from itertools import islice
 
     from memllm_cli.cli.shown import instant, local
-    from memllm_cli.memory.log import log as entries
+    from memllm_cli.memory.views.log import log as entries
 
-    state: Context = context.obj
+    state: App = context.obj
     begin = "" if since is None else instant(since, end=False)
     end = "" if until is None else instant(until)
     found = entries(state.memory().snapshot, kind, by, document, begin, end)
@@ -108,7 +108,7 @@ def undo(
         if not number.removeprefix("#").isdecimal():
             raise UsageError(f"'{number}' is no operation's number.", "See: memllm log")
         operation = int(number.removeprefix("#"))
-    state: Context = context.obj
+    state: App = context.obj
     memory = state.memory()
     if run:
         _undo_run(state, memory, operation, dry_run)
@@ -121,7 +121,7 @@ def undo(
         state.output.note(f"it was part of a longer run; all of it: memllm undo --run {undone.id}")
 
 
-def _undo_run(state: Context, memory: Memory, operation: int | None, dry_run: bool) -> None:
+def _undo_run(state: App, memory: Memory, operation: int | None, dry_run: bool) -> None:
     """Take back every operation of a command that still counts, each by an undo; the undos are a run themselves."""
     from uuid import uuid4
 
@@ -171,10 +171,10 @@ def conflicts(
     Example: memllm conflicts --resolve newest --dry-run
     """
     from memllm_cli.cli.shown import days, fact_data, matching, moment, origin
-    from memllm_cli.memory.conflicts import RULES, losers
-    from memllm_cli.memory.conflicts import conflicts as all_conflicts
+    from memllm_cli.memory.views.conflicts import RULES, losers
+    from memllm_cli.memory.views.conflicts import conflicts as all_conflicts
 
-    state: Context = context.obj
+    state: App = context.obj
     if resolve and resolve not in RULES:
         raise UsageError(f"'{resolve}' is no rule.", f"Choose one of: {', '.join(RULES)}")
     memory = moment(state.memory(), as_of)
@@ -221,7 +221,7 @@ def conflicts(
 
 
 def _resolve(
-    state: Context,
+    state: App,
     memory: Memory,
     found: list[Conflict],
     gone: list[Fact],

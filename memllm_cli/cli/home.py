@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from memllm_cli.cli.context import Context
+from memllm_cli.app import App
 
 
 def register(app: typer.Typer) -> None:
@@ -27,7 +27,7 @@ def init(
     """
     from memllm_cli.paths import Home, lay_out
 
-    state: Context = context.obj
+    state: App = context.obj
     home = state.home if folder is None else Home(folder.expanduser().resolve(), "argument")
     made = lay_out(home)
     state.output.table(("new file",), [(str(p),) for p in made])
@@ -42,7 +42,7 @@ def paths(context: typer.Context) -> None:
     """
     from memllm_cli.config import DEFAULTS
 
-    state: Context = context.obj
+    state: App = context.obj
     home = state.home
     settings = [state.setting(name) for name in DEFAULTS]
     kb = next(s for s in settings if s.name == "kb")
@@ -72,7 +72,7 @@ def stats(context: typer.Context) -> None:
 
     Example: memllm stats
     """
-    state: Context = context.obj
+    state: App = context.obj
     memory = state.memory()
     snapshot = memory.snapshot
     facts = stated = proposals = 0

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from memllm_cli.cli.context import Context, Interrupted
-from memllm_cli.cli.writing import open_writer
-from memllm_cli.errors import MemllmError, NotFound, PartlyDone, UsageError
+from memllm_cli.app import App
+from memllm_cli.documents.readers import FORMATS
+from memllm_cli.errors import Interrupted, MemllmError, NotFound, PartlyDone, UsageError
 from memllm_cli.terminal import clean, count, interrupts_held, safe
 
 if TYPE_CHECKING:
-    from memllm_cli.memory.store import Memory
-    from memllm_cli.runtime.ingest import Planned
-    from memllm_cli.runtime.writers import DocumentWriter
+    from memllm_cli.memory.edit.memory import Memory
     from memllm_cli.types import Document
+    from memllm_cli.writing.drafts import DocumentWriter
+    from memllm_cli.writing.ingest import Planned
 
 AGAIN = "run the same command again to go on"
 
@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
 
 def ingest(
     context: typer.Context,
-    paths: Annotated[list[str], typer.Argument(help="Files and folders: md, txt, rst, html, pdf.")],
+    paths: Annotated[list[str], typer.Argument(help=f"Files and folders: {', '.join(f[1:] for f in FORMATS)}.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count and estimate; store nothing.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Read unchanged documents too.")] = False,
     fast: Annotated[bool, typer.Option("--fast", help="The drafter alone, which no model checks.")] = False,
@@ -49,7 +49,7 @@ def ingest(
 
     Example: memllm ingest docs/ contract.pdf
     """
-    state: Context = context.obj
+    state: App = context.obj
     if not all(paths):  # an empty path is this folder, and more often a variable that is not set
         raise UsageError("A path is empty.", "Name a file or a folder; this folder is: memllm ingest .")
     state.check_models()
@@ -59,7 +59,7 @@ def ingest(
         raise Interrupted(AGAIN) from None
 
 
-def _ingest(state: Context, paths: list[Path], dry_run: bool, again: bool, kind: str, prune: bool = False) -> None:
+def _ingest(state: App, paths: list[Path], dry_run: bool, again: bool, kind: str, prune: bool = False) -> None:
     output = state.output
     began = time.perf_counter()
     memory = state.memory() if _exists(state) else None
@@ -99,7 +99,7 @@ def _ingest(state: Context, paths: list[Path], dry_run: bool, again: bool, kind:
         )
 
 
-def _prune(state: Context, memory: Memory, paths: list[Path], dry_run: bool) -> list[dict[str, Any]]:
+def _prune(state: App, memory: Memory, paths: list[Path], dry_run: bool) -> list[dict[str, Any]]:
     """Forget documents under the given folders whose files are gone, as operations of one run."""
     import os
     from uuid import uuid4
@@ -122,7 +122,7 @@ def _prune(state: Context, memory: Memory, paths: list[Path], dry_run: bool) -> 
     return out
 
 
-def _tell(state: Context, planned: Planned) -> None:
+def _tell(state: App, planned: Planned) -> None:
     """What is left out, and why."""
     output = state.output
     for path, reason in planned.failed:
@@ -145,7 +145,7 @@ def _kept(memory: Memory, planned: Planned, last: int) -> str:
     return f"{kept} of {count(total, 'document')} {are} in memory; {AGAIN}"
 
 
-def _kind(state: Context, fast: bool, no_draft: bool) -> str:
+def _kind(state: App, fast: bool, no_draft: bool) -> str:
     """Which of `writing.WRITERS` reads."""
     if fast and no_draft:
         raise UsageError("--fast is the drafter alone, --no-draft leaves it out.", "Give one of the two.")
@@ -159,13 +159,13 @@ def _kind(state: Context, fast: bool, no_draft: bool) -> str:
     return "prompted" if own else "checked" if state.check() is not None else "draft"
 
 
-def _exists(state: Context) -> bool:
+def _exists(state: App) -> bool:
     return (state.home.knowledge_base(state.setting("kb").value) / "facts.duckdb").is_file()
 
 
-def _plan(state: Context, memory: Memory | None, paths: list[Path], again: bool, prune: bool = False) -> Planned:
+def _plan(state: App, memory: Memory | None, paths: list[Path], again: bool, prune: bool = False) -> Planned:
     with interrupts_held():  # numpy is loaded
-        from memllm_cli.runtime.ingest import Planned, plan
+        from memllm_cli.writing.ingest import Planned, plan
     with state.output.working("reading documents") as say:
         try:
             for step in plan(paths, memory, again):
@@ -179,17 +179,17 @@ def _plan(state: Context, memory: Memory | None, paths: list[Path], again: bool,
     raise AssertionError("a plan ends with what is planned")
 
 
-def _writer(state: Context, memory: Memory | None, kind: str) -> DocumentWriter:
-    from memllm_cli.memory.relations import Relations, read_table
+def _writer(state: App, memory: Memory | None, kind: str) -> DocumentWriter:
+    from memllm_cli.memory.values.relations import Relations, read_table
 
     table = memory.snapshot.relations if memory else Relations(read_table(state.home.shipped("kb/relations.csv")))
-    return open_writer(state, table, kind)
+    return state.document_writer(table, kind)
 
 
 SAMPLE = 48  # sentences that an estimate rests on
 
 
-def _estimate(state: Context, planned: Planned, kind: str, result: dict[str, Any]) -> None:
+def _estimate(state: App, planned: Planned, kind: str, result: dict[str, Any]) -> None:
     """Write from a few sentences without keeping anything, to know the speed on this machine."""
     if not planned.documents:
         state.output.line("0 documents to read")
@@ -222,11 +222,11 @@ def _as_document(sentences: list[str]) -> Document:
     return Document("stdin:sample", "", "text/plain", "", " ".join(sentences), tuple(places))
 
 
-def _write(state: Context, memory: Memory, planned: Planned, kind: str, result: dict[str, Any]) -> None:
+def _write(state: App, memory: Memory, planned: Planned, kind: str, result: dict[str, Any]) -> None:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from memllm_cli.runtime.ingest import Read
-    from memllm_cli.runtime.ingest import ingest as run
+    from memllm_cli.writing.ingest import Read
+    from memllm_cli.writing.ingest import ingest as run
 
     output = state.output
     writer = _writer(state, memory, kind)

@@ -9,6 +9,7 @@ try:
     import os
     import signal
     from contextlib import suppress
+    from dataclasses import replace
     from importlib import import_module
     from pathlib import Path
     from typing import Annotated, Any
@@ -16,8 +17,8 @@ try:
     import typer
 
     from memllm_cli import __version__
-    from memllm_cli.cli.context import Context, Interrupted
-    from memllm_cli.errors import MemllmError, StorageError, UsageError
+    from memllm_cli.app import App
+    from memllm_cli.errors import Interrupted, MemllmError, StorageError, UsageError
     from memllm_cli.terminal import Output
 except KeyboardInterrupt:  # loading takes long enough for somebody to change their mind
     sys.exit(130)
@@ -41,7 +42,8 @@ def _options(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
 ) -> None:
     output = Output(command=context.invoked_subcommand or "", json=json, quiet=quiet, input=not no_input)
-    context.obj = Context(output, home, kb, model, encoder)
+    context.obj = replace(context.obj or App(), output=output, home_option=home, kb_option=kb, model_option=model,
+                          encoder_option=encoder)  # fmt: skip
 
 
 COMMANDS = (
@@ -119,8 +121,8 @@ def hoisted(arguments: list[str]) -> list[str]:
     return [*flags, *values, *rest, *arguments[end:]]
 
 
-def run(arguments: list[str] | None = None) -> None:
-    """Entry point: runs a command and turns errors into a line and an exit code."""
+def run(arguments: list[str] | None = None, app: App | None = None) -> None:
+    """Entry point: runs a command and turns errors into a line and an exit code. `app` brings other models with it."""
     output = Output()
     code: Any
     own, said = arguments is None, ""
@@ -134,7 +136,7 @@ def run(arguments: list[str] | None = None) -> None:
             for text in arguments:
                 _utf8(text)
         command: Any = typer.main.get_command(build(output.command))
-        code = command.main(args=arguments, prog_name="memllm", standalone_mode=False)
+        code = command.main(args=arguments, prog_name="memllm", standalone_mode=False, obj=app)
         if own:
             sys.stdout.flush()  # a reader that has gone shows here, not when the interpreter ends
     except MemllmError as error:

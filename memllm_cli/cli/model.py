@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memllm_cli.cli.context import Context
+from memllm_cli.app import App
 from memllm_cli.errors import ModelMissing, UsageError
-from memllm_cli.terminal import count, safe
+from memllm_cli.terminal import safe
 
 if TYPE_CHECKING:
-    from memllm_cli.runtime.models import Catalog, Entry
+    from memllm_cli.models.catalog import Catalog, Entry
 
 
 SETTINGS = {"generate": "model", "encode": "encoder", "draft": "drafter", "adapt": "adapter"}
@@ -26,7 +26,6 @@ def register(app: typer.Typer) -> None:
     for name, function in (("list", list_), ("pull", pull), ("build", build), ("use", use)):
         group.command(name)(function)
     app.add_typer(group, name="model")
-    app.command("reindex")(reindex)
 
 
 def _named(context: typer.Context) -> None:
@@ -42,7 +41,7 @@ def list_(context: typer.Context) -> None:
 
     Example: memllm model list
     """
-    state: Context = context.obj
+    state: App = context.obj
     catalog = state.catalog()
     defaults = {
         "model": catalog.default, "encoder": catalog.encoder, "drafter": catalog.drafter, "adapter": catalog.adapter,
@@ -105,7 +104,7 @@ def pull(
 
     Example: memllm model pull smollm2-135m-instruct
     """
-    state: Context = context.obj
+    state: App = context.obj
     catalog = state.catalog()
     path = catalog.pull(catalog.entry(name), lambda text: state.output.note(safe(text)))
     state.output.line(safe(str(path)))
@@ -123,7 +122,7 @@ def build(
 
     Example: memllm model build
     """
-    state: Context = context.obj
+    state: App = context.obj
     catalog = state.catalog()
     entries = [_meant(catalog, name) for name in names] if names else _in_use(state, catalog)
     out = []
@@ -145,7 +144,7 @@ def _meant(catalog: Catalog, name: str) -> Entry:
     """The entry of a catalog name, or of a folder of `memllm train`. Raises NotFound, ModelMissing, DamagedError."""
     from pathlib import Path
 
-    from memllm_cli.runtime.models import DRAFTER
+    from memllm_cli.models.catalog import DRAFTER
 
     if name in catalog.entries or not Path(name).expanduser().is_dir():
         return catalog.entry(name)
@@ -155,7 +154,7 @@ def _meant(catalog: Catalog, name: str) -> Entry:
     return entry
 
 
-def _in_use(state: Context, catalog: Catalog) -> list[Entry]:
+def _in_use(state: App, catalog: Catalog) -> list[Entry]:
     """Model, encoder, drafter and adapter that the settings choose, of those that are built from something."""
     model, encoder = state.setting("model").value or catalog.default, state.setting("encoder").value or catalog.encoder
     found = [catalog.entries.get(model), catalog.entries.get(encoder)]
@@ -176,10 +175,10 @@ def use(
     from pathlib import Path
 
     from memllm_cli.config import store
+    from memllm_cli.models.catalog import ADAPTER, DRAFTER
     from memllm_cli.paths import private_folder, storage_error
-    from memllm_cli.runtime.models import ADAPTER, DRAFTER
 
-    state: Context = context.obj
+    state: App = context.obj
     catalog = state.catalog()
     setting = "model"
     if name.startswith("st:"):
@@ -213,40 +212,17 @@ def use(
         state.output.note(f"{safe(now.origin)} still says {safe(now.value)}")
 
 
-def _try(state: Context, catalog: Catalog, setting: str, folder: str) -> None:
+def _try(state: App, catalog: Catalog, setting: str, folder: str) -> None:
     """Build and open what a folder holds, so that it is not chosen when it cannot be used."""
-    from memllm_cli.memory.relations import Relations, read_table
+    from memllm_cli.memory.values.relations import Relations, read_table
 
     relations = Relations(read_table(state.home.shipped("kb/relations.csv")))
     entry = (catalog.adapted if setting == "adapter" else catalog.drafting)(folder)
     assert entry is not None  # only without a name
     with state.output.working("building") as say:
         if setting == "adapter" and "write" not in entry.tasks:
-            catalog.load(catalog.made(entry, say), 512, 1).close()
+            state.load(catalog.made(entry, say), 512).close()
         elif setting == "adapter":
-            from memllm_cli.runtime.trained import open_writer
-
-            open_writer(catalog, entry, relations, say)[0].engine.close()
+            state.open_writer(entry, relations, say)[0].engine.close()
         else:
-            from memllm_cli.runtime.drafters import open_drafter
-
-            open_drafter(catalog, entry, relations, say).close()
-
-
-def reindex(
-    context: typer.Context,
-    encoder: Annotated[str | None, typer.Option(help="Encode every name again, with this encoder.")] = None,
-) -> None:
-    """Rebuild the index of names from the stored vectors, or encode all names again.
-
-    Example: memllm reindex --encoder all-MiniLM-L6-v2
-    """
-    state: Context = context.obj
-    state.encoder_option = encoder or state.encoder_option  # main moves the option before the command
-    memory = state.memory()
-    finder = state.finder(memory)
-    used = finder.encoder()  # a missing model shows before the old vectors go
-    began = time.monotonic()
-    names = finder.reindex(encode=state.encoder_option is not None)
-    state.output.line(f"{count(names, 'name')} indexed in {time.monotonic() - began:.1f} s")
-    state.output.data({"names": names, "encoder": used.identity if used else None})
+            state.open_drafter(entry, relations, say).close()

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from memllm_cli.cli.context import Context
+from memllm_cli.app import App
 from memllm_cli.cli.shown import AS_OF, LIMIT, VALID_AT, days, fact_data, moment, most, origin, valid_day
 from memllm_cli.errors import UsageError
 from memllm_cli.terminal import safe
 
 if TYPE_CHECKING:
-    from memllm_cli.memory.query import Way
-    from memllm_cli.memory.snapshot import Snapshot
-    from memllm_cli.memory.store import Memory
+    from memllm_cli.memory.edit.memory import Memory
+    from memllm_cli.memory.history.snapshot import Snapshot
+    from memllm_cli.memory.views.query import Way
 
 LISTED = 50
 
@@ -46,7 +46,7 @@ def query(
 
     Example: memllm query "?x >> director >> ?y" "?y >> place of birth >> Berlin"
     """
-    state: Context = context.obj
+    state: App = context.obj
     memory = moment(state.memory(), as_of)
     day = valid_day(valid_at)
     limit = most(state, limit, LISTED)
@@ -74,7 +74,7 @@ Found = tuple[tuple[str, ...], Rows, list[dict[str, Any]]]
 
 def _join(memory: Memory, texts: list[str], proposed: bool | None, day: int | None) -> Found:
     """Columns, rows and data of patterns."""
-    from memllm_cli.memory.query import join, pattern
+    from memllm_cli.memory.views.query import join, pattern
     from memllm_cli.protocol.grammar import parse_pattern
 
     snapshot = memory.snapshot
@@ -118,7 +118,7 @@ def _value(snapshot: Snapshot, way: Way, variable: str, relation: bool) -> str:
 
 def _words(memory: Memory, words: str, proposed: bool | None, day: int | None) -> Found:
     """Columns, rows and data of a search for words."""
-    from memllm_cli.memory.text import search
+    from memllm_cli.memory.search.words import search
 
     snapshot = memory.snapshot
     matches = [m for m in search(memory, words, proposed) if day is None or m.fact.holds(day)]
@@ -156,9 +156,9 @@ def sql(
 
     Example: memllm sql "SELECT relation, count(*) FROM facts GROUP BY ALL ORDER BY 2 DESC"
     """
-    from memllm_cli.memory.sql import run
+    from memllm_cli.memory.views.sql import run
 
-    state: Context = context.obj
+    state: App = context.obj
     memory = moment(state.memory(), as_of)
     asked = sys.stdin.read() if statement == "-" else statement
     try:

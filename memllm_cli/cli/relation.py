@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from memllm_cli.cli.context import Context
+from memllm_cli.app import App
 from memllm_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from memllm_cli.memory.relations import Relation
+    from memllm_cli.memory.values.relations import Relation
 
 
 def register(app: typer.Typer) -> None:
@@ -41,10 +41,10 @@ def list_(
 
     Example: memllm relation list capital
     """
-    from memllm_cli.memory.relations import read_table
-    from memllm_cli.memory.store import Memory
+    from memllm_cli.memory.edit.memory import Memory
+    from memllm_cli.memory.values.relations import read_table
 
-    state: Context = context.obj
+    state: App = context.obj
     memory = Memory(state.home.knowledge_base(state.setting("kb").value))
     if memory.database.exists():
         relations = list(memory.snapshot.relations.by_id.values())
@@ -76,12 +76,12 @@ def add(
 
     Example: memllm relation add "mentor" --inverse "mentor of" --alias "is mentored by" --one-object
     """
-    from memllm_cli.memory.literals import KINDS
-    from memllm_cli.memory.names import normal
-    from memllm_cli.memory.relations import Relation
+    from memllm_cli.memory.values.literals import KINDS
+    from memllm_cli.memory.values.names import normal
+    from memllm_cli.memory.values.relations import Relation
     from memllm_cli.protocol.grammar import collapse, is_field
 
-    state: Context = context.obj
+    state: App = context.obj
     name = collapse(name).strip()
     inverse = collapse(inverse).strip() or f"{name} of"
     aliases = tuple(collapse(a).strip() for a in alias or [])
@@ -140,7 +140,7 @@ def set_(
 
 
 def _change(
-    state: Context,
+    state: App,
     name: str,
     objects: str = "",
     subjects: str = "",
@@ -152,8 +152,8 @@ def _change(
     """Store another version of a relation."""
     from dataclasses import replace
 
-    from memllm_cli.memory.literals import KINDS
-    from memllm_cli.memory.names import normal
+    from memllm_cli.memory.values.literals import KINDS
+    from memllm_cli.memory.values.names import normal
     from memllm_cli.protocol.grammar import collapse, is_field
 
     memory = state.memory(create=True)

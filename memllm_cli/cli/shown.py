@@ -10,24 +10,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from memllm_cli.cli.context import Context
+from memllm_cli.app import App
 from memllm_cli.errors import NotFound, UsageError
 from memllm_cli.terminal import count, safe
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
 
-    from memllm_cli.memory.change import Change, Days
-    from memllm_cli.memory.fold import Fact
-    from memllm_cli.memory.snapshot import Snapshot
-    from memllm_cli.memory.store import Evidence, Memory
+    from memllm_cli.memory.edit.change import Change, Days
+    from memllm_cli.memory.edit.memory import Evidence, Memory
+    from memllm_cli.memory.history.facts import Fact
+    from memllm_cli.memory.history.snapshot import Snapshot
 
 
-def opened(state: Context, dry_run: bool, stack: ExitStack) -> Memory:
+def opened(state: App, dry_run: bool, stack: ExitStack) -> Memory:
     """The memory to write to, made if need be; a dry run makes none: it tries on one in a temporary folder."""
     if not dry_run:
         return state.memory(create=True)
-    from memllm_cli.memory.store import Memory
+    from memllm_cli.memory.edit.memory import Memory
 
     memory = Memory(state.home.knowledge_base(state.setting("kb").value))
     if memory.database.exists():
@@ -44,7 +44,7 @@ def day(text: str | None, option: str) -> str | None:
     """A date as typed, in ISO form (day, month or year). Raises UsageError."""
     if text is None:
         return None
-    from memllm_cli.memory.validity import iso
+    from memllm_cli.memory.values.validity import iso
 
     try:
         return iso(text)
@@ -63,14 +63,14 @@ LIMIT = Annotated[int | None, typer.Option(min=0, help="At most so many; 0 for a
 VALID_AT = Annotated[str | None, typer.Option("--valid-at", help="Only what holds on this day.")]
 
 
-def most(state: Context, limit: int | None, listed: int = LISTED) -> int | None:
+def most(state: App, limit: int | None, listed: int = LISTED) -> int | None:
     """How many rows a list shows: without `--limit` all of them to machines, some on a terminal. None is all."""
     if limit is None and sys.stdout.isatty() and not state.output.json:
         return listed
     return limit or None
 
 
-def tell_rest(state: Context, total: int, shown: int) -> None:
+def tell_rest(state: App, total: int, shown: int) -> None:
     """Say what a list left out."""
     if not total:
         state.output.note("nothing matches")
@@ -101,7 +101,7 @@ def instant(text: str, end: bool = True) -> str:
     """
     from datetime import UTC, date, datetime, timedelta
 
-    from memllm_cli.memory.literals import normalise
+    from memllm_cli.memory.values.literals import normalise
 
     try:
         day = date.fromisoformat(normalise(text, "date"))
@@ -118,12 +118,12 @@ def instant(text: str, end: bool = True) -> str:
 
 def valid_day(valid_at: str | None) -> int | None:
     """The day of `--valid-at`, as an ordinal."""
-    from memllm_cli.memory.validity import day_of
+    from memllm_cli.memory.values.validity import day_of
 
     return None if valid_at is None else day_of(valid_at)
 
 
-def show_change(state: Context, change: Change, dry_run: bool = False) -> None:
+def show_change(state: App, change: Change, dry_run: bool = False) -> None:
     """Before and after lines, the operation, and how to take it back."""
     output = state.output
     end = most(state, None)
@@ -208,7 +208,7 @@ def held_back(change: Change) -> str:
 
 def fact_data(snapshot: Snapshot, fact: Fact, places: Sequence[Evidence]) -> dict[str, Any]:
     """A fact for `--json`."""
-    from memllm_cli.memory.transfer import stated_by
+    from memllm_cli.memory.history.facts import stated_by
 
     subject, relation, object_ = snapshot.texts(fact)
     newest = fact.newest
@@ -234,8 +234,8 @@ def matching(snapshot: Snapshot, pattern: str, proposed: bool = False, part: boo
 
     Raises UsageError for a malformed pattern and NotFound for a relation that does not exist.
     """
-    from memllm_cli.memory.query import matching as found
-    from memllm_cli.memory.query import pattern as meant
+    from memllm_cli.memory.views.query import matching as found
+    from memllm_cli.memory.views.query import pattern as meant
     from memllm_cli.protocol.grammar import parse_pattern
 
     fields = parse_pattern(pattern) if pattern else ("", "", "")

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memllm_cli.cli.context import Context
+from memllm_cli.app import App
 from memllm_cli.cli.shown import DRY_RUN
 from memllm_cli.errors import NotFound, UsageError
 from memllm_cli.terminal import count, safe
 
 if TYPE_CHECKING:
-    from memllm_cli.memory.snapshot import Snapshot
+    from memllm_cli.memory.history.snapshot import Snapshot
 
 
 def register(app: typer.Typer) -> None:
@@ -41,7 +41,7 @@ def list_(context: typer.Context) -> None:
     """
     from memllm_cli.cli.shown import local
 
-    state: Context = context.obj
+    state: App = context.obj
     snapshot = state.memory().snapshot
     rows = []
     for document in snapshot.documents():
@@ -104,7 +104,7 @@ def show(context: typer.Context, source: Source) -> None:
     """
     from memllm_cli.cli.shown import fact_data, local
 
-    state: Context = context.obj
+    state: App = context.obj
     memory = state.memory()
     snapshot = memory.snapshot
     uri = named(snapshot, source)
@@ -148,7 +148,7 @@ def forget(
     """
     from memllm_cli.cli.shown import change_data, show_change
 
-    state: Context = context.obj
+    state: App = context.obj
     memory = state.memory()
     uri = named(memory.snapshot, source)
     title = next(d.title for d in memory.snapshot.documents() if d.uri == uri)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from memllm_cli.app import App
 from memllm_cli.cli import train_adapter, train_fit
-from memllm_cli.cli.context import Context
 from memllm_cli.cli.train_data import DATA, files, missing, read, reporter
 from memllm_cli.errors import NotFound, StorageError
 from memllm_cli.files import whole
@@ -64,9 +64,9 @@ def draft(
 
     Example: memllm train draft redocred:dev.json docred:train_annotated.json --out drafter --max-minutes 60
     """
-    from memllm_cli.memory.relations import read_table
+    from memllm_cli.memory.values.relations import read_table
 
-    state: Context = context.obj
+    state: App = context.obj
     table = read_table(state.home.shipped("kb/relations.csv"))
     try:
         from memllm_cli.training import draft_run
@@ -109,11 +109,11 @@ def label(
 
     from memllm_cli.corpora.annotated import as_data
     from memllm_cli.corpora.docred import RELATIONS
-    from memllm_cli.memory.relations import Relations, read_table
-    from memllm_cli.runtime.drafters import external_ids, trained_ids
+    from memllm_cli.memory.values.relations import Relations, read_table
     from memllm_cli.training.draft_label import labelled
+    from memllm_cli.writing.open_drafter import external_ids, trained_ids
 
-    state: Context = context.obj
+    state: App = context.obj
     texts = _passages(data, limit)
     catalog = state.catalog()
     entry = catalog.drafting(state.setting("drafter").value)
@@ -153,9 +153,9 @@ def replies(
 
     from memllm_cli.training import replies as made
 
-    state: Context = context.obj
+    state: App = context.obj
     asked = made.prompts()[: limit or None]
-    engine, _ = state.engine(sequences=8, context=longest + 512)
+    engine = state.engine(sequences=8, context=longest + 512)
     kept = 0
     try:
         with whole(out) as part, part.open("w", encoding="utf-8") as file, state.output.working("replying") as say:

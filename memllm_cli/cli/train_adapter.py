@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from memllm_cli.cli.context import Context
+from memllm_cli.app import App
 from memllm_cli.cli.train_data import SPOKEN, files, material, missing, reporter, reports
 from memllm_cli.errors import NotFound, UsageError
 from memllm_cli.terminal import count, safe
@@ -41,9 +41,9 @@ def _command(task: str, does: str) -> Callable[..., None]:
             Path | None, typer.Option("--from", help="Folder of an earlier run whose adapter to start from.")
         ] = None,
     ) -> None:
-        from memllm_cli.memory.relations import read_table
+        from memllm_cli.memory.values.relations import read_table
 
-        state: Context = context.obj
+        state: App = context.obj
         table = read_table(state.home.shipped("kb/relations.csv"))
         try:
             from memllm_cli.training import adapter_run
@@ -95,11 +95,11 @@ def data(
     Example: memllm train data write redocred:dev.json made:100 --samples 2
     """
     from memllm_cli.corpora.overlap import overlap
-    from memllm_cli.memory.relations import read_table
+    from memllm_cli.memory.values.relations import read_table
     from memllm_cli.training.adapter_data import TASKS, prepare, shown
     from memllm_cli.training.write_data import names, told
 
-    state: Context = context.obj
+    state: App = context.obj
     if task not in ("draft", *TASKS, "both"):
         raise UsageError(f"There is no task '{task}'.", "Tasks: draft, write, read, both")
     table = read_table(state.home.shipped("kb/relations.csv"))
@@ -141,7 +141,7 @@ def data(
     state.output.note(f"{count(len(relations), 'relation')}; most: {most}")
 
 
-def _base(state: Context, name: str) -> Base:
+def _base(state: App, name: str) -> Base:
     """The model to tune. Raises NotFound, ModelMissing."""
     from memllm_cli.training.adapter_base import folder, gguf
 

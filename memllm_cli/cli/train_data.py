@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from memllm_cli.cli.context import Context
+from memllm_cli.app import App
 from memllm_cli.errors import MemllmError, NotFound, UsageError
 
 if TYPE_CHECKING:
     from memllm_cli.corpora.annotated import Annotated as Text
-    from memllm_cli.memory.relations import Relation
+    from memllm_cli.memory.values.relations import Relation
     from memllm_cli.training.adapter_data import Material
 
 DATA = (
@@ -153,7 +153,7 @@ def missing(error: ImportError) -> MemllmError:
     return MemllmError(f"Training needs an extra: {error}.", 'Install it: pip install "memllm[train]"')
 
 
-def reporter(state: Context) -> Callable[[Mapping[str, Any]], None]:
+def reporter(state: App) -> Callable[[Mapping[str, Any]], None]:
     """Prints a line of a run's log."""
 
     def report(line: Mapping[str, Any]) -> None:

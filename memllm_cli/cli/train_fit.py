@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from memllm_cli.cli.context import Context
-from memllm_cli.cli.evaluate_read import exchanges, fresh_memory
+from memllm_cli.app import App
+from memllm_cli.cli.evaluate_read import exchanges
 from memllm_cli.cli.train_data import ASKED, MOST, TEXT
 from memllm_cli.errors import NotFound, UsageError
 
@@ -45,10 +45,10 @@ def fit(
     from memllm_cli.corpora import docred
     from memllm_cli.corpora.splits import part
     from memllm_cli.evaluation.combine import combine, store
-    from memllm_cli.memory.relations import Relations, read_table
-    from memllm_cli.runtime.trained import Chosen
+    from memllm_cli.memory.values.relations import Relations, read_table
+    from memllm_cli.writing.chosen import Chosen
 
-    state: Context = context.obj
+    state: App = context.obj
     if data.startswith(ASKED):
         _fit_reads(state, data)
         return
@@ -89,12 +89,12 @@ def fit(
     state.output.data({**values, "file": str(path)})
 
 
-def _fit_check(state: Context, data: Path) -> None:
+def _fit_check(state: App, data: Path) -> None:
     """Fit the model's word on a fact to facts that a person has judged."""
+    from memllm_cli.calibration.check import FORMAT
     from memllm_cli.evaluation.check import check, read_judged
     from memllm_cli.evaluation.combine import store
-    from memllm_cli.memory.relations import Relations, read_table
-    from memllm_cli.runtime.checked import FORMAT
+    from memllm_cli.memory.values.relations import Relations, read_table
 
     judged = read_judged(data)
     if len({right for *_, right in judged}) < 2:
@@ -115,16 +115,16 @@ def _fit_check(state: Context, data: Path) -> None:
     state.output.data({**values, "file": str(path)})
 
 
-def _fit_reads(state: Context, data: str) -> None:
+def _fit_reads(state: App, data: str) -> None:
     """Fit what the reads of the adapter in use weigh."""
     from memllm_cli.evaluation import everyday
     from memllm_cli.evaluation.ask import distinct, remember
     from memllm_cli.evaluation.combine import store, stored
     from memllm_cli.evaluation.reading import weigh
-    from memllm_cli.memory.find import Finder
+    from memllm_cli.memory.search.find import Finder
     from memllm_cli.protocol import asking
-    from memllm_cli.runtime.answer import Answerer
-    from memllm_cli.runtime.reads import Trained
+    from memllm_cli.reading.answer import Answerer
+    from memllm_cli.reading.formats import Trained
 
     count = data.removeprefix(ASKED)
     if not count.isdecimal() or not 10 <= int(count) <= MOST:
@@ -133,13 +133,14 @@ def _fit_reads(state: Context, data: str) -> None:
     asked = distinct(kept_out, int(count))
     held = int(HELD * len(asked))
     entry = state.catalog().adapted(state.setting("adapter").value)
-    engine, format = state.reader()
+    format = state.reader()
+    engine = format.engine
     try:
         if entry is None or not isinstance(format, Trained):
             raise NotFound("There is no trained reader.", "Train one: memllm train read --help")
-        with fresh_memory(state) as memory, state.output.working("reading") as say:
+        with state.scratch() as memory, state.output.working("reading") as say:
             remember(memory, asked[:held], unasked)
-            finder = Finder(memory, lambda: state.catalog().open_encoder(""))
+            finder = Finder(memory, state.open_encoder)
             total = len(asked) + held
             talk = [math.exp(everyday.opening(engine, format, p)) for p in everyday.prompts(tune=True)]
             weights, gives = weigh(
@@ -162,12 +163,12 @@ def _fit_reads(state: Context, data: str) -> None:
     state.output.data({**gives, "file": str(path)})
 
 
-def _fit_running(state: Context, data: str, limit: int) -> None:
+def _fit_running(state: App, data: str, limit: int) -> None:
     """Fit the probability from which the adapter in use opens a read in running text: the best OVERALL perplexity."""
+    from memllm_cli.calibration.reads import Weights, read_weights
     from memllm_cli.cli.evaluate_text import Rows, chosen_texts
     from memllm_cli.evaluation.combine import store, stored
     from memllm_cli.protocol import asking
-    from memllm_cli.runtime.wanted import Weights, read_weights
 
     entry = state.catalog().adapted(state.setting("adapter").value)
     if entry is None or "read" not in entry.tasks:
@@ -188,7 +189,7 @@ def _fit_running(state: Context, data: str, limit: int) -> None:
         )  # fmt: skip
     best = min(curve, key=lambda point: point["overall"])
     path = state.catalog().source(entry).with_suffix(".json")
-    weights: Weights = replace(read_weights(path), running=float(best["opens"]))
+    weights: Weights = replace(read_weights(path, asking.FORMAT), running=float(best["opens"]))
     store(path, asking.FORMAT, {**stored(path, asking.FORMAT), "weights": asdict(weights), "running": curve})
     state.output.table(
         ("opens from", "OVERALL", "TARGET", "reads", "due", "with what follows"),
@@ -200,21 +201,21 @@ def _fit_running(state: Context, data: str, limit: int) -> None:
     state.output.data({"disabled": [round(float(p), 3) for p in disabled], "curve": curve, "file": str(path)})
 
 
-def _fit_finding(state: Context, data: str, limit: int) -> None:
+def _fit_finding(state: App, data: str, limit: int) -> None:
     """Show which distances of names and relations find best; a release of the program holds them for its encoder."""
     from memllm_cli.cli.evaluate_text import chosen_texts
     from memllm_cli.evaluation import finding
-    from memllm_cli.memory.find import Finder
-    from memllm_cli.memory.relations import read_table
+    from memllm_cli.memory.search.find import Finder
+    from memllm_cli.memory.values.relations import read_table
     from memllm_cli.training.write_data import names
 
     path = Path(data.removeprefix(FINDING))
     table = names(read_table(state.home.shipped("kb/relations.csv")))
     texts, strange = chosen_texts(path, "train", limit), chosen_texts(path, "tune", limit)
     asked = finding.questions(texts, strange, table)
-    with fresh_memory(state) as memory, state.output.working("finding") as say:
+    with state.scratch() as memory, state.output.working("finding") as say:
         finding.remember(memory, texts, table)
-        finder = Finder(memory, lambda: state.catalog().open_encoder(""))
+        finder = Finder(memory, state.open_encoder)
         found = finding.measure(finder, asked, lambda n: say(f"{n} of {len(asked)} questions"))
     for name, rows in found["curves"].items():
         state.output.line(name)

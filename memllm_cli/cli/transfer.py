@@ -12,7 +12,7 @@ from typing import IO, Annotated, Any
 
 import typer
 
-from memllm_cli.cli.context import Context
+from memllm_cli.app import App
 from memllm_cli.cli.shown import AS_OF, VALID_AT, moment, valid_day
 from memllm_cli.errors import DamagedError, NotFound, StorageError, UsageError
 from memllm_cli.files import whole
@@ -42,10 +42,10 @@ def export(
 
     Example: memllm export --csv --output facts.csv
     """
-    from memllm_cli.memory.everything import write_jsonl
-    from memllm_cli.memory.transfer import write_canonical, write_csv
+    from memllm_cli.memory.care.full_export import write_jsonl
+    from memllm_cli.memory.care.table import write_canonical, write_csv
 
-    state: Context = context.obj
+    state: App = context.obj
     if csv + jsonl + canonical != 1:
         raise UsageError("Say what to write: one of --csv, --jsonl, --canonical.", "For instance: memllm export --csv")
     if jsonl and (as_of or valid_at):
@@ -99,7 +99,7 @@ def import_(
 
     Example: memllm import kb/demo/facts.csv
     """
-    state: Context = context.obj
+    state: App = context.obj
     if format not in ("", "csv", "jsonl"):
         raise UsageError(f"'{format}' is no format.", "Choose csv or jsonl.")
     text = _read(file)
@@ -134,9 +134,9 @@ def _read(file: str) -> str:
     return text
 
 
-def _import_everything(state: Context, text: str, dry_run: bool) -> None:
-    from memllm_cli.memory.everything import read_jsonl, restore
-    from memllm_cli.memory.store import Memory
+def _import_everything(state: App, text: str, dry_run: bool) -> None:
+    from memllm_cli.memory.care.full_export import read_jsonl, restore
+    from memllm_cli.memory.edit.memory import Memory
     from memllm_cli.paths import lay_out
 
     everything = read_jsonl(text.split("\n"))
@@ -151,9 +151,9 @@ def _import_everything(state: Context, text: str, dry_run: bool) -> None:
     state.output.line(f"{verb}: {counts['operations']} operations, {counts['assertions']} statements")
 
 
-def _import_table(state: Context, text: str, name: str, as_person: bool, skip_bad: bool, dry_run: bool) -> None:
+def _import_table(state: App, text: str, name: str, as_person: bool, skip_bad: bool, dry_run: bool) -> None:
     from memllm_cli.cli.shown import change_data, held_back, opened
-    from memllm_cli.memory.transfer import contradictions, is_export, read_csv
+    from memllm_cli.memory.care.table import contradictions, is_export, read_csv
 
     with ExitStack() as stack:
         # A table that cannot be taken leaves no empty knowledge base behind.

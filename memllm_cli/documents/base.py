@@ -6,18 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-MEDIA_TYPES = {
-    ".md": "text/markdown",
-    ".markdown": "text/markdown",
-    ".txt": "text/plain",
-    ".text": "text/plain",
-    ".rst": "text/x-rst",
-    ".html": "text/html",
-    ".htm": "text/html",
-    ".pdf": "application/pdf",
-}
-PDF = "application/pdf"
-
 MB = 1024 * 1024
 
 
@@ -38,9 +26,9 @@ class Limits:
     pdf_memory: int = 2048 * MB
     pdf_output: int = 64 * MB
 
-    def bytes_for(self, media_type: str) -> int:
-        """The largest file of this media type, in bytes."""
-        return self.pdf_bytes if media_type == PDF else self.file_bytes
+    def bytes_for(self, binary: bool) -> int:
+        """The largest file, of a binary format or of text, in bytes."""
+        return self.pdf_bytes if binary else self.file_bytes
 
 
 DEFAULT_LIMITS = Limits()

@@ -8,8 +8,9 @@ import stat
 from pathlib import Path
 
 from memllm_cli.documents.assemble import assemble
-from memllm_cli.documents.base import DEFAULT_LIMITS, MEDIA_TYPES, PDF, Limits, Parsed
+from memllm_cli.documents.base import DEFAULT_LIMITS, Limits, Parsed
 from memllm_cli.documents.clean import declared_charset, decode, one_line, sane_title
+from memllm_cli.documents.readers import TEXT, Reader, by_content, by_suffix
 from memllm_cli.documents.walk import too_large
 from memllm_cli.errors import DocumentError
 from memllm_cli.types import Document
@@ -22,22 +23,19 @@ def read(path: Path, limits: Limits = DEFAULT_LIMITS) -> Document:
     regular file, gone, not permitted, empty, too large, binary, no text, and what is wrong with a PDF.
     """
     name = one_line(str(path)) or "the file"
-    media_type = MEDIA_TYPES.get(path.suffix.lower(), "")
-    data = _bytes(path, name, media_type, limits)
-    if not media_type:
-        media_type = PDF if data.startswith(b"%PDF-") else "text/plain"
+    known = by_suffix(path.suffix)
+    data = _bytes(path, name, known, limits)
+    reader = known or by_content(data)
     notes: list[str] = []
-    if media_type == PDF:
-        from memllm_cli.documents.pdf import parse as parse_pdf
-
-        parsed = parse_pdf(Path(os.path.realpath(path)), name, limits)
+    if reader.magic:
+        parsed = reader.parse_file(Path(os.path.realpath(path)), name, limits)
     else:
-        charset = declared_charset(data) if media_type == "text/html" else ""
+        charset = declared_charset(data) if reader.media_type == "text/html" else ""
         text, notes = decode(data, name, charset)
-        parsed = _parse(text, media_type, name)
+        parsed = _parse(text, reader, name)
     uri = os.path.realpath(path).encode("utf-8", "backslashreplace").decode("utf-8")
     stem = one_line(path.stem) or name
-    return _document(parsed, notes, name, uri, stem, media_type, hashlib.sha256(data).hexdigest())
+    return _document(parsed, notes, name, uri, stem, reader.media_type, hashlib.sha256(data).hexdigest())
 
 
 def read_text(name: str, text: str) -> Document:
@@ -46,20 +44,20 @@ def read_text(name: str, text: str) -> Document:
     `sha256` is that of the text as UTF-8. Raises DocumentError when there is nothing in it.
     """
     label = one_line(name) or "text"
-    media_type = MEDIA_TYPES.get(Path(label).suffix.lower(), "text/plain")
-    if media_type == PDF:
-        media_type = "text/plain"
+    reader = by_suffix(Path(label).suffix) or TEXT
+    if reader.magic:
+        reader = TEXT
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    parsed = _parse(text, media_type, label)
-    return _document(parsed, [], label, f"stdin:{label}", label, media_type, digest)
+    parsed = _parse(text, reader, label)
+    return _document(parsed, [], label, f"stdin:{label}", label, reader.media_type, digest)
 
 
-def _bytes(path: Path, name: str, media_type: str, limits: Limits) -> bytes:
+def _bytes(path: Path, name: str, known: Reader | None, limits: Limits) -> bytes:
     """The whole file. Opened without waiting, so that a pipe or a device is refused instead of read."""
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    # A file without a known suffix may be a PDF: the larger limit until its first bytes are seen.
-    limit = limits.bytes_for(media_type or PDF)
+    # A file without a known suffix may be of a binary format: the larger limit until its first bytes are seen.
+    limit = limits.bytes_for(known is None or bool(known.magic))
     try:
         descriptor = os.open(path, flags)
         with open(descriptor, "rb") as file:
@@ -80,7 +78,7 @@ def _bytes(path: Path, name: str, media_type: str, limits: Limits) -> bytes:
     except OSError as error:
         reason = one_line(error.strerror or "input/output error")
         raise DocumentError(f"{name} cannot be read: {reason}", "check the file and its disk") from None
-    if not media_type and not data.startswith(b"%PDF-"):
+    if known is None and not by_content(data).magic:
         limit = limits.file_bytes
     if len(data) > limit:
         raise _too_large(name, len(data), limit)
@@ -93,26 +91,12 @@ def _too_large(name: str, size: int, limit: int) -> DocumentError:
     return DocumentError(f"{name} is {too_large(size, limit)}", "split it into smaller files")
 
 
-def _parse(text: str, media_type: str, name: str) -> Parsed:
-    """Blocks by media type; errors get the file's name in front."""
+def _parse(text: str, reader: Reader, name: str) -> Parsed:
+    """Blocks of a text; errors get the file's name in front."""
     try:
-        if media_type == "text/markdown":
-            from memllm_cli.documents.markdown import parse as parse_markdown
-
-            return parse_markdown(text)
-        if media_type == "text/html":
-            from memllm_cli.documents.html import parse as parse_html
-
-            return parse_html(text)
-        if media_type == "text/x-rst":
-            from memllm_cli.documents.rst import parse as parse_rst
-
-            return parse_rst(text)
+        return reader.parse(text)
     except DocumentError as error:
         raise DocumentError(f"{name}: {error.message}", error.hint) from None
-    from memllm_cli.documents.text import parse as parse_text
-
-    return parse_text(text)
 
 
 def _document(

@@ -7,8 +7,9 @@ import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from memllm_cli.documents.base import DEFAULT_LIMITS, MB, MEDIA_TYPES, Found, Limits, Skipped
+from memllm_cli.documents.base import DEFAULT_LIMITS, MB, Found, Limits, Skipped
 from memllm_cli.documents.clean import one_line
+from memllm_cli.documents.readers import by_suffix
 from memllm_cli.errors import NotFound
 
 _JUNK = frozenset(
@@ -72,8 +73,8 @@ class _Walk:
 
     def file(self, path: Path, *, named: bool) -> None:
         """Take one file, or say why not."""
-        media_type = MEDIA_TYPES.get(path.suffix.lower(), "")
-        if not media_type and not named:
+        reader = by_suffix(path.suffix)
+        if reader is None and not named:
             self.skip(path, UNKNOWN_KIND)
             return
         try:
@@ -82,12 +83,12 @@ class _Walk:
         except OSError as error:
             self.skip(path, _reason(error))
             return
-        limit = self.limits.bytes_for(media_type)
+        limit = self.limits.bytes_for(reader is not None and bool(reader.magic))
         if real in self._seen_files:
             return
         if not stat.S_ISREG(info.st_mode):
             self.skip(path, "not a regular file")
-        elif info.st_size > limit and not (named and not media_type and info.st_size <= self.limits.pdf_bytes):
+        elif info.st_size > limit and not (named and reader is None and info.st_size <= self.limits.pdf_bytes):
             # A named file without a suffix may turn out to be a PDF; `read` looks.
             self.skip(path, too_large(info.st_size, limit))
         else:

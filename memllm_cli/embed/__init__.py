@@ -1,1 +1,1 @@
-"""Text encoders behind one protocol (`base.Embedder`): llama.cpp (starts fast), sentence-transformers (bulk)."""
+"""Text encoders behind one protocol (`types.Encoder`): llama.cpp (starts fast), sentence-transformers (bulk)."""

@@ -7,22 +7,12 @@ second with two threads, 80 with one (and 1 with the long spinning waits that Op
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 
 _STARVED = 0.75  # share of the processor time asked for; 0.97 on an idle machine, 0.5 when a core is taken
 _SHORTEST = 0.002  # seconds; shorter evaluations say nothing
 _FIRST, _LAST = 0.5, 16.0  # seconds to make do with fewer threads before all are tried again
-
-
-def default_threads() -> int:
-    """Threads to compute with: every core of a small machine, half the hardware threads of a larger one.
-
-    Two threads on one core share the arithmetic units that the work waits for.
-    """
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return count if count <= 4 else max(4, count // 2)
 
 
 class Threads:

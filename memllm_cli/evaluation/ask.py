@@ -11,12 +11,11 @@ import numpy as np
 
 from memllm_cli.corpora.exchange import Exchange
 from memllm_cli.engine.base import Engine, decode
-from memllm_cli.memory.find import Encoder
-from memllm_cli.memory.store import ImportRow, Memory
-from memllm_cli.runtime.answer import Answerer, says
-from memllm_cli.runtime.events import Done
-from memllm_cli.runtime.prompts import Message, turns
-from memllm_cli.types import Triple
+from memllm_cli.memory.edit.memory import ImportRow, Memory
+from memllm_cli.prompts import Message, turns
+from memllm_cli.reading.answer import Answerer, says
+from memllm_cli.reading.events import Done
+from memllm_cli.types import Encoder, Triple
 
 SENTENCES = 3
 """Sentences put into the prompt by plain retrieval."""

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from memllm_cli.drafting.probability import fit, logistic
+from memllm_cli.calibration.check import FEATURES
+from memllm_cli.calibration.logistic import fit, logistic
 from memllm_cli.errors import DamagedError, NotFound
-from memllm_cli.runtime.checked import FEATURES, rated
-from memllm_cli.runtime.stream import StreamWriter
 from memllm_cli.types import Triple
+from memllm_cli.writing.checked import rated
+from memllm_cli.writing.stream import StreamWriter
 
 SURE = 1.645
 """Standard errors of 95 % certainty on one side."""

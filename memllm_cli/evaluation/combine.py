@@ -7,15 +7,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from memllm_cli.calibration.choice import FEATURES, Combination
+from memllm_cli.calibration.logistic import fit
 from memllm_cli.corpora.annotated import Annotated
 from memllm_cli.corpora.score import Found as Triple
 from memllm_cli.corpora.score import known, mapped, named, thresholds
-from memllm_cli.drafting.probability import fit
 from memllm_cli.errors import StorageError
 from memllm_cli.evaluation.write import as_external, document
 from memllm_cli.files import whole
-from memllm_cli.memory.relations import Relations
-from memllm_cli.runtime.trained import FEATURES, Chosen, Combination, scores_of
+from memllm_cli.memory.values.relations import Relations
+from memllm_cli.writing.chosen import Chosen, scores_of
 
 
 def combine(

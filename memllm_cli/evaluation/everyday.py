@@ -8,7 +8,7 @@ from importlib import resources
 
 from memllm_cli.engine.base import Engine
 from memllm_cli.engine.measure import perplexity
-from memllm_cli.runtime.reads import Trained
+from memllm_cli.reading.formats import Trained
 
 
 def prompts(tune: bool = False) -> list[str]:

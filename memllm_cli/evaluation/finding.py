@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from memllm_cli.calibration.finding import Thresholds
 from memllm_cli.corpora.annotated import Annotated
 from memllm_cli.evaluation.perplexity import stated
-from memllm_cli.memory.find import Finder, Thresholds
-from memllm_cli.memory.names import normal
-from memllm_cli.memory.store import ImportRow, Memory
+from memllm_cli.memory.edit.memory import ImportRow, Memory
+from memllm_cli.memory.search.find import Finder
+from memllm_cli.memory.values.names import normal
 from memllm_cli.protocol import is_field, written
 from memllm_cli.types import Query
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from memllm_cli.memory.find import Encoder
+from memllm_cli.types import Encoder
 
 THRESHOLDS = {"tfidf": 0.42, "encoder": 0.66}
 """Cosine from which on the nearest stored question is taken; found on 1,000 edits for development (`tune`)."""

@@ -18,8 +18,8 @@ from memllm_cli.corpora.annotated import Annotated
 from memllm_cli.corpora.due import Due, due, pieces
 from memllm_cli.engine.base import Engine
 from memllm_cli.protocol import is_field, written
-from memllm_cli.runtime.reads import Trained
-from memllm_cli.runtime.running import Read, Running, Wanted
+from memllm_cli.reading.formats import Trained
+from memllm_cli.reading.running_text import Read, Running, Wanted
 from memllm_cli.types import Triple
 
 COUNTS = ("overall", "target", "entity")

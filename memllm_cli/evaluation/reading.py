@@ -10,14 +10,15 @@ from typing import Any
 
 import numpy as np
 
+from memllm_cli.calibration.logistic import fit
+from memllm_cli.calibration.reads import Weights
 from memllm_cli.corpora.exchange import Exchange
-from memllm_cli.drafting.probability import fit
-from memllm_cli.memory.names import normal
-from memllm_cli.runtime.answer import Answerer
-from memllm_cli.runtime.choice import Tree
-from memllm_cli.runtime.events import Done, ReadCall
-from memllm_cli.runtime.reads import Trained
-from memllm_cli.runtime.wanted import Weights, every
+from memllm_cli.memory.values.names import normal
+from memllm_cli.reading.answer import Answerer
+from memllm_cli.reading.candidates import every
+from memllm_cli.reading.events import Done, ReadCall
+from memllm_cli.reading.formats import Trained
+from memllm_cli.reading.search import Tree
 from memllm_cli.types import Query
 
 NEAR = (0.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 40.0, 50.0, 60.0)

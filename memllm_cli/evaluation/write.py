@@ -12,10 +12,10 @@ from memllm_cli.corpora.score import Found as Triple
 from memllm_cli.corpora.score import Score, judged, score
 from memllm_cli.drafting.layout import Window
 from memllm_cli.drafting.names import Mention
-from memllm_cli.memory.relations import Relations
-from memllm_cli.runtime.writers import DocumentWriter, Found, GoldNames
+from memllm_cli.memory.values.relations import Relations
 from memllm_cli.types import Document, Sentence
 from memllm_cli.types import Triple as Statement
+from memllm_cli.writing.drafts import DocumentWriter, Found, GoldNames
 
 LOCATION = frozenset({"P131", "P17"})
 """The two relations that make up more than a third of Re-DocRED."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from memllm_cli.errors import MemllmError, NotFound
-from memllm_cli.runtime.prompts import turns
+from memllm_cli.prompts import turns
 from memllm_cli.training.ask_data import Turns
 from memllm_cli.training.streams import Tokenize
 

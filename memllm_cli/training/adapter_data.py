@@ -10,7 +10,7 @@ from pathlib import Path
 from memllm_cli.corpora.annotated import Annotated
 from memllm_cli.corpora.exchange import Exchange
 from memllm_cli.errors import DamagedError, NotFound
-from memllm_cli.memory.relations import Relation
+from memllm_cli.memory.values.relations import Relation
 from memllm_cli.training import write_data
 from memllm_cli.training.adapter_base import Base
 from memllm_cli.training.ask_data import Talk, asked, plain, talked

@@ -14,9 +14,9 @@ import torch
 from accelerate import Accelerator
 from safetensors.torch import save_file
 
-from memllm_cli.engine.merge import CONFIGURATION, WEIGHTS
 from memllm_cli.errors import DamagedError, MemllmError, NotFound
 from memllm_cli.files import sha256, whole
+from memllm_cli.models.merge import CONFIGURATION, WEIGHTS
 from memllm_cli.protocol import asking, written
 from memllm_cli.tensors import read_safetensors
 from memllm_cli.training.adapter_base import Base

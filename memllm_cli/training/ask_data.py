@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from memllm_cli.corpora.exchange import Exchange, Hop
-from memllm_cli.memory.relations import Relation
+from memllm_cli.memory.values.relations import Relation
+from memllm_cli.prompts import Message
 from memllm_cli.protocol import asking, is_field
-from memllm_cli.runtime.prompts import Message
 from memllm_cli.training.streams import Stream, Tokenize
 from memllm_cli.training.synthetic import Phrasings, bare
 from memllm_cli.types import Query

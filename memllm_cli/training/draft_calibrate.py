@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from memllm_cli.calibration.drafter import FEATURES, Calibration, kind_table
+from memllm_cli.calibration.logistic import fit
 from memllm_cli.corpora.annotated import Annotated
 from memllm_cli.corpora.score import known, mapped, named, thresholds
 from memllm_cli.drafting.draft import Drafter
-from memllm_cli.drafting.probability import FEATURES, Calibration, fit, kind_table
 
 FLOOR = 0.1
 """Probability below which a triple is not kept, not even as a proposal."""

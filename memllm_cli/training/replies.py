@@ -11,9 +11,9 @@ from importlib import resources
 import numpy as np
 
 from memllm_cli.engine.base import Engine, decode
-from memllm_cli.runtime.prompts import Message, turns
-from memllm_cli.runtime.together import Job, Lane, together
+from memllm_cli.prompts import Message, turns
 from memllm_cli.training.ask_data import Talk
+from memllm_cli.writing.together import Job, Lane, together
 
 LONGEST = 64
 """Tokens of a reply at most; the end of one that is cut off is not taught."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from importlib import resources
 
 from memllm_cli.corpora.annotated import Annotated, Label, Mention, Name
-from memllm_cli.memory.relations import Relation
+from memllm_cli.memory.values.relations import Relation
 
 _TYPES = {
     "PER": "PER CHARACTER",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from memllm_cli.corpora.annotated import Annotated, Label
 from memllm_cli.corpora.docred import RELATIONS
-from memllm_cli.memory.relations import Relation
+from memllm_cli.memory.values.relations import Relation
 from memllm_cli.protocol import is_field, written
 from memllm_cli.training.streams import Stream, Tokenize
 from memllm_cli.types import Triple

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from memllm_cli.app import App
 from memllm_cli.cli import main
-from memllm_cli.cli.context import Context
-from memllm_cli.memory.store import Memory
+from memllm_cli.memory.edit.memory import Memory
 
 
 class Letters:
@@ -64,13 +64,12 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
     for name in ("MEMLLM_KB", "MEMLLM_MODEL", "MEMLLM_ENCODER"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NO_COLOR", "1")
-    monkeypatch.setattr(Context, "encoder", lambda self: Letters())
 
     def call(*arguments: str, stdin: str = "") -> Ran:
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()), encoding="utf-8"))
         capfd.readouterr()
         with pytest.raises(SystemExit) as raised:
-            main.run(list(arguments))
+            main.run(list(arguments), App(make_encoder=Letters))
         out, err = capfd.readouterr()
         return Ran(int(raised.value.code or 0), out, err)
 

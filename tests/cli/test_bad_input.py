@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from memllm_cli.memory.store import Memory
+from memllm_cli.memory.edit.memory import Memory
 from tests.cli.conftest import Run
 
 CHIEF = "chief executive officer"

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from memllm_cli.app import App
 from memllm_cli.cli import ingest as ingest_command
 from memllm_cli.cli import main
-from memllm_cli.cli.context import Context
-from memllm_cli.memory.store import Memory
+from memllm_cli.memory.edit.memory import Memory
 
 Run = Callable[..., Any]
 
@@ -73,7 +73,7 @@ def test_a_model_that_cannot_be_is_told_first(
     def never(*arguments: object, **options: object) -> None:
         raise AssertionError("too late")
 
-    monkeypatch.setattr(Context, "memory", never)
+    monkeypatch.setattr(App, "memory", never)
     monkeypatch.setattr(ingest_command, "_plan", never)
     (tmp_path / "a.txt").write_text("The harbour is deep.")
     for arguments in (["ingest", str(tmp_path / "a.txt")], ["ingest", "--dry-run", str(tmp_path)], ["ask", "Where?"]):
@@ -98,7 +98,7 @@ def test_ctrl_c_ends_with_130_and_one_line(
         (tmp_path / "home").mkdir()
         run("init")
     else:
-        monkeypatch.setattr(Context, "memory", press)
+        monkeypatch.setattr(App, "memory", press)
     ran = run("-q", *(str(tmp_path) if a == "PATH" else a for a in arguments))
     assert ran.code == 130
     assert ran.err.splitlines() == ["interrupted" + (f": {said}" if said else "")]
@@ -121,7 +121,7 @@ def test_a_wait_for_another_process_is_told(run: Run, memory: Memory, monkeypatc
 
     from filelock import FileLock
 
-    from memllm_cli.memory import database
+    from memllm_cli.memory.disk import database
 
     run("fact", "set", "Sylvania City >> capital of >> Freedonia")
     monkeypatch.setattr(database, "PATIENCE", 0.05)
@@ -167,7 +167,7 @@ def test_what_was_not_foreseen_is_logged_in_the_home_that_was_given(
     def fail(*_: object) -> None:
         raise RuntimeError("a fault of ours")
 
-    monkeypatch.setattr(Context, "memory", fail)
+    monkeypatch.setattr(App, "memory", fail)
     other = tmp_path / "other"
     ran = run("stats", *(o.format(other) for o in option))
     assert ran.code == 1

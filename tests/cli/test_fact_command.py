@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from memllm_cli.memory.store import Memory, Written
+from memllm_cli.memory.edit.memory import Memory, Written
 from memllm_cli.types import Document, Sentence, Triple
 
 Run = Callable[..., Any]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from memllm_cli.memory.store import Memory, Written
+from memllm_cli.memory.edit.memory import Memory, Written
 from memllm_cli.types import Document, Sentence, Triple
 
 Run = Callable[..., Any]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from memllm_cli.memory.store import Memory
+from memllm_cli.memory.edit.memory import Memory
 
 Run = Callable[..., Any]
 

@@ -53,7 +53,7 @@ def test_with_the_real_model(home: Home) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_with_a_scripted_engine(tmp_path: Path) -> None:
-    from memllm_cli.memory.transfer import write_canonical
+    from memllm_cli.memory.care.table import write_canonical
     from tests.failure.work import child, heard, made
 
     folder = tmp_path / "docs"
@@ -66,10 +66,10 @@ def test_with_a_scripted_engine(tmp_path: Path) -> None:
         import io
 
         from memllm_cli.engine.scripted import ScriptedEngine
-        from memllm_cli.memory.relations import Relations, read_table
-        from memllm_cli.runtime.ingest import Planned, Read, ingest, plan
-        from memllm_cli.runtime.write import Named, SentenceWriter
-        from memllm_cli.runtime.writers import Freely
+        from memllm_cli.memory.values.relations import Relations, read_table
+        from memllm_cli.writing.drafts import Freely
+        from memllm_cli.writing.ingest import Planned, Read, ingest, plan
+        from memllm_cli.writing.sentences import Named, SentenceWriter
         from tests.failure.work import RELATIONS
 
         memory = made(place)

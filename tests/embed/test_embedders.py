@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from memllm_cli.embed.base import Embedder
-from memllm_cli.embed.convert import write_minilm_gguf
 from memllm_cli.embed.llama import LlamaEmbedder
 from memllm_cli.embed.sentence import SentenceEmbedder, installed_folder
 from memllm_cli.errors import ModelMissing, UsageError
+from memllm_cli.models.encoder_gguf import write_minilm_gguf
+from memllm_cli.types import Encoder
 
 PLACES = ["Zürich", "São Paulo", "New York", "東京", "Kraków", "the Isle of Skye", "Łódź", "Côte d'Ivoire"]
 KINDS = ["museum", "2nd bridge", "university hospital", "F.C.", "river"]
@@ -39,7 +39,7 @@ def embedder(encoder_file: Path) -> Iterator[LlamaEmbedder]:
 
 @pytest.mark.e2e
 def test_shape_and_norm(embedder: LlamaEmbedder) -> None:
-    e: Embedder = embedder
+    e: Encoder = embedder
     vectors = e.embed(["", "Paris", "a\x00b", "\ud800", "word " * 2000, "東" * 3000])
     assert vectors.shape == (6, e.dimensions) == (6, 384)
     assert vectors.dtype == np.float32

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from memllm_cli.engine.base import Engine, decode, log_sum_exp
-from memllm_cli.engine.llama import LlamaEngine, quantise
+from memllm_cli.engine.llama import LlamaEngine
 from memllm_cli.engine.measure import perplexity
 from memllm_cli.errors import ModelMissing, StorageError, UsageError
+from memllm_cli.models.quantise import quantise
 
 TEXT = "The old lighthouse stands on the northern cape. Every evening its keeper climbs the stairs and"
 OTHER = "Bread needs flour, water, salt and time; a baker adds"

@@ -1,4 +1,5 @@
-from memllm_cli.engine.llama_threads import Threads, default_threads
+from memllm_cli.engine.llama_threads import Threads
+from memllm_cli.llamacpp import default_threads
 
 
 class Clock:

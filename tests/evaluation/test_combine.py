@@ -7,17 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from memllm_cli.calibration.choice import Combination, read_combination
 from memllm_cli.corpora.docred import document as annotated
 from memllm_cli.errors import DamagedError
 from memllm_cli.evaluation.combine import combine, store
 from memllm_cli.evaluation.write import document, finished
-from memllm_cli.memory.relations import Relations, read_table
+from memllm_cli.memory.values.relations import Relations, read_table
 from memllm_cli.protocol import written
-from memllm_cli.runtime.trained import Chosen, Combination, read_combination
-from memllm_cli.runtime.writers import Found
 from memllm_cli.types import Triple
+from memllm_cli.writing.chosen import Chosen
+from memllm_cli.writing.drafts import Found
 from tests.evaluation.test_write import ROW
-from tests.runtime.test_trained import Proposing, drafted, writer
+from tests.writing.test_chosen import Proposing, drafted, writer
 
 RIGHT = drafted(Triple("Freedonia", "capital", "Sylvania City"), 0)
 WRONG = drafted(Triple("Sylvania City", "capital", "Freedonia"), 0)

@@ -12,10 +12,10 @@ from memllm_cli.engine.scripted import ScriptedEngine
 from memllm_cli.errors import DamagedError, NotFound
 from memllm_cli.evaluation.editing import Edit, Editing, looked_up, lookups, read_counterfact, read_zsre, tuned
 from memllm_cli.evaluation.lookup import Lookup, tfidf
-from memllm_cli.memory.find import Finder
-from memllm_cli.memory.store import Memory
-from memllm_cli.runtime.answer import Answerer, Options
-from memllm_cli.runtime.reads import Trained
+from memllm_cli.memory.edit.memory import Memory
+from memllm_cli.memory.search.find import Finder
+from memllm_cli.reading.answer import Answerer, Options
+from memllm_cli.reading.formats import Trained
 
 EDITS = [
     Edit("Who wrote Low Tide?", "Mira Olsen", "Whose work is Low Tide?", "Does it rain in Lisbon?", "Low Tide"),

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from memllm_cli.evaluation import everyday
-from memllm_cli.memory.names import normal
+from memllm_cli.memory.values.names import normal
 from memllm_cli.training import replies
 
 

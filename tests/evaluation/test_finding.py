@@ -6,8 +6,8 @@ import pytest
 
 from memllm_cli.corpora.annotated import Annotated, Label, Mention, Name
 from memllm_cli.evaluation import finding
-from memllm_cli.memory.find import Finder
-from memllm_cli.memory.store import Memory
+from memllm_cli.memory.edit.memory import Memory
+from memllm_cli.memory.search.find import Finder
 from tests.letters import Letters
 
 TABLE = Path(__file__).parents[2] / "kb" / "relations.csv"

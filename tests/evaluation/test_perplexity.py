@@ -10,11 +10,11 @@ import numpy as np
 from memllm_cli.corpora.annotated import Annotated, Label, Mention, Name
 from memllm_cli.engine.scripted import ScriptedEngine
 from memllm_cli.evaluation.perplexity import Given, Row, change, figures, measure, prepare, stated
-from memllm_cli.memory.find import Finder
-from memllm_cli.memory.relations import read_table
-from memllm_cli.memory.store import Memory
-from memllm_cli.runtime.reads import Trained
-from memllm_cli.runtime.running import Forbidden, Running, Wanted
+from memllm_cli.memory.edit.memory import Memory
+from memllm_cli.memory.search.find import Finder
+from memllm_cli.memory.values.relations import read_table
+from memllm_cli.reading.formats import Trained
+from memllm_cli.reading.running_text import Forbidden, Running, Wanted
 from memllm_cli.training.write_data import names
 from memllm_cli.types import Query, Triple
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+from memllm_cli.calibration.reads import Weights
 from memllm_cli.evaluation.reading import KNOWN, OPENS, Seen, Way, curve, fitted, opening
-from memllm_cli.runtime.wanted import Weights
 
 
 def test_what_is_known_outweighs_what_is_a_little_likelier() -> None:

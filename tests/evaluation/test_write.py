@@ -7,10 +7,10 @@ import pytest
 
 from memllm_cli.corpora import docred
 from memllm_cli.evaluation.write import calibration, document, external, figures, run
-from memllm_cli.memory.relations import Relations, read_table
-from memllm_cli.runtime.write import Meter
-from memllm_cli.runtime.writers import Found
+from memllm_cli.memory.values.relations import Relations, read_table
 from memllm_cli.types import Document, Triple
+from memllm_cli.writing.drafts import Found
+from memllm_cli.writing.sentences import Meter
 
 ROW = {
     "title": "Freedonia",

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from memllm_cli.errors import MemllmError
-from memllm_cli.memory.find import Finder
-from memllm_cli.memory.journal import Journal
-from memllm_cli.memory.rows import insert_all
-from memllm_cli.memory.store import ImportRow, Memory
-from memllm_cli.memory.text import search
+from memllm_cli.memory.disk.journal import Journal
+from memllm_cli.memory.disk.rows import insert_all
+from memllm_cli.memory.edit.memory import ImportRow, Memory
+from memllm_cli.memory.search.find import Finder
+from memllm_cli.memory.search.words import search
 from memllm_cli.types import Query, Triple
 from tests.failure.work import RELATION, WEBSITE, end, held, letters, made
 

@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from memllm_cli.errors import MemllmError
-from memllm_cli.memory import journal
-from memllm_cli.memory.backup import read as read_backup
-from memllm_cli.memory.everything import read_jsonl, write_jsonl
-from memllm_cli.memory.packed import Packed
-from memllm_cli.memory.sidecar import Sidecar
-from memllm_cli.memory.store import Memory
-from memllm_cli.memory.transfer import read_csv
+from memllm_cli.memory.care.backup import read as read_backup
+from memllm_cli.memory.care.full_export import read_jsonl, write_jsonl
+from memllm_cli.memory.care.table import read_csv
+from memllm_cli.memory.disk import journal
+from memllm_cli.memory.disk.cache import Sidecar
+from memllm_cli.memory.edit.memory import Memory
+from memllm_cli.memory.history.packed import Packed
 from memllm_cli.protocol import CallDecoder, CallError, merge, parse, parse_pattern
 from memllm_cli.types import Triple
 from tests.failure.damage import damaged

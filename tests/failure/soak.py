@@ -12,9 +12,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from memllm_cli.memory.backup import read, write
-from memllm_cli.memory.everything import restore
-from memllm_cli.memory.store import Memory
+from memllm_cli.memory.care.backup import read, write
+from memllm_cli.memory.care.full_export import restore
+from memllm_cli.memory.edit.memory import Memory
 from memllm_cli.types import Triple
 from tests.failure.work import WEBSITE, made
 

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from memllm_cli.errors import MemllmError
-from memllm_cli.memory import identity
-from memllm_cli.memory.store import Memory, Written
+from memllm_cli.memory.edit import identity
+from memllm_cli.memory.edit.memory import Memory, Written
 from memllm_cli.types import Document, Sentence, Triple
 from tests.failure.work import RELATIONS
 

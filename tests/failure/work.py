@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from memllm_cli.errors import MemllmError
-from memllm_cli.memory import doctor, identity
-from memllm_cli.memory.find import Finder
-from memllm_cli.memory.store import ImportRow, Memory, Written
-from memllm_cli.memory.text import search
+from memllm_cli.memory.care import doctor
+from memllm_cli.memory.edit import identity
+from memllm_cli.memory.edit.memory import ImportRow, Memory, Written
+from memllm_cli.memory.search.find import Finder
+from memllm_cli.memory.search.words import search
 from memllm_cli.types import Document, Query, Sentence, Triple
 from tests.letters import Letters
 

@@ -9,18 +9,21 @@ from pathlib import Path
 import pytest
 
 from memllm_cli.errors import DamagedError, StorageError, UsageError
-from memllm_cli.memory import backup, doctor, identity, journal, text
-from memllm_cli.memory.conflicts import conflicts, losers
-from memllm_cli.memory.everything import restore
-from memllm_cli.memory.find import Finder
-from memllm_cli.memory.history import BULK
-from memllm_cli.memory.identity import duplicates
-from memllm_cli.memory.purge import purge
-from memllm_cli.memory.query import join, pattern
-from memllm_cli.memory.snapshot import Snapshot
-from memllm_cli.memory.sql import run
-from memllm_cli.memory.store import ImportRow, Memory, Written
-from memllm_cli.memory.text import search
+from memllm_cli.memory.care import backup, doctor
+from memllm_cli.memory.care.full_export import restore
+from memllm_cli.memory.care.purge import purge
+from memllm_cli.memory.disk import journal
+from memllm_cli.memory.edit import identity
+from memllm_cli.memory.edit.identity import duplicates
+from memllm_cli.memory.edit.memory import ImportRow, Memory, Written
+from memllm_cli.memory.history.history import BULK
+from memllm_cli.memory.history.snapshot import Snapshot
+from memllm_cli.memory.search import words
+from memllm_cli.memory.search.find import Finder
+from memllm_cli.memory.search.words import search
+from memllm_cli.memory.views.conflicts import conflicts, losers
+from memllm_cli.memory.views.query import join, pattern
+from memllm_cli.memory.views.sql import run
 from memllm_cli.types import Query, Triple
 from tests.letters import Letters
 from tests.memory.test_store import document, facts
@@ -108,16 +111,16 @@ def test_words_find_names_and_sentences_and_follow_changes(memory: Memory) -> No
 
 def test_words_are_found_without_room_for_an_index(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     told(memory)
-    grow = text._grow
+    grow = words._grow
 
     def refused(memory: Memory, snapshot: Snapshot, index: sqlite3.Connection, known: int) -> None:
         if index.execute("PRAGMA database_list").fetchone()[2]:  # in a file
             raise sqlite3.OperationalError("disk I/O error")
         grow(memory, snapshot, index, known)
 
-    monkeypatch.setattr(text, "_grow", refused)
+    monkeypatch.setattr(words, "_grow", refused)
     assert {m.named for m in search(memory, "zanzibar")} == {False}
-    assert not (memory.database.folder / text.FILE).exists()
+    assert not (memory.database.folder / words.FILE).exists()
 
 
 @pytest.mark.parametrize(
@@ -358,7 +361,7 @@ def test_a_damaged_journal_is_set_aside_and_said(memory: Memory) -> None:
 def test_a_full_disk_keeps_the_journal_and_lets_read(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     import duckdb
 
-    from memllm_cli.memory import database
+    from memllm_cli.memory.disk import database
 
     kept = journal.Journal(memory.database.journal)
     memory._journal = kept

@@ -14,9 +14,9 @@ import pytest
 from filelock import FileLock
 
 from memllm_cli.errors import BusyError, DamagedError, StorageError
-from memllm_cli.memory import database
-from memllm_cli.memory.database import Database
-from memllm_cli.memory.store import Memory
+from memllm_cli.memory.disk import database
+from memllm_cli.memory.disk.database import Database
+from memllm_cli.memory.edit.memory import Memory
 
 
 def dead() -> int:

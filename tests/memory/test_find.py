@@ -8,10 +8,10 @@ import pytest
 from numpy.typing import NDArray
 
 from memllm_cli.errors import EncoderMismatch
-from memllm_cli.memory.find import Finder
-from memllm_cli.memory.index import EntityIndex
-from memllm_cli.memory.literals import ENTITY
-from memllm_cli.memory.store import Memory
+from memllm_cli.memory.edit.memory import Memory
+from memllm_cli.memory.search.find import Finder
+from memllm_cli.memory.search.index import EntityIndex
+from memllm_cli.memory.values.literals import ENTITY
 from memllm_cli.types import Query, Triple
 
 

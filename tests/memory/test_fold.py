@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memllm_cli.memory.fold import Assertion, Key, Operation, undone
-from memllm_cli.memory.history import History
-from memllm_cli.memory.snapshot import Snapshot
+from memllm_cli.memory.history.facts import Assertion, Key, Operation, undone
+from memllm_cli.memory.history.history import History
+from memllm_cli.memory.history.snapshot import Snapshot
 
 ids = st.integers(1, 3)
 

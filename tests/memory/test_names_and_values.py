@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memllm_cli.memory.literals import fits, normalise
-from memllm_cli.memory.names import may_match, normal
+from memllm_cli.memory.values.literals import fits, normalise
+from memllm_cli.memory.values.names import may_match, normal
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from memllm_cli.errors import NotFound, UsageError
-from memllm_cli.memory import identity
-from memllm_cli.memory.conflicts import conflicts
-from memllm_cli.memory.past import events
-from memllm_cli.memory.store import Memory, Written
-from memllm_cli.memory.transfer import read_csv, write_canonical, write_csv
-from memllm_cli.memory.validity import day_of, days, joined, without
+from memllm_cli.memory.care.table import read_csv, write_canonical, write_csv
+from memllm_cli.memory.edit import identity
+from memllm_cli.memory.edit.memory import Memory, Written
+from memllm_cli.memory.values.validity import day_of, days, joined, without
+from memllm_cli.memory.views.conflicts import conflicts
+from memllm_cli.memory.views.fact_history import events
 from memllm_cli.types import Triple
 from tests.memory.test_store import document, facts
 

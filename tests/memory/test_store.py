@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from memllm_cli.errors import BusyError, DamagedError, NotFound, UsageError
-from memllm_cli.memory.relations import Relation
-from memllm_cli.memory.store import ImportRow, Memory, Written
+from memllm_cli.memory.edit.memory import ImportRow, Memory, Written
+from memllm_cli.memory.values.relations import Relation
 from memllm_cli.types import Document, Sentence, Triple
 
 

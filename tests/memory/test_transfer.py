@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memllm_cli.errors import DamagedError, UsageError
-from memllm_cli.memory.everything import Everything, read_jsonl, restore, schema, write_jsonl
-from memllm_cli.memory.store import Memory, Written
-from memllm_cli.memory.transfer import (
+from memllm_cli.memory.care.full_export import Everything, read_jsonl, restore, schema, write_jsonl
+from memllm_cli.memory.care.table import (
     COLUMNS,
     csv_line,
     csv_rows,
@@ -23,6 +22,7 @@ from memllm_cli.memory.transfer import (
     write_canonical,
     write_csv,
 )
+from memllm_cli.memory.edit.memory import Memory, Written
 from memllm_cli.paths import find_home
 from memllm_cli.types import Document, Sentence, Triple
 

@@ -98,9 +98,9 @@ def test_the_heads_of_training_and_of_use_agree() -> None:
 
     from memllm_cli.corpora import docred
     from memllm_cli.drafting.heads import Heads
-    from memllm_cli.memory.relations import read_table
+    from memllm_cli.memory.values.relations import read_table
+    from memllm_cli.models.catalog import Catalog
     from memllm_cli.paths import Home
-    from memllm_cli.runtime.models import Catalog
     from memllm_cli.training.draft_data import examples
     from memllm_cli.training.draft_model import DraftModel, Sizes
     from memllm_cli.training.draft_run import described, known, vocabulary_of

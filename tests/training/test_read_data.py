@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from memllm_cli.corpora import docred
-from memllm_cli.memory.relations import read_table
+from memllm_cli.memory.values.relations import read_table
+from memllm_cli.prompts import Message
 from memllm_cli.protocol import ReadCall, parse
-from memllm_cli.runtime.prompts import Message
 from memllm_cli.training import synthetic
 from memllm_cli.training.ask_data import NOUNS, Questions, Talk, asked, plain, talked
 from memllm_cli.training.read_data import Reading

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from memllm_cli.memory.relations import read_table
+from memllm_cli.memory.values.relations import read_table
 from memllm_cli.training.synthetic import KEPT_OUT, Documents, load
 
 PHRASINGS = load()

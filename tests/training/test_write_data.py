@@ -7,7 +7,7 @@ from pathlib import Path
 
 from memllm_cli.corpora import docred
 from memllm_cli.corpora.annotated import Annotated, Label, Mention, Name
-from memllm_cli.memory.relations import read_table
+from memllm_cli.memory.values.relations import read_table
 from memllm_cli.protocol import written
 from memllm_cli.training.streams import batches
 from memllm_cli.training.write_data import names, prepare, shown, streams, told

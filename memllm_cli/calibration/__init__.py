@@ -1,0 +1,1 @@
+"""Every probability and threshold of the program: small models over numbers."""

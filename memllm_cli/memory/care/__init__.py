@@ -1,0 +1,1 @@
+"""Keeping a knowledge base whole: checks, backups, exports, tables, erasure."""

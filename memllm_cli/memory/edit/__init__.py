@@ -1,0 +1,1 @@
+"""Changing memory: operations, their statements, identity, bulk loads."""

@@ -1,0 +1,288 @@
+"""The memory of one knowledge base: what a person, a document or a table does to it, and where evidence is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from memllm_cli.errors import NotFound, UsageError
+from memllm_cli.memory.disk.rows import Row, insert_all
+from memllm_cli.memory.edit.change import BULKY, Change, now
+from memllm_cli.memory.edit.core import TYPED, Core
+from memllm_cli.memory.edit.statements import Writer
+from memllm_cli.memory.history.facts import Fact, Key, Operation
+from memllm_cli.memory.history.snapshot import Snapshot
+from memllm_cli.memory.values.relations import Relation, fields, read_table
+from memllm_cli.types import Document, Triple
+
+Filler = Callable[[Writer], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A fact found in a document: the sentences (by index) that state it, and how sure the writer is."""
+
+    triple: Triple
+    sentences: tuple[int, ...]
+    probability: float | None = None
+    proposed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where a document states a fact."""
+
+    document: int
+    title: str
+    uri: str
+    line: int
+    page: int | None
+    heading: str
+    sentence: str
+
+    @property
+    def place(self) -> str:
+        """The place for people: `lease.md, line 12` or `freedonia.pdf, page 1`."""
+        return f"{os.path.basename(self.uri)}, " + (f"page {self.page}" if self.page else f"line {self.line}")
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRow:
+    """One line of an imported table."""
+
+    triple: Triple
+    document: str = ""
+    sentence: str = ""
+    probability: float | None = None
+    proposed: bool = False
+    valid_from: str | None = None
+    valid_to: str | None = None
+    qualifiers: str = "{}"
+
+    @property
+    def plain(self) -> bool:
+        """Whether it says nothing but the fact."""
+        said = self.document or self.sentence or self.valid_from or self.valid_to or self.proposed
+        return not said and self.probability is None and self.qualifiers == "{}"
+
+
+class Memory(Core):
+    """One knowledge base, with everything that can be done to it."""
+
+    def create(self, relations: Path) -> bool:
+        """Make the knowledge base with the relations of a table unless it exists; True when it is new."""
+        if self.database.exists() and self.snapshot.relations.by_id:
+            return False
+        table = read_table(relations)
+        with self.database.open() as connection:
+            if connection.execute("SELECT count(*) FROM operations").fetchone() == (0,):
+                connection.execute("BEGIN")
+                made = Operation(1, "create", now(), "memllm", f"{len(table)} relations")
+                insert_all(connection, {"operations": [made], "relations": [relation_row(r, 1) for r in table]})
+                connection.execute("COMMIT")
+        self.outdate()
+        return True
+
+    # -- a person's operations --------------------------------------------------------------------------------------
+
+    def set(
+        self,
+        triple: Triple,
+        mode: str = "auto",
+        valid_from: str | None = None,
+        valid_to: str | None = None,
+        note: str = "",
+        dry_run: bool = False,
+    ) -> Change:
+        """State a fact as a person and retract what conflicts.
+
+        `mode`: `auto` follows the relation's cardinalities; `replace` also replaces other values on the side
+        written last; `add` retracts nothing. With `dry_run` nothing is kept.
+        """
+
+        def fill(writer: Writer) -> None:
+            relation, flipped = writer.snapshot.relations.get(triple.relation)
+            subject, object = (triple.object, triple.subject) if flipped else (triple.subject, triple.object)
+            clears_objects = mode != "add" and (relation.one_object or (mode == "replace" and not flipped))
+            clears_subjects = mode != "add" and (relation.one_subject or (mode == "replace" and flipped))
+            writer.state(
+                "add" if mode == "add" else "set", subject, relation, object, person=True,
+                clears_objects=clears_objects, clears_subjects=clears_subjects,
+                valid_from=valid_from, valid_to=valid_to,
+            )  # fmt: skip
+
+        return self.operate(mode if mode == "add" else "set", fill, note=note, dry_run=dry_run)
+
+    def remove(self, keys: Sequence[Key], note: str = "", dry_run: bool = False) -> Change:
+        """Retract facts for good: documents read later do not bring them back."""
+
+        def fill(writer: Writer) -> None:
+            for key in keys:
+                writer.restate("remove", key)
+
+        return self.operate("remove", fill, note=note, dry_run=dry_run)
+
+    def accept(self, keys: Sequence[Key], note: str = "") -> Change:
+        """Turn proposals into facts, as a person's statement."""
+
+        def fill(writer: Writer) -> None:
+            for key in keys:
+                writer.restate("add", key)
+
+        return self.operate("accept", fill, note=note)
+
+    def relation(self, relation: Relation, note: str = "") -> Relation:
+        """Add a relation, or with the id of one that exists change it; both can be undone.
+
+        Raises UsageError when one of its phrases names another relation.
+        """
+        kept: list[Relation] = []
+
+        def fill(writer: Writer) -> None:
+            known = writer.snapshot.relations
+            for phrase, _ in relation.phrases():
+                found = known.find(phrase)
+                if found is not None and found[0].id != relation.id:
+                    raise UsageError(f"'{phrase}' already names the relation '{found[0].name}'.", "Choose another.")
+            ids = (r.id for r, _ in writer.snapshot.history.relations)
+            kept.append(relation if relation.id else Relation(max(ids, default=0) + 1, *fields(relation)))
+            writer.add("relations", relation_row(kept[0], writer.operation))
+
+        self.operate("relation", fill, note=note or relation.name)
+        return kept[0]
+
+    def undo(self, target: int | None = None, dry_run: bool = False, run: str = "") -> tuple[Operation, Change]:
+        """Switch an operation off: the given one, or the newest that is neither undone nor an undo itself.
+
+        Undoing an undo switches its target on again. Raises NotFound when there is nothing to undo.
+        """
+        snapshot = self.snapshot
+        if target is None:
+            kinds = ("undo", "create", "purge")
+            ids = range(snapshot.last_operation, 0, -1)
+            counted = (o for i in ids if snapshot.counts(i) and (o := snapshot.operation(i)) is not None)
+            operation = next((o for o in counted if o.kind not in kinds), None)
+            if operation is None:
+                raise NotFound("There is nothing to undo.", "See: memllm log")
+        else:
+            operation = snapshot.existing(target)
+        if operation.kind in ("create", "purge"):
+            raise UsageError(f"Operation {target} ({operation.kind}) cannot be undone.", "See: memllm log")
+        if not snapshot.counts(operation.id):
+            raise UsageError(f"Operation {target} is already undone.", "To redo it, undo the undo: memllm log")
+        if operation.kind == "relation":
+            _still_used(snapshot, operation.id)
+        return operation, self.operate("undo", lambda _: None, target=operation.id, dry_run=dry_run, run=run)
+
+    # -- documents ---------------------------------------------------------------------------------------------------
+
+    def holds(self, document: Document) -> bool:
+        """Whether exactly these bytes were read from this place already and still count."""
+        snapshot = self.snapshot
+        events = snapshot.history.sources.get(document.uri, ())
+        newest = next((o for i in reversed(events) if snapshot.counts(i) and (o := snapshot.operation(i))), None)
+        if newest is None or newest.kind != "ingest" or newest.document is None:
+            return False
+        row = snapshot.history.documents.get(newest.document)
+        return row is not None and row.sha256 == document.sha256
+
+    def ingest(
+        self, document: Document, facts: Iterable[Written], model: str, format: str, run: str = "", note: str = ""
+    ) -> Change:
+        """Record a document with the facts found in it, as one operation. Replaces what its last version stated."""
+
+        def fill(writer: Writer) -> None:
+            writer.document(document)
+            for found in facts:
+                relation, flipped = writer.snapshot.relations.get(found.triple.relation)
+                subject, object = found.triple.subject, found.triple.object
+                if flipped:
+                    subject, object = object, subject
+                made = writer.state(
+                    "add", subject, relation, object, probability=found.probability, proposed=found.proposed
+                )
+                for index in found.sentences:
+                    writer.evidence(made, document, document.sentences[index])
+
+        return self.operate(
+            "ingest", fill, actor="memllm", note=note or document.title, source=document.uri, model=model,
+            format=format, run=run,
+        )  # fmt: skip
+
+    def forget(self, source: str, note: str = "", run: str = "", dry_run: bool = False) -> Change:
+        """Drop what a document supports; facts with other support stay."""
+        return self.operate("forget", lambda _: None, source=source, note=note or source, run=run, dry_run=dry_run)
+
+    def import_facts(self, rows: Sequence[ImportRow], note: str, person: bool) -> Change:
+        """State facts from a table, with evidence where a row names a document's sentence.
+
+        With `person` they are stated in a person's name and retract what conflicts, row by row. Plain facts in their
+        thousands go into the database as columns.
+        """
+        if len(rows) > BULKY and all(r.plain for r in rows):
+            from memllm_cli.memory.edit.bulk import Columns, load_columns
+
+            triples = [r.triple for r in rows]
+            columns = Columns(*([getattr(t, side) for t in triples] for side in ("subject", "relation", "object")))
+            return load_columns(self, columns, note, person)
+
+        def fill(writer: Writer) -> None:
+            before: set[Triple] = set()
+            for row in rows:
+                relation, flipped = writer.snapshot.relations.get(row.triple.relation)
+                subject, object = row.triple.subject, row.triple.object
+                if flipped:
+                    subject, object = object, subject
+                first = row.triple not in before  # a second row of a fact adds days to it
+                before.add(row.triple)
+                made = writer.state(
+                    "set" if person and first else "add", subject, relation, object, person=person,
+                    clears_objects=person and relation.one_object, clears_subjects=person and relation.one_subject,
+                    probability=row.probability, proposed=row.proposed and not person,
+                    valid_from=row.valid_from, valid_to=row.valid_to, qualifiers=row.qualifiers,
+                )  # fmt: skip
+                if row.sentence:
+                    writer.find_evidence(made, row.document, row.sentence)
+
+        return self.operate("import", fill, actor="person" if person else "import", note=note)
+
+    # -- looking -----------------------------------------------------------------------------------------------------
+
+    def evidence(self, facts: Sequence[Fact]) -> dict[Key, list[Evidence]]:
+        """Where documents state these facts, newest document first."""
+        snapshot = self.snapshot
+        by_assertion = {a.id: f.key for f in facts for a in f.supports if snapshot.made_by(a).kind not in TYPED}
+        out: dict[Key, list[Evidence]] = {f.key: [] for f in facts}
+        if by_assertion and snapshot.history.documents:
+            with self.open() as connection:
+                rows = connection.execute(
+                    "SELECT e.assertion, e.document, d.title, d.uri, e.line, e.page, e.heading, "
+                    "substring(d.text, e.span_start + 1, e.span_end - e.span_start) "
+                    "FROM evidence e JOIN documents d ON d.id = e.document "
+                    "WHERE e.assertion IN (SELECT unnest(?::BIGINT[])) ORDER BY e.document DESC, e.span_start",
+                    [list(by_assertion)],
+                ).fetchall()
+            for assertion, *rest in rows:
+                out[by_assertion[assertion]].append(Evidence(*rest))
+        return out
+
+
+def relation_row(r: Relation, operation: int) -> Row:
+    """A relation as a row of its table."""
+    name, inverse, aliases, *rest = fields(r)
+    return (r.id, name, inverse, list(aliases), *rest, operation)
+
+
+def _still_used(snapshot: Snapshot, operation: int) -> None:
+    """Raise UsageError when the relation that an operation added has facts."""
+    history = snapshot.history
+    for relation, made in history.relations:
+        if made == operation and not any(r.id == relation.id and o != made for r, o in history.relations):
+            used = next((f for f in snapshot.facts(None) if f.key[1] == relation.id), None)
+            if used is not None:
+                raise UsageError(
+                    f"'{relation.name}' cannot be taken back: facts use it.",
+                    f'Remove them first: memllm fact rm ">> {relation.name} >>"',
+                )

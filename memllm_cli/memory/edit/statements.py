@@ -1,0 +1,191 @@
+"""Rows of one operation, collected on top of a snapshot and kept together by `store.Memory`."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from memllm_cli.errors import NotFound, UsageError
+from memllm_cli.memory.disk.rows import Row, Rows
+from memllm_cli.memory.history.facts import Key
+from memllm_cli.memory.history.snapshot import Snapshot
+from memllm_cli.memory.values.entities import space
+from memllm_cli.memory.values.literals import ENTITY, normalise
+from memllm_cli.memory.values.names import is_role, normal
+from memllm_cli.memory.values.relations import Relation
+from memllm_cli.types import Document, Sentence
+
+if TYPE_CHECKING:
+    import duckdb
+
+LONGEST_NAME = 2000  # characters; longer ones are text, not names
+
+
+def is_name(text: str) -> bool:
+    """Whether a name can be kept: it has a letter or a digit, and is not too long."""
+    shown = " ".join(text.split())
+    return bool(normal(shown)) and any(c.isalnum() for c in shown) and len(shown) <= LONGEST_NAME
+
+
+def is_sayable(text: str) -> bool:
+    """Whether a person can ask for a name: it has no `>>` in it, and is no variable such as `?x`."""
+    return ">>" not in text and re.fullmatch(r"\s*\?\w*\s*", text) is None
+
+
+class Writer:
+    """Collects entities, assertions and evidence of one operation on top of a snapshot.
+
+    `connection` is needed only to find sentences of documents read before.
+    """
+
+    def __init__(
+        self, snapshot: Snapshot, source: str | None = None, connection: duckdb.DuckDBPyConnection | None = None
+    ) -> None:
+        self.connection = connection
+        self.snapshot = snapshot
+        self.operation = snapshot.history.last + 1
+        self.document_id: int | None = None
+        self.scope: int | None = None
+        """The document to which names such as 'the Tenant' belong; None when a person or a table speaks."""
+        self.rows: Rows = {}
+        self._source = source
+        self._next_entity = snapshot.last_entity + 1
+        self._next_assertion = snapshot.history.last_statement + 1
+        self._fresh: dict[tuple[str, str, int | None], int] = {}
+
+    def add(self, table: str, row: Row) -> None:
+        """Collect a row."""
+        self.rows.setdefault(table, []).append(row)
+
+    def entity(self, name: str, kind: str) -> int:
+        """Id of a name or literal, new if nothing is called exactly so."""
+        shown = " ".join(name.split())
+        plain = normal(shown)
+        form = plain if kind in (ENTITY, "text") else normalise(shown, kind)
+        if not plain:
+            raise UsageError("A name is empty.", 'Write: "subject >> relation >> object"')
+        if len(shown) > LONGEST_NAME:
+            raise UsageError(f"A name has {len(shown)} characters; at most {LONGEST_NAME} are kept.", "Shorten it.")
+        scope = self.scope if kind == ENTITY and is_role(form) else None
+        found = self.snapshot.of_form(form, kind)
+        if found and (known := self._meant(found, scope, shown)) is not None:
+            return self.snapshot.own(shown, known, kind)
+        key = (space(kind), form, scope)
+        if key not in self._fresh:
+            self._fresh[key] = self._next_entity
+            self.add("entities", (self._next_entity, shown, form, kind, scope, self.operation))
+            self._next_entity += 1
+        return self._fresh[key]
+
+    def _meant(self, found: list[int], scope: int | None, name: str) -> int | None:
+        """Which of the entities with a name is meant here; None for a new one.
+
+        A document means its own, or one that belongs to none; a person means the one that belongs to no document, or
+        the only one there is.
+        """
+        snapshot = self.snapshot
+        if len(found) == 1 and self.scope is None:
+            return found[0]
+        scopes = [snapshot.entity(i).scope for i in found]
+        if scope is not None:
+            return next((i for i, s in zip(found, scopes, strict=True) if s == scope), None)
+        free = next((i for i, s in zip(found, scopes, strict=True) if s is None), None)
+        if free is not None or self.scope is not None:
+            return free
+        raise UsageError(
+            f"'{name}' is a name in {len(found)} documents.", f"Say which: {', '.join(map(snapshot.shown, found[:4]))}"
+        )
+
+    def state(
+        self,
+        action: str,
+        subject: str,
+        relation: Relation,
+        object: str,
+        person: bool = False,
+        clears_objects: bool = False,
+        clears_subjects: bool = False,
+        probability: float | None = None,
+        proposed: bool = False,
+        valid_from: str | None = None,
+        valid_to: str | None = None,
+        qualifiers: str = "{}",
+    ) -> int:
+        """Add an assertion in the relation's canonical direction; returns its id."""
+        s, o = self.entity(subject, ENTITY), self.entity(object, relation.object_type)
+        made = self._next_assertion
+        self._next_assertion += 1
+        self.add(
+            "assertions",
+            (made, self.operation, action, s, relation.id, o, self._written(s, subject), self._written(o, object),
+             person, clears_objects, clears_subjects, probability, proposed, valid_from, valid_to, qualifiers),
+        )  # fmt: skip
+        return made
+
+    def _written(self, entity: int, text: str) -> str | None:
+        """A text as it was written; None when that is the entity's first name, which costs nothing to keep."""
+        shown = " ".join(text.split())
+        known = self.snapshot.history.entity(entity)
+        if known is None:  # new with this operation
+            made = self.rows["entities"][entity - self.snapshot.last_entity - 1]
+            return None if made[1] == shown else shown
+        if known.scope is not None and normal(shown) != known.normal:  # "the Tenant (lease.md)"
+            return None
+        return None if known.name == shown else shown
+
+    def restate(self, action: str, key: Key) -> None:
+        """Add an assertion about a fact that is already there, as a person."""
+        fact = self.snapshot.fact(key)
+        if fact is None:
+            raise NotFound("That fact is no longer there.", "See: memllm fact list")
+        newest = fact.newest
+        begin, end = fact.valid if action == "add" else (None, None)
+        self.add(
+            "assertions",
+            (self._next_assertion, self.operation, action, *key, None, newest.object_text,
+             True, False, False, None, False, begin, end, newest.qualifiers),
+        )  # fmt: skip
+        self._next_assertion += 1
+
+    def document(self, document: Document) -> int:
+        """Record the document this operation reads."""
+        known = self.snapshot.history.documents
+        self.document_id = max(known, default=0) + 1
+        # Versions of one document share its names: the first version stands for all.
+        self.scope = min((d.id for d in known.values() if d.uri == document.uri), default=self.document_id)
+        self.add(
+            "documents",
+            (self.document_id, document.uri, document.title, document.media_type, document.sha256, document.text,
+             self.operation),
+        )  # fmt: skip
+        for s in document.sentences:
+            self.add("sentences", (self.document_id, s.start, s.end, s.line, s.page, s.heading))
+        return self.document_id
+
+    def evidence(self, assertion: int, document: Document, sentence: Sentence) -> None:
+        """Point an assertion to a sentence of the document being read."""
+        s = sentence
+        self.add("evidence", (assertion, self.document_id, s.start, s.end, s.line, s.page, s.heading))
+
+    def find_evidence(self, assertion: int, name: str, sentence: str) -> bool:
+        """Point an assertion to where a sentence stands in a document read before (by file name); True if found."""
+        assert self.connection is not None
+        for document in sorted(self.snapshot.history.documents.values(), key=lambda d: -d.id):
+            if name and name not in (document.uri, os.path.basename(document.uri), document.title):
+                continue
+            row = self.connection.execute(
+                "SELECT instr(text, ?) FROM documents WHERE id = ?", [sentence, document.id]
+            ).fetchone()
+            if row and row[0]:
+                start = row[0] - 1
+                place = self.connection.execute(
+                    "SELECT line, page, heading FROM sentences WHERE document = ? AND span_start <= ? "
+                    "ORDER BY span_start DESC LIMIT 1",
+                    [document.id, start],
+                ).fetchone()
+                line, page, heading = place or (1, None, "")
+                end = start + len(sentence)
+                self.add("evidence", (assertion, document.id, start, end, line, page, heading))
+                return True
+        return False

@@ -1,0 +1,1 @@
+"""All that was ever stated, and what counts of it at a moment."""

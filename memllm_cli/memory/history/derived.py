@@ -1,0 +1,102 @@
+"""What follows from undos, merges, splits, aliases and changed relations, for one moment of a history."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+from memllm_cli.memory.history.facts import Assertion, undone
+from memllm_cli.memory.history.history import Derived, History
+from memllm_cli.memory.values.entities import space
+from memllm_cli.memory.values.literals import ENTITY
+from memllm_cli.memory.values.names import normal
+from memllm_cli.memory.values.relations import Relation, Relations
+
+
+def derive(history: History, last: int) -> Derived:
+    """What follows for the moment after operation `last`; kept in the history for the newest moment."""
+    kept = history.derived
+    if (
+        kept is not None
+        and kept.version == history.version
+        and (kept.last == last or last >= history.last >= kept.last)
+    ):
+        kept.last = last
+        return kept
+    off = undone((o, t) for o, t in history.undos if o <= last)
+
+    def counts(operation: int) -> bool:
+        return operation <= last and operation not in off
+
+    out = Derived(history.version, last, off, _relations(history, counts_key(history, last, off)))
+    _merge(out, [m for m in history.merges if counts(m[2])])
+    _move(out, history, [m for m in history.moves if counts(m[3])])
+    out.plain = not out.merged and not out.moved
+    for entity, name, operation in history.aliases:
+        if counts(operation):
+            out.aliases.setdefault(entity, []).append(name)
+            out.named.setdefault((space(ENTITY), normal(name)), []).append(entity)
+    if last >= history.last:
+        history.derived = out
+    return out
+
+
+def counts_key(history: History, last: int, off: frozenset[int]) -> tuple[int, ...]:
+    """Which versions of relations count: their places in the list."""
+    return tuple(i for i, (_, o) in enumerate(history.relations) if o <= last and o not in off)
+
+
+_CACHE: dict[tuple[str, tuple[int, ...]], Relations] = {}
+
+
+def _relations(history: History, key: tuple[int, ...]) -> Relations:
+    """The newest version of each relation. Thousands of phrases are normalised for it, so the last one is kept."""
+    full = (history.id, key)
+    if full not in _CACHE:
+        newest: dict[int, Relation] = {}
+        for i in key:
+            relation = history.relations[i][0]
+            newest[relation.id] = relation
+        _CACHE.clear()
+        _CACHE[full] = Relations(newest.values())
+    return _CACHE[full]
+
+
+def _merge(out: Derived, merges: list[tuple[int, int, int]]) -> None:
+    direct: dict[int, int] = {}
+    for source, target, _ in sorted(merges, key=lambda m: m[2]):
+        source, target = _end(direct, source), _end(direct, target)
+        if source != target:
+            direct[source] = target
+    members: dict[int, list[int]] = {}
+    for entity in direct:
+        end = _end(direct, entity)
+        out.merged[entity] = end
+        members.setdefault(end, [end]).append(entity)
+    out.members = {k: tuple(v) for k, v in members.items()}
+
+
+def _end(direct: dict[int, int], entity: int) -> int:
+    while entity in direct:
+        entity = direct[entity]
+    return entity
+
+
+def _move(out: Derived, history: History, moves: list[tuple[int, str, int, int]]) -> None:
+    wanted = {m[0] for m in moves}
+    rows: dict[int, Assertion] = {i: a for i in wanted if (a := history.statement(i)) is not None}
+    for assertion, side, entity, _ in sorted(moves, key=lambda m: m[3]):
+        if assertion in rows:
+            a = rows[assertion]
+            rows[assertion] = a._replace(subject=entity) if side == "subject" else a._replace(object=entity)
+    out.moved = rows
+    for a in rows.values():
+        for entity in {a.subject, a.object}:
+            out.moved_to.setdefault(entity, []).append(a)
+
+
+def dropped(history: History, off: frozenset[int], a: Assertion, until: int) -> bool:
+    """Whether the source of a statement was read again or forgotten after it, up to an operation."""
+    if a.source is None:
+        return False
+    events = history.sources.get(a.source, ())
+    return any(o not in off for o in events[bisect_right(events, a.operation) : bisect_right(events, until)])

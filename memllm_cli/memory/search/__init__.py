@@ -1,0 +1,1 @@
+"""Finding: names by vector, facts by a partial triple, words in names and sentences."""

@@ -1,0 +1,1 @@
+"""What facts are made of: names, literal values, days, relations. Pure."""

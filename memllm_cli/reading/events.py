@@ -1,0 +1,82 @@
+"""What happens while the program answers, as values. Screens, `--json` and servers are renderers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from memllm_cli.memory.edit.memory import Evidence
+from memllm_cli.memory.search.find import Hit
+from memllm_cli.types import Query
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A piece of the answer. `backed` is True when it is a value or a sentence out of the memory."""
+
+    text: str
+    backed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReadCall:
+    """A read opens: what is asked of the memory."""
+
+    query: Query
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One fact that a read returned, with where it is stated."""
+
+    hit: Hit
+    triple: tuple[str, str, str]
+    evidence: tuple[Evidence, ...]
+    many: bool = True
+    """Whether the side asked for takes many values; if not, several values contradict each other."""
+
+    @property
+    def origin(self) -> str:
+        """Who or what states it, for people."""
+        place = self.evidence[0].place if self.evidence else ""
+        if self.hit.fact.person:
+            return f"stated by you; {place}" if place else "stated by you"
+        return place or "imported, without a document"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadResult:
+    """What the memory answered, best first; empty when it has nothing."""
+
+    query: Query
+    sources: tuple[Source, ...]
+    too_many: bool = False
+    proposals: int = 0
+    """Facts that would answer but wait to be accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The answer is complete. `evaluated` counts prompt tokens that were not in the kept context."""
+
+    answer: str
+    reads: int
+    evaluated: int
+    generated: int
+    seconds: float
+    first: float
+    """Seconds until the first piece of the answer."""
+    interrupted: bool = False
+    style: str = "grounded"
+    """`free` when the model wrote the answer in its own words; it may then say what the memory does not."""
+    backed: bool = False
+    """Whether the answer states, or in the model's words holds, a value that the last read returned."""
+    wanted: bool = False
+    """Whether a model that was trained to read opened the first read by itself."""
+    opened: Sequence[float] = ()
+    """How likely a model that was trained to read found a read, each time it could begin one."""
+    weighed: Sequence[float] = ()
+    """What a second read that memory could answer was decided by (`Weights.features`); empty when there was none."""
+
+
+Event = Text | ReadCall | ReadResult | Done

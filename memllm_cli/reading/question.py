@@ -1,0 +1,53 @@
+"""What kind of answer a question wants, from its words: a fitting relation must not answer another question."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from memllm_cli.memory.values.relations import Relation
+from memllm_cli.relation_words import stem
+
+_NAMES = frozenset({"entity", "text"})
+_KINDS = (
+    (r"when\b", frozenset({"date", "text"})),
+    (r"(who|whom|whose|where)\b", _NAMES),
+    (r"how long\b", frozenset({"duration", "number", "text"})),
+    (r"how much\b", frozenset({"money", "number", "text"})),
+    (r"how many\b", frozenset({"number", "text"})),
+    (r"(why\b|how (do|does|did|can|could|should|to|is|are|was|were)\b)", frozenset[str]()),
+)
+_QUALIFIERS = frozenset(
+    "not never former formerly previous previously annual annually yearly monthly weekly daily quarterly hourly".split()
+)
+_YES_NO = re.compile(r"(is|are|was|were|does|do|did|has|have|had|can|will)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """`kinds` of object that can answer (None: any), `qualifiers` that a relation must share, or a yes or no."""
+
+    kinds: frozenset[str] | None
+    qualifiers: frozenset[str]
+    yes_no: bool
+
+    def fits(self, relation: Relation, known: str) -> bool:
+        """Whether a relation, with the name on the side `known`, can answer."""
+        if self.kinds is not None and ("entity" if known == "object" else relation.object_type) not in self.kinds:
+            return False
+        if not self.qualifiers:
+            return True
+        words = {stem(w) for phrase, _ in relation.phrases() for w in phrase.split()}
+        return all(stem(q) in words for q in self.qualifiers)
+
+
+def asked(question: str) -> Asked:
+    """Read a question whose names have been taken out."""
+    text = question.replace("’", "'").casefold().strip(" \t\n\"'(¿¡")
+    text = re.sub(r"^(and|but|so|or|please|tell me|then)[, ]+", "", text)
+    words = {w.strip(".,;:!?\"'()") for w in text.split()}
+    qualifiers = words & _QUALIFIERS
+    if any(w.endswith("n't") for w in words):
+        qualifiers |= {"not"}
+    kinds = next((kinds for pattern, kinds in _KINDS if re.match(pattern, text)), None)
+    return Asked(kinds, frozenset(qualifiers), bool(_YES_NO.match(text)))

@@ -1,1 +1,0 @@
-"""The chat and the renderer of answers."""

@@ -1,0 +1,149 @@
+"""Ingest: files in, documents with their facts in the memory, one operation each. Yields events."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from uuid import uuid4
+
+from memllm_cli import documents
+from memllm_cli.documents.clean import one_line
+from memllm_cli.documents.readers import FORMATS
+from memllm_cli.errors import DocumentError, NotFound
+from memllm_cli.memory.edit.memory import Memory, Written
+from memllm_cli.memory.edit.statements import is_name
+from memllm_cli.types import Document
+from memllm_cli.writing.drafts import DocumentWriter, Found
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What an ingest will do: documents to read, and what is left out, each with the reason."""
+
+    documents: tuple[Document, ...]
+    unchanged: tuple[str, ...]
+    failed: tuple[tuple[str, str], ...]
+    skipped: tuple[tuple[str, str], ...]
+    moved: tuple[tuple[str, str], ...] = ()
+    """Documents to read whose very bytes are in memory under a path that is gone: path now, path then."""
+
+    @property
+    def sentences(self) -> int:
+        """Sentences in all documents to read."""
+        return sum(len(d.sentences) for d in self.documents)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Sentences done of all, within one run."""
+
+    path: str
+    done: int
+    total: int
+    rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A document is in the memory."""
+
+    path: str
+    title: str
+    facts: int
+    proposals: int
+    sentences: int
+    operation: int
+    notes: tuple[str, ...]
+    held: int = 0
+    """Facts kept out because a person removed or replaced them."""
+
+
+Event = Progress | Read
+
+
+def plan(paths: Sequence[Path], memory: Memory | None, again: bool = False) -> Iterator[str | Planned]:
+    """Find and read the files; yields the path being read, and the plan last.
+
+    Raises NotFound when a path does not exist or nothing readable was found.
+    """
+    found = documents.find(paths)
+    if not found.files:
+        raise NotFound(
+            f"Nothing to read in {', '.join(str(p) for p in paths)}.",
+            f"memllm reads {', '.join(FORMATS[:-1])} and {FORMATS[-1]} files.",
+        )
+    read: list[Document] = []
+    unchanged: list[str] = []
+    failed: list[tuple[str, str]] = []
+    moved: list[tuple[str, str]] = []
+    for path in found.files:
+        yield str(path)
+        try:
+            document = documents.read(path)
+        except DocumentError as error:
+            failed.append((str(path), _reason(path, error)))
+            continue
+        if not again and memory is not None and memory.holds(document):
+            unchanged.append(str(path))
+        else:
+            read.append(document)
+            if memory is not None and (old := _gone(document, memory)):
+                moved.append((str(path), old))
+    skipped = tuple((str(s.path), s.reason) for s in found.skipped)
+    yield Planned(tuple(read), tuple(unchanged), tuple(failed), skipped, tuple(moved))
+
+
+def _reason(path: Path, error: DocumentError) -> str:
+    """What is wrong, without the path in front: it is shown beside it."""
+    said = error.message
+    for shown in (str(path), one_line(str(path))):
+        said = said.removeprefix(shown)
+    said = said.removeprefix(":").strip().removeprefix("is ")
+    return f"{said}; {error.hint}" if error.hint else said
+
+
+def _gone(document: Document, memory: Memory) -> str:
+    """A path that is no longer there, from which the same bytes were read and still count; "" if there is none."""
+    for row in memory.snapshot.documents():
+        if row.sha256 != document.sha256 or row.uri == document.uri or row.uri.startswith("stdin:"):
+            continue
+        if not os.path.lexists(row.uri) and memory.holds(replace(document, uri=row.uri)):
+            return row.uri
+    return ""
+
+
+def ingest(planned: Planned, memory: Memory, writer: DocumentWriter) -> Generator[Event, None, None]:
+    """Write each document's facts and commit it with its evidence; what is committed stays if this is stopped."""
+    total, before = planned.sentences, 0
+    run = uuid4().hex
+    for document in planned.documents:
+        reading = writer.read(document)
+        while True:
+            try:
+                done = next(reading)
+            except StopIteration as end:
+                found: tuple[Found, ...] = end.value
+                break
+            if done % 8 == 0:
+                yield Progress(document.uri, before + done, total, writer.meter.rate)
+        facts = [
+            Written(f.triple, f.sentences, f.probability, proposed=not f.sure)
+            for f in found
+            if f.probability >= writer.least and is_name(f.triple.subject) and is_name(f.triple.object)
+        ]
+        change = memory.ingest(document, facts, writer.model, writer.format, run)
+        proposals = sum(f.proposed for f in facts)
+        before += len(document.sentences)
+        yield Progress(document.uri, before, total, writer.meter.rate)
+        yield Read(
+            document.uri,
+            document.title,
+            len(facts) - proposals,
+            proposals,
+            len(document.sentences),
+            change.operation,
+            document.notes,
+            change.held,
+        )
