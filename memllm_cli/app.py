@@ -108,7 +108,7 @@ class App:
         from memllm_cli.memory.edit.memory import Memory
 
         memory = Memory(self.home.knowledge_base(self.setting("kb").value))
-        memory.database.waiting = lambda holder: self.output.note(f"waiting for {safe(holder)}…")
+        memory.database.lock.waiting = lambda holder: self.output.note(f"waiting for {safe(holder)}…")
         memory.database.notice = lambda text: self.output.note(f"[yellow]{safe(text)}[/yellow]; see: memllm doctor")
         return memory
 

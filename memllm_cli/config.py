@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 
 from memllm_cli.errors import UsageError
+from memllm_cli.files import whole
 from memllm_cli.paths import Home
 
 DEFAULTS: dict[str, str] = {
@@ -42,14 +43,20 @@ def setting(home: Home, name: str, option: str | None = None) -> Setting:
 
 
 def store(home: Home, name: str, value: str) -> None:
-    """Write one setting to `memllm.toml`, keeping the others."""
-    values = _stored(home) | {name: value}
-    lines = [f"{k} = {_quoted(v)}\n" for k, v in sorted(values.items())]
-    home.settings.write_text("".join(lines), encoding="utf-8")
+    """Write one setting to `memllm.toml`; everything else in the file stays as it is, comments too.
 
+    Raises UsageError when the file cannot be read, OSError when it cannot be written.
+    """
+    import tomlkit
 
-def _quoted(value: str) -> str:
-    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    _stored(home)
+    try:
+        document = tomlkit.parse(home.settings.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        document = tomlkit.document()
+    document[name] = value
+    with whole(home.settings) as part:
+        part.write_text(tomlkit.dumps(document), encoding="utf-8")
 
 
 def _stored(home: Home) -> dict[str, str]:

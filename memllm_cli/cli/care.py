@@ -51,7 +51,7 @@ def doctor(
     findings = [Finding(OK, f"memllm {__version__}, Python {python_version()}, {versions}")]
     findings += _models(state)
     memory = Memory(state.home.knowledge_base(state.setting("kb").value))
-    memory.database.waiting = lambda holder: state.output.note(f"waiting for {safe(holder)}…")
+    memory.database.lock.waiting = lambda holder: state.output.note(f"waiting for {safe(holder)}…")
     if memory.database.exists():
         findings += examine(memory, repair=not check)
     else:
@@ -101,15 +101,15 @@ def reindex(
 
     Example: memllm reindex
     """
-    from memllm_cli.memory.disk.cache import Sidecar
+    from memllm_cli.memory.disk.files import drop_caches
     from memllm_cli.memory.search.find import Finder
 
     state: App = context.obj
     memory = state.memory()
-    for name in ("history.bin", "text.sqlite"):
-        Sidecar(memory.database.folder, name, {}).drop()
-    memory.outdate()
     finder: Finder = state.finder(memory)
+    finder.encoder()  # a missing model shows before anything goes
+    drop_caches(memory.database.folder)
+    memory.outdate()
     names = finder.reindex(encode or state.encoder_option is not None)
     state.output.data({"names": names, "encoder": memory.snapshot.encoder})
     state.output.line(f"{count(names, 'name')} indexed, encoder {safe(str(memory.snapshot.encoder))}")

@@ -78,5 +78,7 @@ def demo(
 
 def _clear(folder: Path) -> None:
     """Delete the tour's own files, and nothing else that may lie there."""
-    for name in ("facts.duckdb", "facts.duckdb.wal", "entities.hnsw", "entities.json", "relations.npz"):
-        (folder / name).unlink(missing_ok=True)
+    from memllm_cli.memory.disk.files import ours
+
+    for path in ours(folder):
+        path.unlink(missing_ok=True)

@@ -50,6 +50,15 @@ def test_every_help_text_ends_with_an_example() -> None:
     assert [name for name, end in ends.items() if end[:2] != ["Example:", "memllm"]] == []
 
 
+def test_no_command_is_registered_twice() -> None:
+    app = main.build()
+    groups = [("memllm", app), *((g.name, g.typer_instance) for g in app.registered_groups)]
+    for group, typed in groups:
+        assert typed is not None
+        names = [c.name for c in typed.registered_commands]
+        assert len(names) == len(set(names)), f"{group}: {names}"
+
+
 @pytest.mark.parametrize("arguments", DATA, ids=" ".join)
 def test_json_is_one_envelope(run: Run, arguments: list[str]) -> None:
     run("fact", "set", "Sylvania City >> capital of >> Freedonia")

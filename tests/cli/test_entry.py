@@ -121,11 +121,10 @@ def test_a_wait_for_another_process_is_told(run: Run, memory: Memory, monkeypatc
 
     from filelock import FileLock
 
-    from memllm_cli.memory.disk import database
+    from memllm_cli.memory.disk import lock
 
     run("fact", "set", "Sylvania City >> capital of >> Freedonia")
-    monkeypatch.setattr(database, "PATIENCE", 0.05)
-    monkeypatch.setattr(database.Database.__init__, "__defaults__", (0.2,))
+    monkeypatch.setattr(lock, "PATIENCE", 0.05)
     monkeypatch.setattr(Memory.__init__, "__defaults__", (0.2,))
     folder = memory.database.folder
     with FileLock(folder / "lock"):

@@ -4,8 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from memllm_cli.app import App
+from memllm_cli.errors import ModelMissing
 from memllm_cli.memory.edit.memory import Memory, Written
-from memllm_cli.types import Document, Sentence, Triple
+from memllm_cli.types import Document, Encoder, Sentence, Triple
 
 Run = Callable[..., Any]
 
@@ -95,3 +99,23 @@ def test_reindex_counts_names(run: Run) -> None:
     assert run("--json", "reindex").data["names"] == 2
     assert run("--json", "reindex", "--encoder", "letters").data == {"names": 2, "encoder": "letters"}
     assert run("fact", "get", "Fredonia >> capital >>").out == "Sylvania City\n"  # by similarity
+
+
+def test_a_missing_encoder_shows_before_vectors_and_caches_go(
+    run: Run, memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(self: App) -> Encoder:
+        raise ModelMissing("no file")
+
+    run("fact", "set", FACT)
+    run("reindex")
+    before = {p.name: p.read_bytes() for p in memory.database.folder.iterdir()}
+    with memory.open() as connection:
+        assert connection.execute("SELECT count(*) FROM vectors").fetchall() == [(2,)]
+    monkeypatch.setattr(App, "encoder", missing)
+    assert run("reindex", "--encode").code == 5
+    assert {
+        p.name: p.read_bytes() for p in memory.database.folder.iterdir() if p.suffix != ".wal"
+    }.items() <= before.items()
+    with memory.open() as connection:
+        assert connection.execute("SELECT count(*) FROM vectors").fetchall() == [(2,)]

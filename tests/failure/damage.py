@@ -14,7 +14,7 @@ from pathlib import Path
 
 from memllm_cli.errors import MemllmError
 from memllm_cli.memory.disk.journal import Journal
-from memllm_cli.memory.disk.rows import insert_all
+from memllm_cli.memory.disk.tables import Assertion, Entity, Operation, Rows
 from memllm_cli.memory.edit.memory import ImportRow, Memory
 from memllm_cli.memory.search.find import Finder
 from memllm_cli.memory.search.words import search
@@ -155,12 +155,11 @@ def log(folder: Path, tries: int, counts: Counts) -> None:
         size = wal.stat().st_size if wal.exists() else 0
         made_now, relation = row + 1, memory.snapshot.relations.get(WEBSITE)[0].id
         names = (("Item", "item", "entity"), ("i.example", "i.example", "text"))
-        entities = [(90 + i, *name, None, made_now) for i, name in enumerate(names)]
-        flags = (True, True, False, None, False, None, None, "{}")
-        statement = (90, made_now, "set", 90, relation, 91, None, None, *flags)
-        operation = (made_now, "set", "2026-01-01T00:00:00.000000Z", "person", "", None, None, None, None, None, None)
+        entities = [Entity(90 + i, *name, None, made_now) for i, name in enumerate(names)]
+        statement = Assertion(90, made_now, "set", 90, relation, 91, None, None, person=True, clears_objects=True)
+        operation = Operation(made_now, "set", "2026-01-01T00:00:00.000000Z", "person")
         connection.execute("BEGIN")
-        insert_all(connection, {"operations": [operation], "entities": entities, "assertions": [statement]})
+        Rows(operations=[operation], entities=entities, assertions=[statement]).insert(connection)
         connection.execute("COMMIT")
         files = {p.name: p.read_bytes() for p in kb.iterdir() if p.name.startswith("facts.duckdb")}
     data = files["facts.duckdb.wal"]

@@ -22,6 +22,7 @@ from memllm_cli.memory.care.full_export import read_jsonl, write_jsonl
 from memllm_cli.memory.care.table import read_csv
 from memllm_cli.memory.disk import journal
 from memllm_cli.memory.disk.cache import Sidecar
+from memllm_cli.memory.disk.tables import Entity, Operation, Rows
 from memllm_cli.memory.edit.memory import Memory
 from memllm_cli.memory.history.packed import Packed
 from memllm_cli.protocol import CallDecoder, CallError, merge, parse, parse_pattern
@@ -144,7 +145,8 @@ def _caches(folder: Path) -> Callable[[random.Random], None]:
     memory.pack()
     kb = folder / "kb"
     kept = journal.Journal(kb / "other.journal")
-    kept.append({"operations": [(9, "set")], "entities": [(1, "é")]})
+    written = Rows(operations=[Operation(9, "set", "", "")], entities=[Entity(1, "é", "é", "entity")])
+    kept.append(written, memory.snapshot.id)
     kept.close()
     sources = {n: (kb / n).read_bytes() for n in ("history.bin", "history.bin.json", "other.journal")}
 
@@ -154,9 +156,9 @@ def _caches(folder: Path) -> Callable[[random.Random], None]:
         path.write_bytes(damaged(sources[name], chance))
         if name == "other.journal":
             for rows in journal.read(path).records:
-                assert rows == {"operations": [(9, "set")], "entities": [(1, "é")]}
+                assert rows == written
         else:
-            sidecar = Sidecar(kb, "history.bin", {"kind": "history"})
+            sidecar = Sidecar(kb, "history.bin", memory.snapshot.id)
             if sidecar.read() is not None:
                 Packed.read(sidecar.payload)
         path.write_bytes(sources[name])

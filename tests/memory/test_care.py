@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import sqlite3
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from memllm_cli.memory.care import backup, doctor
 from memllm_cli.memory.care.full_export import restore
 from memllm_cli.memory.care.purge import purge
 from memllm_cli.memory.disk import journal
+from memllm_cli.memory.disk.cache import Sidecar
+from memllm_cli.memory.disk.files import CACHES, WORDS, ours
+from memllm_cli.memory.disk.tables import Rows
 from memllm_cli.memory.edit import identity
 from memllm_cli.memory.edit.identity import duplicates
 from memllm_cli.memory.edit.memory import ImportRow, Memory, Written
@@ -29,6 +33,7 @@ from tests.letters import Letters
 from tests.memory.test_store import document, facts
 
 SECRET = "Quixotry Holdings"
+RELATIONS = Path(__file__).resolve().parents[2] / "kb" / "relations.csv"
 
 
 def told(memory: Memory) -> None:
@@ -120,7 +125,7 @@ def test_words_are_found_without_room_for_an_index(memory: Memory, monkeypatch: 
 
     monkeypatch.setattr(words, "_grow", refused)
     assert {m.named for m in search(memory, "zanzibar")} == {False}
-    assert not (memory.database.folder / words.FILE).exists()
+    assert not (memory.database.folder / WORDS).exists()
 
 
 @pytest.mark.parametrize(
@@ -271,7 +276,7 @@ def test_the_doctor_names_what_leads_nowhere(memory: Memory) -> None:
     with memory.database.open() as connection:
         connection.execute("DELETE FROM documents WHERE uri = '/d/open.md'")
     bad = [f.what for f in doctor.examine(memory) if f.state == doctor.BAD]
-    assert any("evidence in no document" in b for b in bad)
+    assert any("evidence whose document is not there" in b for b in bad)
 
 
 def test_a_backup_restores_everything(memory: Memory, tmp_path: Path) -> None:
@@ -325,6 +330,33 @@ def test_files_of_the_first_schema_are_read(tmp_path: Path) -> None:
     assert Finder(old, Letters).find(Query("Fredonia", "capital", None)).hits
 
 
+def test_a_knowledge_base_of_schema_2_opens_with_the_journal_beside_it(tmp_path: Path) -> None:
+    """Made by the version before the journal bore an id: a document, a correction that was undone, a killed session."""
+    folder = tmp_path / "old"
+    folder.mkdir()
+    schemas = Path(__file__).parent / "schemas"
+    for name, target in (("2.duckdb.gz", "facts.duckdb"), ("2.journal.gz", "facts.journal")):
+        (folder / target).write_bytes(gzip.decompress((schemas / name).read_bytes()))
+    old = Memory(folder)
+    assert facts(old) == {
+        ("Harbour Lease", "tenant", "Anna Kovac"),
+        ("Freedonia", "capital", "Sylvania City"),
+        ("Freedonia", "continent", "Europe"),
+    }
+    assert not old.database.journal.exists()
+    snapshot = old.snapshot
+    (tenant,) = [f for f in snapshot.facts() if snapshot.texts(f)[1] == "tenant"]
+    (place,) = old.evidence([tenant])[tenant.key]
+    assert (place.sentence, place.line) == ("The tenant of the Harbour Lease is Anna Kovac.", 3)
+    assert [snapshot.texts(f)[2] for f in snapshot.facts(proposed=True)] == ["2027-03-31"]
+    assert snapshot.named("A. Kovac") == snapshot.named("Anna Kovac")
+    old.pack()
+    assert facts(Memory(folder)) == facts(old)
+    old.undo(6)
+    assert ("Freedonia", "capital", "Rufus Town") in facts(old)
+    assert [f.what for f in doctor.examine(old) if f.state == doctor.BAD] == []
+
+
 def test_a_session_keeps_edits_in_the_journal_until_somebody_opens_the_database(memory: Memory) -> None:
     path = memory.database.journal
     with memory.session():
@@ -358,10 +390,87 @@ def test_a_damaged_journal_is_set_aside_and_said(memory: Memory) -> None:
     assert b"Lyon" in aside.read_bytes()
 
 
+def left(folder: Path, value: str) -> Path:
+    """A journal as a session leaves it that was killed: one edit, not in the database."""
+    memory = Memory(folder)
+    kept = memory._journal = journal.Journal(memory.database.journal)
+    memory.set(Triple("France", "capital", value))
+    kept.close()
+    return memory.database.journal
+
+
+def unstamped(data: bytes) -> bytes:
+    """A journal as an older version wrote it, without the id of its knowledge base."""
+    return b"memllmJ1" + (int.from_bytes(data[8:16], "little") - 16).to_bytes(8, "little") + data[journal.START :]
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_a_journal_of_this_knowledge_base_is_taken_in(memory: Memory, old: bool) -> None:
+    folder = memory.database.folder
+    path = left(folder, "Paris")
+    if old:
+        path.write_bytes(unstamped(path.read_bytes()))
+    assert facts(Memory(folder)) == {("France", "capital", "Paris")}
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("old", [False, True])
+@pytest.mark.parametrize("longer", [False, True])
+def test_a_journal_of_another_knowledge_base_is_set_aside_and_said(tmp_path: Path, old: bool, longer: bool) -> None:
+    other = Memory(tmp_path / "other")
+    other.create(RELATIONS)
+    other.set(Triple("Italy", "capital", "Milan"))
+    strange = left(other.database.folder, "Rome").read_bytes()
+    memory = Memory(tmp_path / "mine")
+    memory.create(RELATIONS)
+    if longer:
+        memory.set(Triple("France", "capital", "Paris"))
+        memory.set(Triple("Spain", "capital", "Madrid"))
+    before = facts(memory)
+    memory.database.journal.write_bytes(unstamped(strange) if old else strange)
+    again = Memory(tmp_path / "mine")
+    notices: list[str] = []
+    again.database.notice = notices.append
+    assert facts(again) == before
+    assert again.snapshot.relations.by_id
+    assert len(notices) == 1
+    (aside,) = memory.database.folder.glob("facts.journal.foreign-*")
+    assert b"Rome" in aside.read_bytes()
+    assert not memory.database.journal.exists()
+    (finding,) = [f for f in doctor.examine(again) if aside.name in f.what]
+    assert finding.state == doctor.NOTE
+
+
+def test_a_knowledge_base_made_where_a_journal_was_left_has_its_relations(memory: Memory) -> None:
+    folder = memory.database.folder
+    left(folder, "Paris")
+    (folder / "facts.duckdb").unlink()
+    again = Memory(folder)
+    assert again.create(RELATIONS)
+    again.set(Triple("Spain", "capital", "Madrid"))
+    assert facts(again) == {("Spain", "capital", "Madrid")}
+
+
+def test_every_cache_bears_the_id_of_its_knowledge_base(memory: Memory) -> None:
+    folder = memory.database.folder
+    memory.set(Triple("France", "capital", "Paris"))
+    memory.pack()
+    Finder(memory, Letters).find(Query("Frence", "the capitol", None))
+    search(memory, "paris")
+    for name in CACHES:
+        head = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        assert head["kb"] == memory.snapshot.id, name
+        assert Sidecar(folder, name, memory.snapshot.id).read() is not None
+        assert Sidecar(folder, name, "another").read() is None
+    assert {p.name for p in ours(folder)} == {p.name for p in folder.iterdir()}
+    (folder / "notes.txt").write_text("mine", encoding="utf-8")
+    for path in list(ours(folder)):
+        path.unlink()
+    assert [p.name for p in folder.iterdir()] == ["notes.txt"]
+
+
 def test_a_full_disk_keeps_the_journal_and_lets_read(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
     import duckdb
-
-    from memllm_cli.memory.disk import database
 
     kept = journal.Journal(memory.database.journal)
     memory._journal = kept
@@ -371,7 +480,7 @@ def test_a_full_disk_keeps_the_journal_and_lets_read(memory: Memory, monkeypatch
     def full(*arguments: object) -> None:
         raise duckdb.IOException("Could not write all bytes to file: No space left on device")
 
-    monkeypatch.setattr(database, "insert_all", full)
+    monkeypatch.setattr(Rows, "insert", full)
     other = Memory(memory.database.folder)
     assert facts(other) == {("France", "capital", "Paris")}
     with pytest.raises(StorageError):

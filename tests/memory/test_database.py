@@ -14,7 +14,7 @@ import pytest
 from filelock import FileLock
 
 from memllm_cli.errors import BusyError, DamagedError, StorageError
-from memllm_cli.memory.disk import database
+from memllm_cli.memory.disk import lock
 from memllm_cli.memory.disk.database import Database
 from memllm_cli.memory.edit.memory import Memory
 
@@ -57,9 +57,9 @@ def test_other_errors_are_not(tmp_path: Path) -> None:
 def test_the_owner_is_named_while_it_holds_the_file_and_not_after(tmp_path: Path) -> None:
     base = Database(tmp_path / "kb")
     with base.open():
-        assert str(os.getpid()) in base._holder()
+        assert str(os.getpid()) in base.lock.holder()
     assert not (base.folder / "lock.owner").exists()
-    assert base._holder() == "another process"
+    assert base.lock.holder() == "another process"
 
 
 @pytest.mark.parametrize("pid", [None, 0, -1, 10**30, "x"])
@@ -67,18 +67,18 @@ def test_nobody_is_named_who_does_not_run(tmp_path: Path, pid: object) -> None:
     base = Database(tmp_path)
     pid = dead() if pid is None else pid
     (tmp_path / "lock.owner").write_text(json.dumps({"pid": pid, "command": "memllm chat"}))
-    assert base._holder() == "another process"
+    assert base.lock.holder() == "another process"
 
 
 def test_a_wait_is_told_once_and_then_ends(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "PATIENCE", 0.05)
+    monkeypatch.setattr(lock, "PATIENCE", 0.05)
     told: list[str] = []
     base = memory.database
-    base.waiting = told.append
+    base.lock.waiting = told.append
     with base.open():
         pass
     assert told == []
-    base.timeout = 0.2
+    base.lock.timeout = 0.2
     with FileLock(base.folder / "lock"):
         (base.folder / "lock.owner").write_text(json.dumps({"pid": os.getpid(), "command": "memllm chat"}))
         with pytest.raises(BusyError, match=f"in use by process {os.getpid()}"), base.open():

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memllm_cli.memory.history.facts import Assertion, Key, Operation, undone
+from memllm_cli.memory.disk.tables import Assertion, Entity, Operation, Rows
+from memllm_cli.memory.history.facts import Key, undone
 from memllm_cli.memory.history.history import History
 from memllm_cli.memory.history.snapshot import Snapshot
 
@@ -23,10 +24,10 @@ class Story:
 
     def snapshot(self) -> Snapshot:
         history = History("id", None)
-        history.apply({"entities": [(i, str(i), str(i), "entity", None, 1) for i in range(1, 4)]})
+        history.apply(Rows(entities=[Entity(i, str(i), str(i), "entity", None, 1) for i in range(1, 4)]))
         for o in self.operations:
-            mine = [tuple(a)[:-1] for a in self.assertions if a.operation == o.id]
-            history.apply({"operations": [tuple(o)], "assertions": mine})
+            mine = [a._replace(source=None) for a in self.assertions if a.operation == o.id]
+            history.apply(Rows(operations=[o], assertions=mine))
         return Snapshot(history)
 
 

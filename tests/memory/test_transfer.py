@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memllm_cli.errors import DamagedError, UsageError
-from memllm_cli.memory.care.full_export import Everything, read_jsonl, restore, schema, write_jsonl
+from memllm_cli.memory.care.full_export import COLUMNS as TABLES
+from memllm_cli.memory.care.full_export import Everything, read_jsonl, restore, write_jsonl
 from memllm_cli.memory.care.table import (
     COLUMNS,
     csv_line,
@@ -200,4 +201,4 @@ def test_only_caches_are_left_out(tmp_path: Path) -> None:
     memory = filled(tmp_path / "a")
     with memory.database.open() as connection:
         rows = connection.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'kb'").fetchall()
-    assert {r[0] for r in rows} - set(schema()) == {"vectors"}
+    assert {r[0] for r in rows} - set(TABLES) == {"vectors"}

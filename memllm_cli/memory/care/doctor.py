@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memllm_cli.errors import MemllmError
-from memllm_cli.memory.disk import journal
+from memllm_cli.memory.disk import files, journal
 from memllm_cli.memory.disk.cache import Sidecar
-from memllm_cli.memory.disk.schema import VERSION
+from memllm_cli.memory.disk.tables import RELATIONS, TABLES, VERSION
 from memllm_cli.memory.edit.memory import Memory
 from memllm_cli.memory.history import loading
 
@@ -19,27 +19,6 @@ if TYPE_CHECKING:
     import duckdb
 
 OK, REPAIRED, BAD, NOTE = "ok", "repaired", "bad", "note"
-_ORPHANS = (
-    ("statements of no operation", "assertions", "operation", "operations"),
-    ("statements about no subject", "assertions", "subject", "entities"),
-    ("statements about no object", "assertions", "object", "entities"),
-    ("statements of no relation", "assertions", "relation", "relations"),
-    ("names of no operation", "entities", "operation", "operations"),
-    ("documents of no operation", "documents", "operation", "operations"),
-    ("relations of no operation", "relations", "operation", "operations"),
-    ("aliases of no operation", "aliases", "operation", "operations"),
-    ("merges of no operation", "merges", "operation", "operations"),
-    ("moves of no operation", "moves", "operation", "operations"),
-    ("evidence of no statement", "evidence", "assertion", "assertions"),
-    ("evidence in no document", "evidence", "document", "documents"),
-    ("sentences of no document", "sentences", "document", "documents"),
-    ("aliases of nothing", "aliases", "entity", "entities"),
-    ("merges of nothing", "merges", "source", "entities"),
-    ("merges into nothing", "merges", "target", "entities"),
-    ("moves of no statement", "moves", "assertion", "assertions"),
-    ("vectors of nothing", "vectors", "entity", "entities"),
-)
-_KEYED = ("operations", "entities", "documents", "assertions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +56,7 @@ def examine(memory: Memory, repair: bool = True) -> Iterator[Finding]:
     if facts == {(f.key, f.proposed) for f in Snapshot(history).facts(None)}:
         yield Finding(OK, f"{len(facts)} facts and proposals, the same from the cache and from the database")
     else:
-        yield _caught(Sidecar(folder, "history.bin", {}), repair, "gives other facts than the database")
+        yield _caught(Sidecar(folder, files.HISTORY), repair, "gives other facts than the database")
     yield from _caches(memory, repair)
     yield from _vectors(memory)
     yield from _files(folder, repair)
@@ -85,18 +64,23 @@ def examine(memory: Memory, repair: bool = True) -> Iterator[Finding]:
 
 def _rows(connection: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
     """What no single row can show: ids that come once, references that lead somewhere, an unbroken order."""
-    for table in _KEYED:
-        row = connection.execute(f"SELECT count(*), count(DISTINCT id) FROM {table}").fetchone()
+    keyed = [t for t in TABLES.values() if t.keyed]
+    for table in keyed:
+        if table is RELATIONS:  # a later row with its id takes the place of an earlier one
+            continue
+        row = connection.execute(f"SELECT count(*), count(DISTINCT id) FROM {table.name}").fetchone()
         if row and row[0] != row[1]:
-            yield Finding(BAD, f"{row[0] - row[1]} ids come twice in '{table}'", "Restore a backup.")
+            yield Finding(BAD, f"{row[0] - row[1]} ids come twice in '{table.name}'", "Restore a backup.")
     bad = 0
-    for what, table, column, target in _ORPHANS:
+    loose = [(t.noun, t.name, c.name, c.references) for t in TABLES.values() for c in t.columns if c.references]
+    for noun, name, column, target in (*loose, ("vectors", "vectors", "entity", "entities")):
         row = connection.execute(
-            f"SELECT count(*) FROM {table} WHERE {column} NOT IN (SELECT id FROM {target})"
+            f"SELECT count(*) FROM {name} WHERE {column} IS NOT NULL AND {column} NOT IN (SELECT id FROM {target})"
         ).fetchone()
         if row and row[0]:
             bad += 1
-            yield Finding(BAD, f"{row[0]} {what}", "Restore a backup, or export what is whole: memllm export --csv")
+            said = f"{row[0]} {noun} whose {column} is not there"
+            yield Finding(BAD, said, "Restore a backup, or export what is whole: memllm export --csv")
     row = connection.execute(
         "SELECT count(*) FROM evidence e JOIN documents d ON d.id = e.document "
         "WHERE e.span_start < 0 OR e.span_end > length(d.text) OR e.span_start >= e.span_end"
@@ -104,16 +88,16 @@ def _rows(connection: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
     if row and row[0]:
         bad += 1
         yield Finding(BAD, f"{row[0]} places of evidence lie outside their documents", "Read the documents again.")
-    counts = {t: connection.execute(f"SELECT count(*) FROM {t}").fetchone() for t in _KEYED}
+    counts = {t.name: connection.execute(f"SELECT count(*) FROM {t.name}").fetchall()[0] for t in keyed}
     if not bad:
-        said = ", ".join(f"{c[0]} {t}" for t, c in counts.items() if c)
+        said = ", ".join(f"{counts[n][0]} {n}" for n in ("operations", "entities", "documents", "assertions"))
         yield Finding(OK, f"no loose ends among {said}")
 
 
 def _caches(memory: Memory, repair: bool) -> Iterator[Finding]:
     folder = memory.database.folder
-    for name in ("history.bin", "entities.hnsw", "text.sqlite"):
-        sidecar = Sidecar(folder, name, {})
+    for name in files.CACHES:
+        sidecar = Sidecar(folder, name)
         if not sidecar.payload.exists() and not sidecar.manifest.exists():
             continue
         if not sidecar.manifest.exists():
@@ -146,9 +130,6 @@ def _vectors(memory: Memory) -> Iterator[Finding]:
 
 
 def _files(folder: Path, repair: bool) -> Iterator[Finding]:
-    known = {"facts.duckdb", "facts.duckdb.wal", "facts.journal", "lock", "lock.owner", "relations.npz"}
-    for name in ("history.bin", "entities.hnsw", "text.sqlite"):
-        known |= {name, f"{name}.json"}
     modes = [p for p in (folder, *folder.iterdir()) if os.name == "posix" and p.stat().st_mode & 0o077]
     for path in modes:
         if repair:
@@ -160,11 +141,13 @@ def _files(folder: Path, repair: bool) -> Iterator[Finding]:
     else:
         yield Finding(OK, "only you can read the files")
     for path in sorted(folder.iterdir()):
-        if path.name in known:
+        if path.name in files.KEPT:
             continue
-        if path.name.startswith("facts.journal.damaged-"):
+        if path.name.startswith(files.DAMAGED):
             yield Finding(NOTE, f"{path.name}: operations that could not be read and were set aside")
-        elif path.name.endswith(".new") and repair:
+        elif path.name.startswith(files.FOREIGN):
+            yield Finding(NOTE, f"{path.name}: operations of another knowledge base, set aside")
+        elif files.is_part(path) and repair:
             path.unlink(missing_ok=True)
             yield Finding(REPAIRED, f"{path.name}: left by an interrupted write, deleted")
         else:

@@ -11,14 +11,12 @@ import math
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
 from typing import IO, Any
 
 from memllm_cli.errors import DamagedError, UsageError
-from memllm_cli.memory.disk.schema import MIGRATIONS, VERSION
+from memllm_cli.memory.disk.table import Column
+from memllm_cli.memory.disk.tables import RELATIONS, TABLES, VERSION, Operation
 from memllm_cli.memory.edit.memory import Memory
-from memllm_cli.memory.history.history import LARGEST_ID, LARGEST_RELATION
-from memllm_cli.memory.values.literals import KINDS
 
 CACHES = ("vectors",)
 """Tables that come back by themselves and are left out."""
@@ -26,38 +24,15 @@ KIND = "knowledge base"
 _CHUNK = 5000
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column as the schema has it."""
-
-    name: str
-    type: str
-    nullable: bool
-
-
-@cache
-def schema() -> dict[str, list[Column]]:
-    """Tables of this version with their columns in order, caches left out."""
-    import duckdb
-
-    with duckdb.connect(":memory:") as connection:
-        for _, statements in MIGRATIONS:
-            connection.execute(statements)
-        rows = connection.execute(
-            "SELECT table_name, column_name, data_type, is_nullable FROM duckdb_columns() WHERE NOT internal "
-            "ORDER BY table_oid, column_index"
-        ).fetchall()
-    out: dict[str, list[Column]] = {}
-    for table, name, type_, nullable in rows:
-        if table not in CACHES:
-            out.setdefault(table, []).append(Column(name, type_, bool(nullable)))
-    return out
+_META = Column("key", "key", "TEXT", False, "", ("encoder",)), Column("value", "value", "TEXT", False, "", ())
+COLUMNS: dict[str, tuple[Column, ...]] = {"meta": _META, **{t.name: t.columns for t in TABLES.values()}}
+"""Tables with their columns in order, caches left out."""
 
 
 def write_jsonl(memory: Memory, out: IO[str]) -> int:
     """Everything: a line that says what it is, then a line a row of every table. Returns how many rows."""
     memory.require()
-    tables = schema()
+    tables = COLUMNS
     count = 0
     with memory.database.open() as connection:
         row = connection.execute("SELECT value FROM meta WHERE key = 'id'").fetchone()
@@ -94,7 +69,7 @@ class Everything:
 
 def read_jsonl(lines: Iterable[str]) -> Everything:
     """Read what `write_jsonl` wrote. Raises DamagedError with the number of the line that is wrong."""
-    tables = schema()
+    tables = COLUMNS
     numbered = ((n, line) for n, line in enumerate(lines, 1) if line.strip())
     number, first = next(numbered, (1, ""))
     head = _object(number, first)
@@ -125,7 +100,7 @@ def read_jsonl(lines: Iterable[str]) -> Everything:
     promised = head.get("rows")
     if isinstance(promised, dict) and promised != {t: len(r) for t, r in rows.items()}:
         raise _wrong(number, "rows are missing after it, or there are too many: the file is incomplete")
-    _check(tables, rows, at)
+    _check(rows, at)
     return Everything(id_, rows)
 
 
@@ -134,7 +109,7 @@ def restore(memory: Memory, everything: Everything, empty: bool = True) -> None:
 
     With `empty` UsageError is raised when it holds something already.
     """
-    tables = schema()
+    tables = COLUMNS
     with memory.database.open() as connection:
         held = connection.execute("SELECT count(*) FROM operations WHERE kind <> 'create'").fetchone()
         if empty and held and held[0]:
@@ -187,7 +162,7 @@ def _fits(value: Any, column: Column) -> bool:
         return type(value) is bool
     if column.type == "DOUBLE":
         return type(value) in (int, float) and math.isfinite(value)
-    if column.type == "VARCHAR[]":
+    if column.type == "TEXT[]":
         return isinstance(value, list) and all(isinstance(v, str) and _encodes(v) for v in value)
     return isinstance(value, str) and _encodes(value)
 
@@ -200,70 +175,36 @@ def _encodes(text: str) -> bool:
     return "\0" not in text
 
 
-_KEYED = ("operations", "relations", "entities", "documents", "assertions")
-_REFERENCES = {
-    ("operations", "target"): "operations",
-    ("operations", "document"): "documents",
-    ("relations", "operation"): "operations",
-    ("entities", "operation"): "operations",
-    ("entities", "scope"): "documents",
-    ("aliases", "entity"): "entities",
-    ("aliases", "operation"): "operations",
-    ("merges", "source"): "entities",
-    ("merges", "target"): "entities",
-    ("merges", "operation"): "operations",
-    ("moves", "assertion"): "assertions",
-    ("moves", "entity"): "entities",
-    ("moves", "operation"): "operations",
-    ("documents", "operation"): "operations",
-    ("sentences", "document"): "documents",
-    ("assertions", "operation"): "operations",
-    ("assertions", "subject"): "entities",
-    ("assertions", "relation"): "relations",
-    ("assertions", "object"): "entities",
-    ("evidence", "assertion"): "assertions",
-    ("evidence", "document"): "documents",
-}
-_ALLOWED: dict[tuple[str, str], tuple[str, ...]] = {
-    ("entities", "kind"): KINDS,
-    ("relations", "object_type"): KINDS,
-    ("assertions", "action"): ("add", "set", "remove"),
-    ("moves", "side"): ("subject", "object"),
-    ("meta", "key"): ("encoder",),
-}
-
-
-def _check(tables: dict[str, list[Column]], rows: dict[str, list[tuple[Any, ...]]], at: dict[str, list[int]]) -> None:
+def _check(rows: dict[str, list[tuple[Any, ...]]], at: dict[str, list[int]]) -> None:
     """What no single row can show: ids that are unique, references that lead somewhere, values that exist."""
     ids: dict[str, set[int]] = {}
-    for table in _KEYED:
-        ids[table] = set()
-        for row, number in zip(rows[table], at[table], strict=True):
-            if table == "relations" and row[0] in ids[table]:
+    for table in (t for t in TABLES.values() if t.keyed):
+        known_ids = ids[table.name] = set()
+        for values, number in zip(rows[table.name], at[table.name], strict=True):
+            id_ = table.row(*values).id
+            if table is RELATIONS and id_ in known_ids:
                 continue  # a later version of it
-            most = LARGEST_RELATION if table == "relations" else LARGEST_ID
-            if row[0] in ids[table] or not 1 <= row[0] <= most:
-                raise _wrong(number, f"the id {row[0]} is not new in '{table}'")
-            ids[table].add(row[0])
+            if id_ in known_ids or not 1 <= id_ <= table.most:
+                raise _wrong(number, f"the id {id_} is not new in '{table.name}'")
+            known_ids.add(id_)
     if not rows["operations"] or not rows["relations"]:
         raise _wrong(1, "operations or relations are missing: the file is incomplete")
-    for table, columns in tables.items():
+    for name, columns in COLUMNS.items():
         for i, column in enumerate(columns):
-            known = ids.get(_REFERENCES.get((table, column.name), ""))
-            allowed = _ALLOWED.get((table, column.name))
-            for row, number in zip(rows[table], at[table], strict=True):
+            known, allowed = ids.get(column.references), column.allowed
+            for row, number in zip(rows[name], at[name], strict=True):
                 value = row[i]
                 if known is not None and value is not None and value not in known:
                     raise _wrong(number, f"'{column.name}' leads to {value}, which is not there")
-                if allowed is not None and value not in allowed:
+                if allowed and value not in allowed:
                     raise _wrong(number, f"'{column.name}' is none of {', '.join(allowed)}")
                 if column.name in ("span_start", "span_end", "line") and value < 0:
                     raise _wrong(number, f"'{column.name}' is negative")
-                if (column.name, table) == ("qualifiers", "assertions"):
+                if (column.name, name) == ("qualifiers", "assertions"):
                     _object(number, value)
                 if column.name == "probability" and value is not None and not 0 <= value <= 1:
                     raise _wrong(number, "'probability' is not from 0 to 1")
-    for row, number in zip(rows["operations"], at["operations"], strict=True):
-        target = row[[c.name for c in tables["operations"]].index("target")]
-        if target is not None and target >= row[0]:
+    for values, number in zip(rows["operations"], at["operations"], strict=True):
+        operation = Operation(*values)
+        if operation.target is not None and operation.target >= operation.id:
             raise _wrong(number, "an operation undoes a later one")

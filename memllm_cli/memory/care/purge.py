@@ -9,13 +9,10 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from memllm_cli.memory.disk.rows import insert
+from memllm_cli.memory.disk.files import drop_caches
+from memllm_cli.memory.disk.tables import ENTITIES, OPERATIONS, Operation
 from memllm_cli.memory.edit.change import now
 from memllm_cli.memory.edit.memory import Memory
-from memllm_cli.memory.history.facts import Operation
-
-CACHES = ("history.bin", "entities.hnsw", "text.sqlite", "relations.npz")
-"""Payloads beside the database that hold names or text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +70,7 @@ def purge(memory: Memory, uri: str, dry_run: bool = False) -> Purged:
     if dry_run:
         return result
     _rewrite(memory, documents, operations, statements, names)
-    for name in CACHES:
-        for path in (memory.database.folder / f"{name}.json", memory.database.folder / name):
-            path.unlink(missing_ok=True)
+    drop_caches(memory.database.folder)
     memory.outdate()
     return result
 
@@ -94,14 +89,15 @@ def _rewrite(memory: Memory, documents: set[int], operations: set[int], statemen
         "UNION ALL SELECT target, operation FROM kb.merges "
         f"UNION ALL SELECT entity, operation FROM kb.moves WHERE {moves}) GROUP BY entity"
     )
+    scope = f"CASE WHEN {outside('scope', documents)} THEN scope END"
+    operation = f"CASE WHEN {outside('e.operation', operations)} THEN e.operation ELSE coalesce(used.operation, 1) END"
     memory.database.rewrite(
         {
             # A new id: whatever was cached or exported under the old one does not belong to this file.
             "meta": f"SELECT key, CASE WHEN key = 'id' THEN '{uuid.uuid4()}' ELSE value END FROM kb.meta",
             "operations": f"SELECT * FROM kb.operations WHERE {outside('id', operations)}",
             "relations": "SELECT * FROM kb.relations",
-            "entities": f"SELECT id, name, normal, kind, CASE WHEN {outside('scope', documents)} THEN scope END, "
-            f"CASE WHEN {outside('e.operation', operations)} THEN e.operation ELSE coalesce(used.operation, 1) END "
+            "entities": f"SELECT {ENTITIES.select(scope=scope, operation=operation)} "
             f"FROM kb.entities e LEFT JOIN ({used}) used ON used.entity = e.id "
             f"WHERE {outside('id', names)} ORDER BY id",
             "aliases": "SELECT * FROM kb.aliases",
@@ -119,5 +115,5 @@ def _rewrite(memory: Memory, documents: set[int], operations: set[int], statemen
     with memory.open() as connection:
         row = connection.execute("SELECT coalesce(max(id), 0) FROM operations").fetchone()
         made = Operation((row[0] if row else 0) + 1, "purge", now(), "person", f"{len(statements)} statements")
-        insert(connection, "operations", [made])
+        OPERATIONS.insert(connection, [made])
         memory.outdate()

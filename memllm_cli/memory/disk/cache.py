@@ -18,17 +18,21 @@ from pathlib import Path
 from typing import Any
 
 from memllm_cli.files import sha256, sync_folder
+from memllm_cli.memory.disk.files import PART, manifest
 
-FORMAT = 3
+FORMAT = 4
 
 
 class Sidecar:
-    """One cache: `NAME` and `NAME.json` in the folder of a knowledge base."""
+    """One cache: `NAME` and `NAME.json` in the folder of the knowledge base with the id `kb`.
 
-    def __init__(self, folder: Path, name: str, identity: dict[str, Any]) -> None:
+    `identity` is what it depends on besides. Without an id a cache of any can be looked at or dropped, not saved.
+    """
+
+    def __init__(self, folder: Path, name: str, kb: str = "", **identity: Any) -> None:
         self.payload = folder / name
-        self.manifest = folder / f"{name}.json"
-        self.identity = {"format": FORMAT, **identity}
+        self.manifest = folder / manifest(name)
+        self.identity = {"format": FORMAT, **({"kb": kb} if kb else {}), **identity}
 
     def read(self) -> dict[str, Any] | None:
         """The manifest, if it belongs to this knowledge base and fits the payload."""
@@ -53,15 +57,16 @@ class Sidecar:
         if {k: head.get(k) for k in self.identity} != self.identity:
             return None
         numbers = (head.get("last"), head.get("count"))
-        return head if all(type(n) is int and n >= 0 for n in numbers) else None
+        return head if all(type(n) is int and n >= 0 for n in numbers) and isinstance(head.get("kb"), str) else None
 
     def save(self, write: Callable[[Path], None], verify: Callable[[Path], None], **said: Any) -> bool:
         """Replace the cache by what `write` puts into a file; False when it could not be kept, which is no error.
 
         `verify` is given the file and raises OSError or ValueError when it is not whole.
         """
-        fresh = self.payload.with_name(f"{self.payload.name}.{os.getpid()}.new")
-        note = self.manifest.with_name(f"{self.manifest.name}.{os.getpid()}.new")
+        assert "kb" in self.identity, "a cache belongs to a knowledge base"
+        fresh = self.payload.with_name(f"{self.payload.name}.{os.getpid()}{PART}")
+        note = self.manifest.with_name(f"{self.manifest.name}.{os.getpid()}{PART}")
         try:
             for path in (fresh, note):
                 path.touch(mode=0o600)  # nobody else reads what is being written either

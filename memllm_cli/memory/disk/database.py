@@ -6,9 +6,7 @@ each use, so that other processes get their turn. No extension is loaded, no oth
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,24 +16,16 @@ from typing import TYPE_CHECKING
 from memllm_cli.errors import BusyError, DamagedError, MemllmError, StorageError
 from memllm_cli.files import sync_folder
 from memllm_cli.memory.disk import journal
-from memllm_cli.memory.disk.rows import Rows, insert_all, together
-from memllm_cli.memory.disk.schema import MIGRATIONS, VERSION
-from memllm_cli.paths import private_folder, storage_error
+from memllm_cli.memory.disk.files import DAMAGED, DATABASE, FOREIGN, JOURNAL, LOG, PART
+from memllm_cli.memory.disk.lock import TIMEOUT, Lock
+from memllm_cli.memory.disk.tables import MIGRATIONS, VERSION, Rows
+from memllm_cli.paths import storage_error
 from memllm_cli.terminal import interrupts_held
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     import duckdb
-    from filelock import BaseFileLock
 
-FILE = "facts.duckdb"
 BLOCK = 16384  # bytes; DuckDB's smallest
-TIMEOUT = 15.0  # seconds to wait for another process
-PATIENCE = 1.0  # seconds after which a wait is told
 _FULL = ("no space", "not enough space", "could not write", "cannot write", "too large", "disk full", "quota")
 _NO_PERMISSION = ("permission", "read-only", "read only")
 
@@ -45,21 +35,16 @@ class Database:
 
     def __init__(self, folder: Path, timeout: float = TIMEOUT) -> None:
         self.folder = folder
-        self.path = folder / FILE
-        self.timeout = timeout
-        self.waiting: Callable[[str], None] | None = None
-        """Called with who holds the file, once a wait, when it takes longer than `PATIENCE`."""
+        self.path = folder / DATABASE
+        self.lock = Lock(folder, timeout)
         self.notice: Callable[[str], None] | None = None
         """Called with a line about damage that was set aside."""
         self.seen: tuple[int, ...] = ()
         """The generation when the files were last left here, taken while they were still ours."""
         self.pending: tuple[Rows, StorageError] | None = None
         """What the journal holds and a full disk kept out of the database, and that error."""
-        self.journal = folder / journal.FILE
-        self._files = tuple(os.fspath(p) for p in (self.path, self.path.with_name(FILE + ".wal"), self.journal))
-        self._lock: BaseFileLock | None = None
-        self._lock_file = os.fspath(folder / "lock")
-        self._locking: int | None = None
+        self.journal = folder / JOURNAL
+        self._files = tuple(os.fspath(p) for p in (self.path, folder / LOG, self.journal))
 
     def exists(self) -> bool:
         """Whether the knowledge base has been created. Raises StorageError when that cannot be seen."""
@@ -98,7 +83,7 @@ class Database:
         with interrupts_held():  # an exception while an extension module starts is lost, or ends the process
             import duckdb  # noqa: F401
 
-        with self.turn(), self.connected() as connection:
+        with self.lock.turn(), self.connected() as connection:
             yield connection
 
     @contextmanager
@@ -140,7 +125,8 @@ class Database:
     def _absorb(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Put what the journal holds into the database, and let go of the journal.
 
-        On a full disk the journal stays, and `pending` has what it says, so that reading still works.
+        On a full disk the journal stays, and `pending` has what it says, so that reading still works. A journal of
+        another knowledge base, which somebody copied or deleted files around, is set aside.
         """
         import duckdb
 
@@ -149,18 +135,20 @@ class Database:
         if not replayed.records and not replayed.damaged:
             self.journal.unlink(missing_ok=True)  # cut short in its first record
             return
-        row = connection.execute("SELECT coalesce(max(id), 0) FROM operations").fetchone()
-        newest = row[0] if row else 0
-        rows = together(r for r in replayed.records if r["operations"][0][0] > newest)
+        if not _continues(connection, replayed):
+            aside = journal.set_aside(self.journal, FOREIGN)
+            self._tell(f"the journal beside the database belongs to another one and was set aside: {aside}")
+            return
+        newest = connection.execute("SELECT coalesce(max(id), 0) FROM operations").fetchall()[0][0]
+        rows = Rows.together(r for r in replayed.records if r.operations[0].id > newest)
         try:
-            if rows:
+            if rows.operations:
                 connection.execute("BEGIN")
-                insert_all(connection, rows)
+                rows.insert(connection)
                 connection.execute("COMMIT")
             if replayed.damaged:
-                aside = journal.set_aside(self.journal, replayed.end)
-                if self.notice is not None:
-                    self.notice(f"the journal was damaged; what could not be read was set aside: {aside}")
+                aside = journal.set_aside(self.journal, DAMAGED, replayed.end)
+                self._tell(f"the journal was damaged; what could not be read was set aside: {aside}")
             self.journal.unlink()
             sync_folder(self.folder)
         except duckdb.Error as error:
@@ -171,6 +159,10 @@ class Database:
                 raise
             self.pending = rows, known
 
+    def _tell(self, text: str) -> None:
+        if self.notice is not None:
+            self.notice(text)
+
     def rewrite(self, tables: dict[str, str]) -> None:
         """Replace the file by a new one that holds what these queries say of each table, and nothing else.
 
@@ -178,9 +170,9 @@ class Database:
         """
         import duckdb
 
-        fresh = self.path.with_name(FILE + ".new")
+        fresh = self.path.with_name(DATABASE + PART)
         try:
-            with self.turn(), interrupts_held():
+            with self.lock.turn(), interrupts_held():
                 with self.connected():  # migrated, the journal taken in, its own log as well
                     self.writable()
                 fresh.unlink(missing_ok=True)
@@ -206,7 +198,7 @@ class Database:
                     os.fsync(file.fileno())
                 fresh.chmod(0o600)
                 fresh.replace(self.path)
-                self.path.with_name(FILE + ".wal").unlink(missing_ok=True)
+                self.path.with_name(LOG).unlink(missing_ok=True)
                 sync_folder(self.folder)
                 self.seen = ()
         except duckdb.Error as error:
@@ -220,103 +212,9 @@ class Database:
         if self.pending is not None:
             raise self.pending[1]
 
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """The lock, ours until the block ends. Raises BusyError, StorageError."""
-        private_folder(self.folder)
-        owner = self.folder / "lock.owner"
-        try:
-            lock = self._locked()
-            try:
-                with suppress(OSError):  # only for those who wait: on a full disk reading must still work
-                    owner.write_text(json.dumps({"pid": os.getpid(), "command": _command()}), encoding="utf-8")
-                yield
-            finally:
-                with suppress(OSError):
-                    owner.unlink()
-                lock.release()
-        except OSError as error:
-            raise storage_error(self.folder, error) from error
-
-    @contextmanager
-    def quick_turn(self) -> Iterator[None]:
-        """Like `turn`, for microseconds: takes the same lock itself where nobody has it, and leaves no name."""
-        if fcntl is None:
-            with self.turn():
-                yield
-            return
-        try:
-            handle = self._handle()
-        except OSError as error:
-            raise storage_error(self.folder, error) from error
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:  # somebody has it: wait as everybody does
-            with self.turn():
-                yield
-            return
-        try:
-            yield
-        except OSError as error:
-            raise storage_error(self.folder, error) from error
-        finally:
-            fcntl.flock(handle, fcntl.LOCK_UN)
-
-    def _handle(self) -> int:
-        """The lock file, open; another one when somebody replaced it."""
-        path = self._lock_file
-        if self._locking is not None:
-            with suppress(OSError):
-                if os.stat(path).st_ino == os.fstat(self._locking).st_ino:
-                    return self._locking
-            self.let_go()
-        self._locking = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        return self._locking
-
-    def let_go(self) -> None:
-        """Close what `quick_turn` keeps open."""
-        if self._locking is not None:
-            os.close(self._locking)
-            self._locking = None
-
     def journaled(self, kept: journal.Journal) -> None:
         """Take down that the journal grew, by us."""
         self.seen = (*self.seen[:6], kept.inode, kept.size)
-
-    def _locked(self) -> BaseFileLock:
-        """The lock, ours. Raises BusyError."""
-        from filelock import FileLock, Timeout
-
-        if self._lock is None:
-            self._lock = FileLock(self.folder / "lock", mode=0o600, is_singleton=False)
-        lock = self._lock
-        patience = min(PATIENCE, self.timeout)
-        try:
-            try:
-                lock.acquire(timeout=patience)
-            except Timeout:
-                if self.timeout > patience:
-                    if self.waiting is not None:
-                        self.waiting(self._holder())
-                    lock.acquire(timeout=self.timeout - patience)
-                else:
-                    raise
-        except Timeout as error:
-            raise BusyError(
-                f"The knowledge base '{self.folder.name}' is in use by {self._holder()}.",
-                "Wait for it to finish, or try again.",
-            ) from error
-        return lock
-
-    def _holder(self) -> str:
-        try:
-            owner = json.loads((self.folder / "lock.owner").read_text(encoding="utf-8"))
-            pid = int(owner["pid"])
-            if _alive(pid):
-                return f"process {pid} ({str(owner['command'])[:80]})"
-        except (OSError, ValueError, KeyError, TypeError, OverflowError):
-            pass
-        return "another process"
 
     def _migrate(self, connection: duckdb.DuckDBPyConnection) -> None:
         tables = {
@@ -382,25 +280,14 @@ def _quoted(path: Path) -> str:
     return str(path).replace("'", "''")
 
 
-def _command() -> str:
-    return " ".join(["memllm", *sys.argv[1:3]])
-
-
-def _alive(pid: int) -> bool:
-    """Whether a process with this number runs."""
-    if pid <= 0:
-        return False
-    if sys.platform == "win32":  # os.kill would send it a Ctrl-C
-        import ctypes
-
-        handle = ctypes.windll.kernel32.OpenProcess(0x1000, False, pid)  # PROCESS_QUERY_LIMITED_INFORMATION
-        if handle:
-            ctypes.windll.kernel32.CloseHandle(handle)
-        return bool(handle)
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass  # somebody else's
-    return True
+def _continues(connection: duckdb.DuckDBPyConnection, replayed: journal.Replayed) -> bool:
+    """Whether a journal belongs to a database: it bears its id or, as journals of older versions bear none, goes on
+    where the operations of the database end."""
+    if replayed.kb:
+        return connection.execute("SELECT value FROM meta WHERE key = 'id'").fetchall() == [(replayed.kb,)]
+    if not replayed.records:
+        return True  # unreadable: that is said of it
+    made = [rows.operations[0] for rows in replayed.records]
+    known = dict(connection.execute("SELECT id, time FROM operations WHERE id >= ?", [made[0].id - 1]).fetchall())
+    before = known.get(made[0].id - 1)
+    return before is not None and before <= made[0].at and all(known.get(o.id, o.at) == o.at for o in made)

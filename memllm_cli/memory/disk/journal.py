@@ -4,9 +4,11 @@ A commit in DuckDB takes several times as long as the disk needs to keep a line.
 (`Memory.session`) writes each into this file, and whoever opens the database next puts them into it first. The file is
 there only while it holds something, and belongs to the database as its own log does.
 
-It begins with `memllmJ1` and where its records end (8 bytes, little-endian), which says to others that it has grown. A
-record is a length, its checksum, the checksum of what follows (CRC-32; 4 bytes each, little-endian) and JSON: the rows
-of one operation. Zeros follow: the room is taken beforehand, so that keeping a record does not change the file's size.
+It begins with `memllmJ2`, where its records end (8 bytes, little-endian), which says to others that it has grown, and
+the id of its knowledge base (a UUID, 16 bytes); those that begin with `memllmJ1` are of an older version and bear no
+id. A record is a length, its checksum, the checksum of what follows (CRC-32; 4 bytes each, little-endian) and JSON: the
+rows of one operation. Zeros follow: the room is taken beforehand, so that keeping a record does not change the file's
+size.
 
 A last record that is cut short was never acknowledged and is dropped. A record that is not what its checksum says is
 damage: it and all after it are set aside, never deleted.
@@ -17,19 +19,19 @@ from __future__ import annotations
 import json
 import os
 import struct
+import uuid
 import zlib
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from memllm_cli.files import sync_folder
-from memllm_cli.memory.disk.rows import Rows
+from memllm_cli.memory.disk import files
+from memllm_cli.memory.disk.tables import Rows
 
-FILE = "facts.journal"
-START = 16
+START = 32
 """Bytes before the first record."""
-_MAGIC = b"memllmJ1"
+_MAGIC, _OLD_MAGIC, _OLD_START = b"memllmJ2", b"memllmJ1", 16
 _HEAD = struct.Struct("<III")
 _ROOM = 1 << 20
 LONGEST = 1 << 30  # bytes of a record
@@ -37,11 +39,13 @@ LONGEST = 1 << 30  # bytes of a record
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What a journal holds: whole records, where they end, and whether something damaged follows."""
+    """What a journal holds: whole records, where they end, whether something damaged follows, and whose it is."""
 
     records: list[Rows]
     end: int
     damaged: bool
+    kb: str = ""
+    """Id of the knowledge base; empty in journals of an older version."""
 
 
 def read(path: Path) -> Replayed:
@@ -50,34 +54,48 @@ def read(path: Path) -> Replayed:
         data = path.read_bytes()
     except FileNotFoundError:
         return Replayed([], 0, False)
+    magic = data[: len(_MAGIC)]
+    if magic == _OLD_MAGIC:
+        return _records(data, _OLD_START, "")
+    if magic != _MAGIC[: len(data)]:
+        return Replayed([], 0, any(data))
+    return _records(data, START, str(uuid.UUID(bytes=data[_OLD_START:START])) if len(data) >= START else "")
+
+
+def _records(data: bytes, at: int, kb: str) -> Replayed:
     records: list[Rows] = []
-    at = START
-    if data[: len(_MAGIC)] != _MAGIC[: len(data)]:
-        return Replayed(records, 0, any(data))
     while at < len(data):
         head = data[at : at + _HEAD.size]
         if len(head) < _HEAD.size or not any(head):
-            return Replayed(records, at, len(head) == _HEAD.size and any(data[at:]))
+            return Replayed(records, at, len(head) == _HEAD.size and any(data[at:]), kb)
         length, own, crc = _HEAD.unpack(head)
         if own != _crc(length) or not 0 < length <= LONGEST:
-            return Replayed(records, at, True)
+            return Replayed(records, at, True, kb)
         body = data[at + _HEAD.size : at + _HEAD.size + length]
         if len(body) < length:
             break
         if zlib.crc32(body) != crc:
-            return Replayed(records, at, any(body))  # all zeros: the record never came to the disk
-        records.append({table: [tuple(row) for row in rows] for table, rows in json.loads(body).items()})
+            return Replayed(records, at, any(body), kb)  # all zeros: the record never came to the disk
+        try:
+            records.append(Rows.from_lists(json.loads(body)))
+        except (KeyError, TypeError, AttributeError):  # rows of a version that knows more than this one
+            return Replayed(records, at, True, kb)
         at += _HEAD.size + length
-    return Replayed(records, at, False)
+    return Replayed(records, at, False, kb)
 
 
 def _crc(length: int) -> int:
     return zlib.crc32(length.to_bytes(4, "little"))
 
 
-def set_aside(path: Path, end: int) -> Path:
-    """Move what follows `end` to a file of its own beside the journal; returns its path. Raises OSError."""
-    aside = path.with_name(f"{path.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S%f}")
+def set_aside(path: Path, beginning: str, end: int = 0) -> Path:
+    """Move a journal, or what follows `end` in it, to a file of its own beside it; returns its path. Raises OSError."""
+    aside = files.aside(path, beginning)
+    if not end:
+        path.rename(aside)
+        aside.chmod(0o600)
+        sync_folder(path.parent)
+        return aside
     with path.open("rb") as file:
         file.seek(end)
         rest = file.read()
@@ -102,36 +120,37 @@ class Journal:
         self._file: int | None = None
         self._room = 0
 
-    def append(self, rows: Rows) -> None:
-        """Keep the rows of one operation; they are on the disk when this returns, or nothing is. Raises OSError."""
-        body = json.dumps(rows, ensure_ascii=False, separators=(",", ":")).encode()
+    def append(self, rows: Rows, kb: str) -> None:
+        """Keep the rows of one operation of the knowledge base with the id `kb`; they are on the disk when this
+        returns, or nothing is. Raises OSError."""
+        body = json.dumps(rows.as_lists(), ensure_ascii=False, separators=(",", ":")).encode()
         record = _HEAD.pack(len(body), _crc(len(body)), zlib.crc32(body)) + body
-        file = self._open()
+        file = self._open(kb)
         end = self.size + len(record)
         try:
             if end > self._room:
                 self._make_room(file, end)
             _write(file, record, self.size)
-            _write(file, _MAGIC + end.to_bytes(8, "little"), 0)
+            _write(file, _start(end, kb), 0)
             _sync(file)
         except OSError as error:
             with suppress(OSError):
                 os.ftruncate(file, self.size)
                 self._room = self.size
-                _write(file, _MAGIC + self.size.to_bytes(8, "little"), 0)
+                _write(file, _start(self.size, kb), 0)
                 os.fsync(file)
             if error.filename is None:
                 error.filename = str(self.path)
             raise
         self.size = end
 
-    def _open(self) -> int:
+    def _open(self, kb: str) -> int:
         if self._file is not None and os.fstat(self._file).st_nlink == 0:
             self.close()  # somebody took it in
         if self._file is None:
             held = read(self.path)
-            if held.damaged:
-                raise OSError(5, "the journal is damaged", str(self.path))
+            if held.damaged or held.kb not in ("", kb) or (held.records and not held.kb):
+                raise OSError(5, "the journal is damaged, or not this knowledge base's", str(self.path))
             flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
             self._file = os.open(self.path, flags, 0o600)
             self.inode = os.fstat(self._file).st_ino
@@ -157,6 +176,10 @@ class Journal:
         if self._file is not None:
             os.close(self._file)
             self._file, self.size, self._room = None, 0, 0
+
+
+def _start(end: int, kb: str) -> bytes:
+    return _MAGIC + end.to_bytes(8, "little") + uuid.UUID(kb).bytes
 
 
 def _write(file: int, data: bytes, at: int) -> None:

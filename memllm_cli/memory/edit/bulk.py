@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from memllm_cli.memory.disk.rows import insert_all
+from memllm_cli.memory.disk.tables import ASSERTIONS, ENTITIES, OPERATIONS, Operation, Rows
 from memllm_cli.memory.edit.change import Change, now
 from memllm_cli.memory.edit.statements import Writer
-from memllm_cli.memory.history.facts import Operation
 from memllm_cli.memory.values.literals import ENTITY
 
 if TYPE_CHECKING:
@@ -62,39 +61,32 @@ def load_columns(memory: Core, columns: Columns, note: str, person: bool) -> Cha
         start = snapshot.history.last_statement + 1
         data = {
             "id": np.arange(start, start + count), "subject": subjects, "relation": numbers, "object": objects,
-            "one_object": flags[0], "one_subject": flags[1],
+            "clears_objects": flags[0], "clears_subjects": flags[1],
             "subject_text": _column(count, [(i, s) for i, s, _ in texts]),
             "object_text": _column(count, [(i, o) for i, _, o in texts]),
         }  # fmt: skip
         _insert(connection, data, writer, made, person)
     memory.forget_snapshot()
-    return Change(made.id, None, {}, count)
+    return Change(made.id, None, Rows(), count)
 
 
 def _insert(
     connection: duckdb.DuckDBPyConnection, data: dict[str, object], writer: Writer, made: Operation, person: bool
 ) -> None:
-    entities = writer.rows.get("entities", [])
+    entities = writer.rows.entities
     connection.execute("SELECT 1").fetchall()
     connection.register("stated", data)
-    columns = list(zip(*entities, strict=True))
     if entities:
-        connection.register(
-            "named",
-            {
-                "id": np.array(columns[0]),
-                **{n: _objects(columns[i]) for i, n in ((1, "name"), (2, "form"), (3, "kind"))},
-            },
-        )
+        named: dict[str, object] = {"id": np.array([e.id for e in entities])}
+        named |= {n: _objects([getattr(e, n) for e in entities]) for n in ("name", "normal", "kind")}
+        connection.register("named", named)
     connection.execute("BEGIN")
-    insert_all(connection, {"operations": [made]})
+    OPERATIONS.insert(connection, [made])
     if entities:
-        connection.execute(f"INSERT INTO entities SELECT id, name, form, kind, NULL, {made.id} FROM named")
-    action, stated = ("set", "TRUE") if person else ("add", "FALSE")
-    connection.execute(
-        f"INSERT INTO assertions SELECT id, {made.id}, '{action}', subject, relation, object, subject_text, "
-        f"object_text, {stated}, one_object, one_subject, NULL, FALSE, NULL, NULL, '{{}}' FROM stated"
-    )
+        ENTITIES.insert_from(connection, "named", **{n: n for n in named}, operation=str(made.id))
+    action, stated = ("'set'", "TRUE") if person else ("'add'", "FALSE")
+    given = {n: n for n in data} | {"operation": str(made.id), "action": action, "person": stated}
+    ASSERTIONS.insert_from(connection, "stated", **given)
     connection.execute("COMMIT")
     for view in ("stated", "named") if entities else ("stated",):
         connection.unregister(view)

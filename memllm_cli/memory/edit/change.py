@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import cached_property
 
-from memllm_cli.memory.disk.rows import Rows
+from memllm_cli.memory.disk.tables import Operation, Rows
 from memllm_cli.memory.history.facts import Key
 from memllm_cli.memory.history.snapshot import Snapshot
 
@@ -50,7 +50,7 @@ class Change:
     @cached_property
     def held(self) -> int:
         """Statements of a document or a table that a person had removed or replaced before; they stay away."""
-        if self._moments is None or self._rows["operations"][0][1] not in ("ingest", "import"):
+        if self._moments is None or self._rows.operations[0].kind not in ("ingest", "import"):
             return 0
         after = self._moments[1]
         own = {after.key(a) for a in after.history.of_operation(self.operation) if not a.person}
@@ -90,11 +90,11 @@ def now() -> str:
 
 def between(before: Snapshot, after: Snapshot, rows: Rows) -> Change:
     """What the rows of one operation changed."""
-    operation, kind, target = rows["operations"][0][0], rows["operations"][0][1], rows["operations"][0][5]
-    stated = len(rows.get("assertions", ()))
-    while kind == "undo" and (undone := after.history.operation(target)) is not None:
+    made = rows.operations[0]
+    kind, target, stated = made.kind, made.target, len(rows.assertions)
+    while kind == "undo" and target is not None and (undone := after.history.operation(target)) is not None:
         kind, target, stated = undone.kind, undone.target, after.history.count_of(undone.id)
-    return Change(operation, None, {}, stated) if stated > BULKY else Change(operation, (before, after), rows)
+    return Change(made.id, None, Rows(), stated) if stated > BULKY else Change(made.id, (before, after), rows)
 
 
 def _without(facts: dict[Texts, Days], others: dict[Texts, Days]) -> dict[Texts, Days]:
@@ -110,32 +110,34 @@ def _visible(snapshot: Snapshot, keys: set[Key]) -> dict[Texts, Days]:
 def touched(snapshot: Snapshot, rows: Rows) -> set[Key]:
     """Every fact that the rows of an operation can have changed, as keys of a snapshot."""
     keys: set[Key] = set()
-    for row in rows.get("assertions", ()):
-        subject, relation, object = snapshot.canonical(row[3]), row[4], snapshot.canonical(row[5])
-        keys.add((subject, relation, object))
-        if row[9]:
-            keys |= {f.key for f in snapshot.group(relation, subject=subject)}
-        if row[10]:
-            keys |= {f.key for f in snapshot.group(relation, object=object)}
-    for source, target, _ in rows.get("merges", ()):
-        for entity in (source, target):
+    for a in rows.assertions:
+        subject, object = snapshot.canonical(a.subject), snapshot.canonical(a.object)
+        keys.add((subject, a.relation, object))
+        if a.clears_objects:
+            keys |= {f.key for f in snapshot.group(a.relation, subject=subject)}
+        if a.clears_subjects:
+            keys |= {f.key for f in snapshot.group(a.relation, object=object)}
+    for merge in rows.merges:
+        for entity in (merge.source, merge.target):
             keys |= snapshot.keys_about(snapshot.canonical(entity))
-    for assertion, _, entity, _ in rows.get("moves", ()):
-        a = snapshot.history.statement(assertion)
-        keys |= ({snapshot.key(a)} if a is not None else set()) | snapshot.keys_about(snapshot.canonical(entity))
-    for row in rows["operations"]:
-        keys |= _touched_by(snapshot, row[0], row[1], row[5], row[7])
+    for move in rows.moves:
+        moved = snapshot.history.statement(move.assertion)
+        keys |= {snapshot.key(moved)} if moved is not None else set()
+        keys |= snapshot.keys_about(snapshot.canonical(move.entity))
+    for operation in rows.operations:
+        keys |= _touched_by(snapshot, operation)
     return keys
 
 
-def _touched_by(snapshot: Snapshot, operation: int, kind: str, target: int | None, source: str | None) -> set[Key]:
+def _touched_by(snapshot: Snapshot, operation: Operation) -> set[Key]:
     """What an operation touches through its source or through what it undoes."""
     history = snapshot.history
     keys: set[Key] = set()
-    if source is not None:
-        for other in history.sources.get(source, ()):
+    if operation.source is not None:
+        for other in history.sources.get(operation.source, ()):
             keys |= {snapshot.key(a) for a in history.of_operation(other)}
-    undone = history.operation(target) if kind == "undo" and target is not None else None
+    target = operation.target if operation.kind == "undo" else None
+    undone = history.operation(target) if target is not None else None
     if undone is not None:
         for a in history.of_operation(undone.id):
             key = snapshot.key(a)
@@ -144,11 +146,10 @@ def _touched_by(snapshot: Snapshot, operation: int, kind: str, target: int | Non
                 keys |= snapshot.keys_of(key[1], subject=key[0])
             if a.clears_subjects:
                 keys |= snapshot.keys_of(key[1], object=key[2])
-        rows: Rows = {
-            "merges": [m for m in history.merges if m[2] == undone.id],
-            "moves": [m for m in history.moves if m[3] == undone.id],
-            "operations": [],
-        }
+        rows = Rows(
+            merges=[m for m in history.merges if m.operation == undone.id],
+            moves=[m for m in history.moves if m.operation == undone.id],
+        )
         keys |= touched(snapshot, rows)
-        keys |= _touched_by(snapshot, undone.id, undone.kind, undone.target, undone.source)
+        keys |= _touched_by(snapshot, undone)
     return keys

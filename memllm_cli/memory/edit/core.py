@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Self
 
 from memllm_cli.errors import NotFound, UsageError
 from memllm_cli.memory.disk.cache import Sidecar
-from memllm_cli.memory.disk.database import TIMEOUT, Database
+from memllm_cli.memory.disk.database import Database
+from memllm_cli.memory.disk.files import HISTORY
 from memllm_cli.memory.disk.journal import Journal
-from memllm_cli.memory.disk.rows import Rows, insert_all
+from memllm_cli.memory.disk.lock import TIMEOUT
+from memllm_cli.memory.disk.tables import Operation, Rows
 from memllm_cli.memory.edit.change import Change, between, now
 from memllm_cli.memory.edit.statements import Writer
 from memllm_cli.memory.history import loading
-from memllm_cli.memory.history.facts import Operation
 from memllm_cli.memory.history.history import BULK, History
 from memllm_cli.memory.history.snapshot import Snapshot
 
@@ -78,8 +79,8 @@ class Core:
 
     def at(self, operation: int) -> Self:
         """The same knowledge base as it was after an operation; it cannot be written to."""
-        past = type(self)(self.database.folder, self.database.timeout)
-        past.database.waiting, past.database.notice = self.database.waiting, self.database.notice
+        past = type(self)(self.database.folder, self.database.lock.timeout)
+        past.database.lock.waiting, past.database.notice = self.database.lock.waiting, self.database.notice
         past._moment = operation
         past._history, past._snapshot, past.database.seen = self._history, self._snapshot, self.database.seen
         return past
@@ -124,7 +125,7 @@ class Core:
         else:
             history.encoder = meta.get("encoder")
             loading.catch_up(connection, history)
-        if self.database.pending is not None and self.database.pending[0]["operations"][-1][0] > history.last:
+        if self.database.pending is not None and self.database.pending[0].operations[-1].id > history.last:
             history.apply(self.database.pending[0])
         if (
             self._snapshot is None
@@ -136,37 +137,36 @@ class Core:
 
     # -- the packed history beside the database ---------------------------------------------------------------------
 
-    @property
-    def sidecar(self) -> Sidecar:
-        """The packed history, a cache."""
-        return Sidecar(self.database.folder, "history.bin", {"kind": "history"})
+    def sidecar(self, kb: str = "") -> Sidecar:
+        """The packed history, a cache, of the knowledge base with this id; without one of whichever it is."""
+        return Sidecar(self.database.folder, HISTORY, kb)
 
     def _kept(self) -> Packed | None:
         """The packed history, if nothing was written since it was made: then no database needs to be opened."""
-        head = self.sidecar.head()
+        head = self.sidecar().head()
         if head is None or tuple(head.get("generation") or ()) != self.database.generation():
             return None
         return self._packed(head)
 
     def _cache(self, connection: duckdb.DuckDBPyConnection, id: str) -> Packed | None:
         """The packed history of this knowledge base, if its last operation is one of the database's."""
-        head = self.sidecar.head()
-        if head is None or head.get("id") != id:
+        head = self.sidecar(id).head()
+        if head is None:
             return None
         made = connection.execute("SELECT time FROM operations WHERE id = ?", [head["last"]]).fetchall()
         return self._packed(head) if made == [(head.get("at"),)] else None
 
     def _packed(self, head: dict[str, object]) -> Packed | None:
-        whole = self.sidecar.read()
+        whole = self.sidecar().read()
         if whole != head:
             return None
         from memllm_cli.memory.history.packed import Packed
 
         try:
-            packed = Packed.read(self.sidecar.payload)
+            packed = Packed.read(self.sidecar().payload)
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        packed.head["id"], packed.head["encoder"] = head["id"], head["encoder"]
+        packed.head["id"], packed.head["encoder"] = head["kb"], head["encoder"]
         packed.head["generation"] = head["generation"]
         return packed
 
@@ -175,8 +175,8 @@ class Core:
         history = self._history
         if history is None or self.database.pending is not None or history.counts[1] <= BULK:
             return
-        head = self.sidecar.head()
-        known = head["count"] if head is not None and head.get("id") == history.id else 0
+        head = self.sidecar(history.id).head()
+        known = head["count"] if head is not None else 0
         if history.counts[1] - known > max(BULK, known // 8):
             self.pack()
 
@@ -199,8 +199,8 @@ class Core:
             if Packed.read(path).head["last"] != history.last:
                 raise ValueError("what was written is not what was meant")
 
-        self.sidecar.save(
-            packed.write, verify, id=history.id, encoder=history.encoder, last=history.last, at=packed.head["at"],
+        self.sidecar(history.id).save(
+            packed.write, verify, encoder=history.encoder, last=history.last, at=packed.head["at"],
             count=len(packed.statements), generation=list(self.database.seen),
         )  # fmt: skip
         self._snapshot = Snapshot(history)
@@ -221,7 +221,7 @@ class Core:
         finally:
             self._journal.close()
             self._journal = None
-            self.database.let_go()
+            self.database.lock.let_go()
             with self.open():
                 pass
 
@@ -250,17 +250,18 @@ class Core:
                 writer.operation, kind, now(), actor, note, target, writer.document_id, source, model, format,
                 run or None,
             )  # fmt: skip
-            return {"operations": [made], **writer.rows}
+            writer.rows.operations.append(made)
+            return writer.rows
 
         if self._journal is not None and not dry_run and kind in TYPED | {"undo"}:
-            with self.database.quick_turn():
+            with self.database.lock.quick_turn():
                 before = self._ready()
                 rows = written(before, None)
                 history, self._history = self._history, None  # a Ctrl-C from here on has it read again
-                self._journal.append(rows)
+                self._journal.append(rows, before.id)
                 self.database.journaled(self._journal)
                 assert history is not None
-                history.apply(_light(rows))
+                history.apply(rows.light())
                 after = Snapshot(history)
                 change = between(before, after, rows)
                 self._history, self._snapshot = history, after
@@ -275,13 +276,13 @@ class Core:
             before = Snapshot(self._history)
             rows = written(before, connection)
             if dry_run:
-                self._history.apply(_light(rows))
+                self._history.apply(rows.light())
                 change = self._change(before, rows).settle()
                 self._history.revert(self._history.rows[-1])
                 self._snapshot = Snapshot(self._history)
                 return change
             connection.execute("BEGIN")
-            insert_all(connection, rows)
+            rows.insert(connection)
             connection.execute("COMMIT")
             return self._applied(before, rows)
 
@@ -306,7 +307,7 @@ class Core:
 
     def _applied(self, before: Snapshot, rows: Rows) -> Change:
         assert self._history is not None
-        self._history.apply(_light(rows))
+        self._history.apply(rows.light())
         return self._change(before, rows)
 
     def _change(self, before: Snapshot, rows: Rows) -> Change:
@@ -320,12 +321,3 @@ def _continues(connection: duckdb.DuckDBPyConnection, history: History) -> bool:
     last = history.operation(history.last)
     made = connection.execute("SELECT time FROM operations WHERE id = ?", [history.last]).fetchall()
     return last is not None and made == [(last.at,)]
-
-
-def _light(rows: Rows) -> Rows:
-    """Rows without the texts of documents and without what only the database keeps."""
-    return {
-        table: [(*r[:5], r[-1]) for r in some] if table == "documents" else some
-        for table, some in rows.items()
-        if table not in ("sentences", "evidence")
-    }

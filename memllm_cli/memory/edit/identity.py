@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from memllm_cli.errors import NotFound, UsageError
+from memllm_cli.memory.disk.tables import Alias, Entity, Merge, Move
 from memllm_cli.memory.edit.change import Change
 from memllm_cli.memory.edit.memory import Memory
 from memllm_cli.memory.edit.statements import LONGEST_NAME, Writer, is_name, is_sayable
 from memllm_cli.memory.history.facts import Fact
 from memllm_cli.memory.history.snapshot import Snapshot
-from memllm_cli.memory.values.entities import Entity
 from memllm_cli.memory.values.literals import ENTITY
 from memllm_cli.memory.values.names import distinguishing, normal
 
@@ -57,7 +57,7 @@ def alias(memory: Memory, name: str, aliases: Sequence[str], note: str = "") -> 
                     f"'{snapshot.shown(other)}' is a name of its own in memory.",
                     f'If they are one thing: memllm entity merge "{shown}" "{name}"',
                 )
-            writer.add("aliases", (entity, shown, writer.operation))
+            writer.rows.aliases.append(Alias(entity, shown, writer.operation))
 
     return memory.operate("alias", fill, note=note or f"{name}: {', '.join(aliases)}")
 
@@ -72,7 +72,7 @@ def merge(memory: Memory, sources: Sequence[str], target: str, note: str = "", d
             source = resolve(snapshot, name)
             if source == end:
                 raise UsageError(f"'{name}' and '{target}' are one already.", "See: memllm entity show")
-            writer.add("merges", (snapshot.own(name, source), snapshot.own(target, end), writer.operation))
+            writer.rows.merges.append(Merge(snapshot.own(name, source), snapshot.own(target, end), writer.operation))
 
     said = note or f"{', '.join(sources)} into {target}"
     return memory.operate("merge", fill, note=said, dry_run=dry_run)
@@ -94,7 +94,7 @@ def split(memory: Memory, name: str, new: str, facts: Sequence[Fact], note: str 
             sides = [s for s, i in (("subject", fact.key[0]), ("object", fact.key[2])) if i == entity]
             for a in fact.supports:
                 for side in sides:
-                    writer.add("moves", (a.id, side, made, writer.operation))
+                    writer.rows.moves.append(Move(a.id, side, made, writer.operation))
 
     return memory.operate("split", fill, note=note or f"{name} and {new}", dry_run=dry_run)
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from memllm_cli.errors import NotFound, UsageError
-from memllm_cli.memory.disk.rows import Row, insert_all
+from memllm_cli.memory.disk.tables import Operation, RelationRow, Rows
 from memllm_cli.memory.edit.change import BULKY, Change, now
 from memllm_cli.memory.edit.core import TYPED, Core
 from memllm_cli.memory.edit.statements import Writer
-from memllm_cli.memory.history.facts import Fact, Key, Operation
+from memllm_cli.memory.history.facts import Fact, Key
 from memllm_cli.memory.history.snapshot import Snapshot
-from memllm_cli.memory.values.relations import Relation, fields, read_table
+from memllm_cli.memory.values.relations import Relation, read_table
 from memllm_cli.types import Document, Triple
 
 Filler = Callable[[Writer], None]
@@ -80,7 +80,7 @@ class Memory(Core):
             if connection.execute("SELECT count(*) FROM operations").fetchone() == (0,):
                 connection.execute("BEGIN")
                 made = Operation(1, "create", now(), "memllm", f"{len(table)} relations")
-                insert_all(connection, {"operations": [made], "relations": [relation_row(r, 1) for r in table]})
+                Rows(operations=[made], relations=[RelationRow.of(r, 1) for r in table]).insert(connection)
                 connection.execute("COMMIT")
         self.outdate()
         return True
@@ -146,9 +146,9 @@ class Memory(Core):
                 found = known.find(phrase)
                 if found is not None and found[0].id != relation.id:
                     raise UsageError(f"'{phrase}' already names the relation '{found[0].name}'.", "Choose another.")
-            ids = (r.id for r, _ in writer.snapshot.history.relations)
-            kept.append(relation if relation.id else Relation(max(ids, default=0) + 1, *fields(relation)))
-            writer.add("relations", relation_row(kept[0], writer.operation))
+            ids = (r.id for r in writer.snapshot.history.relations)
+            kept.append(relation if relation.id else replace(relation, id=max(ids, default=0) + 1))
+            writer.rows.relations.append(RelationRow.of(kept[0], writer.operation))
 
         self.operate("relation", fill, note=note or relation.name)
         return kept[0]
@@ -269,17 +269,12 @@ class Memory(Core):
         return out
 
 
-def relation_row(r: Relation, operation: int) -> Row:
-    """A relation as a row of its table."""
-    name, inverse, aliases, *rest = fields(r)
-    return (r.id, name, inverse, list(aliases), *rest, operation)
-
-
 def _still_used(snapshot: Snapshot, operation: int) -> None:
     """Raise UsageError when the relation that an operation added has facts."""
     history = snapshot.history
-    for relation, made in history.relations:
-        if made == operation and not any(r.id == relation.id and o != made for r, o in history.relations):
+    for relation in history.relations:
+        versions = [r for r in history.relations if r.id == relation.id]
+        if relation.operation == operation and all(r.operation == operation for r in versions):
             used = next((f for f in snapshot.facts(None) if f.key[1] == relation.id), None)
             if used is not None:
                 raise UsageError(

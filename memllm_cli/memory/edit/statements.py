@@ -7,11 +7,10 @@ import re
 from typing import TYPE_CHECKING
 
 from memllm_cli.errors import NotFound, UsageError
-from memllm_cli.memory.disk.rows import Row, Rows
+from memllm_cli.memory.disk.tables import Assertion, DocumentRow, Entity, EvidenceRow, Rows, SentenceRow
 from memllm_cli.memory.history.facts import Key
 from memllm_cli.memory.history.snapshot import Snapshot
-from memllm_cli.memory.values.entities import space
-from memllm_cli.memory.values.literals import ENTITY, normalise
+from memllm_cli.memory.values.literals import ENTITY, normalise, space
 from memllm_cli.memory.values.names import is_role, normal
 from memllm_cli.memory.values.relations import Relation
 from memllm_cli.types import Document, Sentence
@@ -48,15 +47,11 @@ class Writer:
         self.document_id: int | None = None
         self.scope: int | None = None
         """The document to which names such as 'the Tenant' belong; None when a person or a table speaks."""
-        self.rows: Rows = {}
+        self.rows = Rows()
         self._source = source
         self._next_entity = snapshot.last_entity + 1
         self._next_assertion = snapshot.history.last_statement + 1
         self._fresh: dict[tuple[str, str, int | None], int] = {}
-
-    def add(self, table: str, row: Row) -> None:
-        """Collect a row."""
-        self.rows.setdefault(table, []).append(row)
 
     def entity(self, name: str, kind: str) -> int:
         """Id of a name or literal, new if nothing is called exactly so."""
@@ -74,7 +69,7 @@ class Writer:
         key = (space(kind), form, scope)
         if key not in self._fresh:
             self._fresh[key] = self._next_entity
-            self.add("entities", (self._next_entity, shown, form, kind, scope, self.operation))
+            self.rows.entities.append(Entity(self._next_entity, shown, form, kind, scope, self.operation))
             self._next_entity += 1
         return self._fresh[key]
 
@@ -116,10 +111,10 @@ class Writer:
         s, o = self.entity(subject, ENTITY), self.entity(object, relation.object_type)
         made = self._next_assertion
         self._next_assertion += 1
-        self.add(
-            "assertions",
-            (made, self.operation, action, s, relation.id, o, self._written(s, subject), self._written(o, object),
-             person, clears_objects, clears_subjects, probability, proposed, valid_from, valid_to, qualifiers),
+        written = self._written(s, subject), self._written(o, object)
+        self.rows.assertions.append(
+            Assertion(made, self.operation, action, s, relation.id, o, *written, person, clears_objects,
+                      clears_subjects, probability, proposed, valid_from, valid_to, qualifiers)
         )  # fmt: skip
         return made
 
@@ -128,8 +123,8 @@ class Writer:
         shown = " ".join(text.split())
         known = self.snapshot.history.entity(entity)
         if known is None:  # new with this operation
-            made = self.rows["entities"][entity - self.snapshot.last_entity - 1]
-            return None if made[1] == shown else shown
+            made = self.rows.entities[entity - self.snapshot.last_entity - 1]
+            return None if made.name == shown else shown
         if known.scope is not None and normal(shown) != known.normal:  # "the Tenant (lease.md)"
             return None
         return None if known.name == shown else shown
@@ -141,10 +136,9 @@ class Writer:
             raise NotFound("That fact is no longer there.", "See: memllm fact list")
         newest = fact.newest
         begin, end = fact.valid if action == "add" else (None, None)
-        self.add(
-            "assertions",
-            (self._next_assertion, self.operation, action, *key, None, newest.object_text,
-             True, False, False, None, False, begin, end, newest.qualifiers),
+        self.rows.assertions.append(
+            Assertion(self._next_assertion, self.operation, action, *key, None, newest.object_text, person=True,
+                      valid_from=begin, valid_to=end, qualifiers=newest.qualifiers)
         )  # fmt: skip
         self._next_assertion += 1
 
@@ -154,19 +148,20 @@ class Writer:
         self.document_id = max(known, default=0) + 1
         # Versions of one document share its names: the first version stands for all.
         self.scope = min((d.id for d in known.values() if d.uri == document.uri), default=self.document_id)
-        self.add(
-            "documents",
-            (self.document_id, document.uri, document.title, document.media_type, document.sha256, document.text,
-             self.operation),
+        self.rows.documents.append(
+            DocumentRow(self.document_id, document.uri, document.title, document.media_type, document.sha256,
+                        document.text, self.operation)
         )  # fmt: skip
-        for s in document.sentences:
-            self.add("sentences", (self.document_id, s.start, s.end, s.line, s.page, s.heading))
+        self.rows.sentences += [
+            SentenceRow(self.document_id, s.start, s.end, s.line, s.page, s.heading) for s in document.sentences
+        ]
         return self.document_id
 
     def evidence(self, assertion: int, document: Document, sentence: Sentence) -> None:
         """Point an assertion to a sentence of the document being read."""
+        assert self.document_id is not None
         s = sentence
-        self.add("evidence", (assertion, self.document_id, s.start, s.end, s.line, s.page, s.heading))
+        self.rows.evidence.append(EvidenceRow(assertion, self.document_id, s.start, s.end, s.line, s.page, s.heading))
 
     def find_evidence(self, assertion: int, name: str, sentence: str) -> bool:
         """Point an assertion to where a sentence stands in a document read before (by file name); True if found."""
@@ -186,6 +181,6 @@ class Writer:
                 ).fetchone()
                 line, page, heading = place or (1, None, "")
                 end = start + len(sentence)
-                self.add("evidence", (assertion, document.id, start, end, line, page, heading))
+                self.rows.evidence.append(EvidenceRow(assertion, document.id, start, end, line, page, heading))
                 return True
         return False

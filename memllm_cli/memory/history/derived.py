@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from operator import attrgetter
 
-from memllm_cli.memory.history.facts import Assertion, undone
+from memllm_cli.memory.disk.tables import Assertion, Merge, Move
+from memllm_cli.memory.history.facts import undone
 from memllm_cli.memory.history.history import Derived, History
-from memllm_cli.memory.values.entities import space
-from memllm_cli.memory.values.literals import ENTITY
+from memllm_cli.memory.values.literals import ENTITY, space
 from memllm_cli.memory.values.names import normal
 from memllm_cli.memory.values.relations import Relation, Relations
 
@@ -28,8 +29,8 @@ def derive(history: History, last: int) -> Derived:
         return operation <= last and operation not in off
 
     out = Derived(history.version, last, off, _relations(history, counts_key(history, last, off)))
-    _merge(out, [m for m in history.merges if counts(m[2])])
-    _move(out, history, [m for m in history.moves if counts(m[3])])
+    _merge(out, [m for m in history.merges if counts(m.operation)])
+    _move(out, history, [m for m in history.moves if counts(m.operation)])
     out.plain = not out.merged and not out.moved
     for entity, name, operation in history.aliases:
         if counts(operation):
@@ -42,9 +43,10 @@ def derive(history: History, last: int) -> Derived:
 
 def counts_key(history: History, last: int, off: frozenset[int]) -> tuple[int, ...]:
     """Which versions of relations count: their places in the list."""
-    return tuple(i for i, (_, o) in enumerate(history.relations) if o <= last and o not in off)
+    return tuple(i for i, r in enumerate(history.relations) if r.operation <= last and r.operation not in off)
 
 
+_BY_OPERATION = attrgetter("operation")
 _CACHE: dict[tuple[str, tuple[int, ...]], Relations] = {}
 
 
@@ -54,16 +56,16 @@ def _relations(history: History, key: tuple[int, ...]) -> Relations:
     if full not in _CACHE:
         newest: dict[int, Relation] = {}
         for i in key:
-            relation = history.relations[i][0]
+            relation = history.relations[i].relation
             newest[relation.id] = relation
         _CACHE.clear()
         _CACHE[full] = Relations(newest.values())
     return _CACHE[full]
 
 
-def _merge(out: Derived, merges: list[tuple[int, int, int]]) -> None:
+def _merge(out: Derived, merges: list[Merge]) -> None:
     direct: dict[int, int] = {}
-    for source, target, _ in sorted(merges, key=lambda m: m[2]):
+    for source, target, _ in sorted(merges, key=_BY_OPERATION):
         source, target = _end(direct, source), _end(direct, target)
         if source != target:
             direct[source] = target
@@ -81,10 +83,10 @@ def _end(direct: dict[int, int], entity: int) -> int:
     return entity
 
 
-def _move(out: Derived, history: History, moves: list[tuple[int, str, int, int]]) -> None:
-    wanted = {m[0] for m in moves}
+def _move(out: Derived, history: History, moves: list[Move]) -> None:
+    wanted = {m.assertion for m in moves}
     rows: dict[int, Assertion] = {i: a for i in wanted if (a := history.statement(i)) is not None}
-    for assertion, side, entity, _ in sorted(moves, key=lambda m: m[3]):
+    for assertion, side, entity, _ in sorted(moves, key=_BY_OPERATION):
         if assertion in rows:
             a = rows[assertion]
             rows[assertion] = a._replace(subject=entity) if side == "subject" else a._replace(object=entity)

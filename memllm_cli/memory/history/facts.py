@@ -15,56 +15,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
-from memllm_cli.memory.values.validity import ALWAYS, Span, joined, overlap, shown, span, without, without_all
+from memllm_cli.memory.disk.tables import Assertion
+from memllm_cli.memory.values.validity import ALWAYS, Span, joined, overlap, shown, without, without_all
 
 Key = tuple[int, int, int]
 """Subject, relation, object ids, after merges."""
-
-
-class Operation(NamedTuple):
-    """One entry of the history. `target` is what an undo switches off, `source` the uri an ingest read.
-
-    `model` (a hash) and `format` say what wrote its facts; operations of one command share a `run`.
-    """
-
-    id: int
-    kind: str
-    at: str
-    actor: str
-    note: str = ""
-    target: int | None = None
-    document: int | None = None
-    source: str | None = None
-    model: str | None = None
-    format: str | None = None
-    run: str | None = None
-
-
-class Assertion(NamedTuple):
-    """One statement made by one operation. Texts are None where they are the names of the entities."""
-
-    id: int
-    operation: int
-    action: str
-    subject: int
-    relation: int
-    object: int
-    subject_text: str | None
-    object_text: str | None
-    person: bool
-    clears_objects: bool = False
-    clears_subjects: bool = False
-    probability: float | None = None
-    proposed: bool = False
-    valid_from: str | None = None
-    valid_to: str | None = None
-    qualifiers: str = "{}"
-    source: str | None = None
-
-    @property
-    def span(self) -> Span:
-        """When it says the fact holds."""
-        return span(self.valid_from, self.valid_to) if self.valid_from or self.valid_to else ALWAYS
 
 
 class Fact:

@@ -7,34 +7,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from memllm_cli.memory.disk.rows import Row, Rows
-from memllm_cli.memory.history.facts import Assertion, Operation
-from memllm_cli.memory.values.entities import Entity, space
-from memllm_cli.memory.values.relations import Relation, Relations
+from memllm_cli.memory.disk.tables import (
+    ALIASES,
+    DOCUMENTS,
+    MERGES,
+    MOVES,
+    RELATIONS,
+    Alias,
+    Assertion,
+    DocumentRow,
+    Entity,
+    Merge,
+    Move,
+    Operation,
+    RelationRow,
+    Rows,
+)
+from memllm_cli.memory.values.literals import space
+from memllm_cli.memory.values.relations import Relations
 
 if TYPE_CHECKING:
     from memllm_cli.memory.history.packed import Alone, Near, Packed
 
-LARGEST_ID = (1 << 31) - 1
-"""Of operations, statements and entities: they are packed into four bytes."""
-LARGEST_RELATION = (1 << 20) - 1
 BULK = 5000
 """Statements above which they are packed."""
-SMALL = ("relations", "aliases", "merges", "moves", "documents")
+SMALL = (RELATIONS, ALIASES, MERGES, MOVES, DOCUMENTS)
 """Tables kept as they are: a row an operation at most, or nearly."""
-
-
-class DocumentRow(NamedTuple):
-    """A document that was read, without its text."""
-
-    id: int
-    uri: str
-    title: str
-    media_type: str
-    sha256: str
-    operation: int
 
 
 @dataclass(slots=True)
@@ -74,10 +74,10 @@ class History:
         self.last_entity = 0
         self.version = 0
         """Changes with every undo, merge, alias, split or relation: what `Derived` rests on."""
-        self.relations: list[tuple[Relation, int]] = []
-        self.aliases: list[tuple[int, str, int]] = []
-        self.merges: list[tuple[int, int, int]] = []
-        self.moves: list[tuple[int, str, int, int]] = []
+        self.relations: list[RelationRow] = []
+        self.aliases: list[Alias] = []
+        self.merges: list[Merge] = []
+        self.moves: list[Move] = []
         self.documents: dict[int, DocumentRow] = {}
         self.undos: list[tuple[int, int]] = []
         self.sources: dict[str, list[int]] = {}
@@ -107,7 +107,7 @@ class History:
     def _start(self, packed: Packed) -> None:
         head = packed.head
         self.last, self.last_statement, self.last_entity = head["last"], head["last_statement"], head["last_entity"]
-        self._apply_small({table: [tuple(r) for r in head["small"][table]] for table in SMALL})
+        self._apply_small(Rows.from_lists(head["small"]))
         self.undos = [(a, b) for a, b in head["undos"]]
         self.sources = {k: list(v) for k, v in head["sources"].items()}
         self.clearing_objects, self.clearing_subjects = (set(x) for x in head["clearing"])
@@ -119,8 +119,7 @@ class History:
         """Take in the rows of one or several operations that come after all here."""
         self.rows.append(rows)
         sources: dict[int, str | None] = {}
-        for row in rows.get("operations", ()):
-            operation = operation_of(row)
+        for operation in rows.operations:
             self._operations[operation.id] = operation
             self.last = operation.id
             sources[operation.id] = operation.source
@@ -129,18 +128,17 @@ class History:
                 self.version += 1
             if operation.source is not None and operation.kind in ("ingest", "forget"):
                 self.sources.setdefault(operation.source, []).append(operation.id)
-        for row in rows.get("entities", ()):
-            entity = Entity(*row)
+        for entity in rows.entities:
             self._entities[entity.id] = entity
             self._names.setdefault((space(entity.kind), entity.normal), []).append(entity.id)
             self.last_entity = max(self.last_entity, entity.id)
         if self._apply_small(rows):
             self.version += 1
-        for row in rows.get("assertions", ()):
-            self._state(row, sources)
+        for a in rows.assertions:
+            source = None if a.person else sources.get(a.operation)
+            self._state(a if source is None else a._replace(source=source))
 
-    def _state(self, row: Row, sources: dict[int, str | None]) -> None:
-        a = Assertion._make((*row, None if row[8] else sources.get(row[1])))
+    def _state(self, a: Assertion) -> None:
         for entity, text in ((a.subject, a.subject_text), (a.object, a.object_text)):
             known = self.entity(entity) if text is not None else None
             if text is not None and (known is None or known.name != text):
@@ -162,16 +160,17 @@ class History:
             self.clearing_subjects.add(a.relation)
 
     def _apply_small(self, rows: Rows) -> bool:
-        for row in rows.get("relations", ()):
-            id_, name, inverse, aliases, *rest, operation = row
-            self.relations.append((Relation(id_, name, inverse, tuple(aliases), *rest), operation))
-        self.aliases += [(a, b, c) for a, b, c in rows.get("aliases", ())]
-        self.merges += [(a, b, c) for a, b, c in rows.get("merges", ())]
-        self.moves += [(a, b, c, d) for a, b, c, d in rows.get("moves", ())]
-        for row in rows.get("documents", ()):
-            document = DocumentRow._make((*row[:5], row[-1]))
-            self.documents[document.id] = document
-        return any(rows.get(t) for t in SMALL)
+        self.relations += rows.relations
+        self.aliases += rows.aliases
+        self.merges += rows.merges
+        self.moves += rows.moves
+        self.documents |= {d.id: d for d in rows.documents}
+        return any(getattr(rows, t.name) for t in SMALL)
+
+    def small(self) -> Rows:
+        """The rows of the small tables."""
+        return Rows(relations=self.relations, aliases=self.aliases, merges=self.merges, moves=self.moves,
+                    documents=list(self.documents.values()))  # fmt: skip
 
     def revert(self, rows: Rows) -> None:
         """Take back what `apply` was given last."""
@@ -317,8 +316,3 @@ class History:
         p: Any = self.packed
         sizes = (0, 0, 0) if p is None else (len(p.operations), len(p.statements), len(p.entities))
         return sizes[0] + len(self._operations), sizes[1] + len(self.statements), sizes[2] + len(self._entities)
-
-
-def operation_of(row: Row) -> Operation:
-    """An operation from its row."""
-    return Operation(*row)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from memllm_cli.memory.disk.rows import SINCE, Rows
+from memllm_cli.memory.disk.tables import Rows
 from memllm_cli.memory.history.history import BULK, History
 
 if TYPE_CHECKING:
@@ -34,14 +34,6 @@ def behind(connection: duckdb.DuckDBPyConnection, operation: int, statements: in
 
 def catch_up(connection: duckdb.DuckDBPyConnection, history: History) -> None:
     """Take in what the database has after the last operation of a history."""
-    rows = since(connection, history.last)
-    if rows["operations"]:
-        history.apply(rows)
-
-
-def since(connection: duckdb.DuckDBPyConnection, operation: int) -> Rows:
-    """The rows of all operations after one, without the texts of documents."""
     newest = connection.execute("SELECT max(id) FROM operations").fetchone()
-    if newest is None or newest[0] is None or newest[0] <= operation:
-        return {"operations": []}
-    return {table: connection.execute(query, [operation]).fetchall() for table, query in SINCE.items()}
+    if newest is not None and newest[0] is not None and newest[0] > history.last:
+        history.apply(Rows.since(connection, history.last))

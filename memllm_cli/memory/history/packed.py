@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import struct
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -18,27 +17,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from memllm_cli.memory.history.facts import ONCE, Assertion, Fact, Key, Operation
-from memllm_cli.memory.values.entities import Entity, space
+from memllm_cli.memory.disk.tables import ASSERTIONS, ENTITIES, OPERATIONS, Assertion, Entity, Operation
+from memllm_cli.memory.history.facts import ONCE, Fact, Key
+from memllm_cli.memory.history.layout import Layout
+from memllm_cli.memory.values.literals import space
 
 Array = NDArray[Any]
 Near = Sequence[tuple[int, float]]
 """Ids and how far each is from what was asked."""
 RELATIONS = 1 << 20
 """More relations than any knowledge base has: an entity and a relation are one number."""
-ACTIONS = ("add", "set", "remove")
-STATEMENT = np.dtype(
-    [("s", "i4"), ("r", "i4"), ("o", "i4"), ("id", "i4"), ("operation", "i4"), ("flags", "u1"), ("probability", "f8"),
-     ("subject_text", "i4"), ("object_text", "i4"), ("valid_from", "i4"), ("valid_to", "i4"), ("qualifiers", "i4"),
-     ("source", "i4")]
-)  # fmt: skip
-OPERATION = np.dtype([(f, "i4") for f in Operation._fields])
-ENTITIES = np.dtype([("id", "i4"), ("name", "i4"), ("normal", "i4"), ("kind", "i4"), ("scope", "i4"), ("op", "i4")])
+STATEMENT, OPERATION, ENTITY = Layout(ASSERTIONS, coded=("action",)), Layout(OPERATIONS), Layout(ENTITIES)
+_SIZE = STATEMENT.dtype.itemsize
 _KNOWN = 50_000
 """Entities kept decoded."""
-PERSON, OBJECTS, SUBJECTS, PROPOSED = 4, 8, 16, 32
-_MORE = 3 | PROPOSED
+PERSON, OBJECTS, SUBJECTS = (STATEMENT.mark(name) for name in ("person", "clears_objects", "clears_subjects"))
+_MORE = 3 << STATEMENT.shift["action"] | STATEMENT.mark("proposed")
 """Bits of a statement that is no addition, or a proposal."""
+_ID, _OPERATION, _SUBJECT, _OBJECT, _FLAGS, _PROBABILITY, _FROM, _TO, _SOURCE = (
+    STATEMENT.at[name]
+    for name in (
+        "id", "operation", "subject", "object", "flags", "probability", "valid_from", "valid_to", "source",
+    )
+)  # fmt: skip
 
 
 def hashed(kind: str, form: str) -> int:
@@ -69,12 +70,12 @@ class Alone(Fact):
     @property
     def operation(self) -> int:
         """The operation that stated it."""
-        return int(self._row[4])
+        return int(self._row[_OPERATION])
 
     @property
     def person(self) -> bool:
         """Whether a person stated it."""
-        return bool(self._row[5] & PERSON)
+        return bool(self._row[_FLAGS] & PERSON)
 
     @property
     def proposed(self) -> bool:
@@ -85,7 +86,7 @@ class Alone(Fact):
     def rank(self) -> tuple[bool, bool, int]:
         """A person's facts first, then a table's, then the newest."""
         row = self._row
-        return row[5] & PERSON != 0, row[6] != row[6], row[3]
+        return row[_FLAGS] & PERSON != 0, row[_PROBABILITY] != row[_PROBABILITY], row[_ID]
 
 
 class Packed:
@@ -97,21 +98,18 @@ class Packed:
         self.statements = arrays["statements"]
         self.operations = arrays["operations"]
         self.entities = arrays["entities"]
-        subject, object_, relation = (self.statements[f].astype(np.int64) for f in ("s", "o", "r"))
+        subject, object_, relation = (self.statements[f].astype(np.int64) for f in ("subject", "object", "relation"))
         self._objects = arrays["objects"]
         self._by_subject = subject * RELATIONS + relation
         self._by_object = (object_ * RELATIONS + relation)[self._objects]
         self._clears, self._clearing = arrays["clears"], arrays["clearing"]
         self._hashes, self._hashed = arrays["hashes"], arrays["hashed"]
         self._starts, self._bytes = arrays["starts"], memoryview(arrays["bytes"].data).cast("B")
-        self._last = int(self.statements["s"][-1]) + 1 if len(self.statements) else 0
+        self._last = int(self.statements["subject"][-1]) + 1 if len(self.statements) else 0
         ends = self._by_subject.searchsorted(np.arange(self._last + 1) * RELATIONS).astype(np.int32)
         self._subjects = memoryview(ends.data).cast("B").cast("i")
-        self._texts: dict[int, str] = {}
         self._rows = memoryview(np.ascontiguousarray(self.statements).view(np.uint8).data)
-        self._unpack = struct.Struct(
-            "<iiiiiBdiiiiii"
-        ).unpack_from  # STATEMENT; a third of the time numpy takes for a row
+        self._unpack = STATEMENT.unpack
         self._known: dict[int, Entity] = {}
         self._named: dict[tuple[str, str], list[int]] = {}
         self._subject_keys, self._object_keys, self._clear_keys, self._hash_keys = (
@@ -129,12 +127,14 @@ class Packed:
         if np.any(np.diff(statements["id"]) < 0):
             statements = statements[np.argsort(statements["id"])]
         # Both orders keep that of the ids: sorting them alone is several times as fast as sorting by three columns.
-        order = np.argsort(statements["s"].astype(np.int64) * RELATIONS + statements["r"], kind="stable")
+        order = np.argsort(statements["subject"].astype(np.int64) * RELATIONS + statements["relation"], kind="stable")
         places = np.empty(len(order), dtype=np.int32)
         places[order] = np.arange(len(order), dtype=np.int32)
-        objects = places[np.argsort(statements["o"].astype(np.int64) * RELATIONS + statements["r"], kind="stable")]
+        objects = places[
+            np.argsort(statements["object"].astype(np.int64) * RELATIONS + statements["relation"], kind="stable")
+        ]
         statements = statements[order]
-        subject, object_, relation = (statements[f].astype(np.int64) for f in ("s", "o", "r"))
+        subject, object_, relation = (statements[f].astype(np.int64) for f in ("subject", "object", "relation"))
         flags = statements["flags"]
         keys, rows = [], []
         for mark, side, entity in ((OBJECTS, 0, subject), (SUBJECTS, 1, object_)):
@@ -185,10 +185,10 @@ class Packed:
         i, j = self._few(self._object_keys, key) if as_object else self._few_of_subject(entity, key)
         out: list[Alone] = []
         for place in self._objects[i:j].tolist() if as_object else range(i, j):
-            row = self._unpack(self._rows, place * STATEMENT.itemsize)
-            if row[5] & _MORE or row[9] >= 0 or row[10] >= 0 or row[12] >= 0:
+            row = self._unpack(self._rows, place * _SIZE)
+            if row[_FLAGS] & _MORE or row[_FROM] >= 0 or row[_TO] >= 0 or row[_SOURCE] >= 0:
                 return None
-            out.append(Alone((row[0], relation, row[2]), self, row))
+            out.append(Alone((row[_SUBJECT], relation, row[_OBJECT]), self, row))
         if j - i > 1 and len({f.key for f in out}) < j - i:
             return None
         return out
@@ -238,13 +238,8 @@ class Packed:
         at = _find(self.operations["id"], id)
         if at is None:
             return None
-        row = self.operations[at].item()
-        number, document = row[0], row[6] if row[6] >= 0 else None
-        text = [None if x < 0 else self.text(x) for x in row]
-        target = row[5] if row[5] >= 0 else None
-        return Operation(
-            number, text[1] or "", text[2] or "", text[3] or "", text[4] or "", target, document, *text[7:]
-        )
+        operation: Operation = OPERATION.decode(self.operations[at].item(), self.text)
+        return operation
 
     def entity(self, id: int) -> Entity | None:
         """One entity."""
@@ -301,19 +296,10 @@ class Packed:
     def _entity(self, at: int) -> Entity:
         found = self._known.get(at)
         if found is None:
-            id_, name, form, kind, scope, operation = self.entities[at].item()
-            owner = None if scope < 0 else scope
-            found = Entity(id_, self.text(name), self.text(form), self._kept(kind), owner, operation)
+            found = ENTITY.decode(self.entities[at].item(), self.text)
             if len(self._known) > _KNOWN:
                 self._known.clear()
             self._known[at] = found
-        return found
-
-    def _kept(self, number: int) -> str:
-        """A string that many rows share."""
-        found = self._texts.get(number)
-        if found is None:
-            found = self._texts[number] = self.text(number)
         return found
 
     def _range(self, keys: Array, key: int, width: int) -> tuple[int, int]:
@@ -335,7 +321,7 @@ class Packed:
     def _slice(self, i: int, j: int) -> list[Assertion]:
         if j - i > 8:
             return [self.decoded(row) for row in self.statements[i:j].tolist()]
-        size = STATEMENT.itemsize
+        size = _SIZE
         return [self.decoded(self._unpack(self._rows, at * size)) for at in range(i, j)]
 
     def _at(self, rows: Array) -> list[Assertion]:
@@ -343,22 +329,8 @@ class Packed:
 
     def decoded(self, row: tuple[Any, ...]) -> Assertion:
         """A statement from its numbers."""
-        s, r, o, id_, operation, flags, probability = row[:7]
-        if row[7:] == _BARE:
-            if flags == 0:
-                known = None if probability != probability else probability
-                return _MAKE(Assertion, (id_, operation, "add", s, r, o, None, None, False, False, False, known, False,
-                                         None, None, "{}", None))  # fmt: skip
-            st = ot = begin = end = source = None
-            qualifiers = "{}"
-        else:
-            st, ot, begin, end, q, source = (None if t < 0 else self.text(t) for t in row[7:])
-            qualifiers = "{}" if q is None else q
-        return Assertion(
-            id_, operation, ACTIONS[flags & 3], s, r, o, st, ot, flags & PERSON != 0, flags & OBJECTS != 0,
-            flags & SUBJECTS != 0, None if probability != probability else probability, flags & PROPOSED != 0,
-            begin, end, qualifiers, source,
-        )  # fmt: skip
+        statement: Assertion = STATEMENT.decode(row, self.text)
+        return statement
 
     # -- the file -----------------------------------------------------------------------------------------------------
 
@@ -384,17 +356,16 @@ class Packed:
             line = file.readline()
         head = json.loads(line)
         data = np.memmap(path, dtype=np.uint8, mode="r", offset=0)[len(line) :]
-        types = {"statements": STATEMENT, "operations": OPERATION, "entities": ENTITIES, "bytes": np.dtype("u1")}
+        types: dict[str, np.dtype[Any]] = {
+            "statements": STATEMENT.dtype, "operations": OPERATION.dtype, "entities": ENTITY.dtype,
+            "bytes": np.dtype("u1"),
+        }  # fmt: skip
         narrow = ("objects", "clearing", "hashed")
         arrays = {}
         for name, (at, count) in head["arrays"].items():
             type_ = types.get(name) or np.dtype("i4" if name in narrow else "i8")
             arrays[name] = data[at : at + count * type_.itemsize].view(type_).view(np.ndarray)
         return cls(head["head"], arrays)
-
-
-_BARE = (-1,) * 6
-_MAKE = tuple.__new__
 
 
 class _Strings:

@@ -7,12 +7,11 @@ from operator import attrgetter
 from typing import Any
 
 from memllm_cli.errors import NotFound
+from memllm_cli.memory.disk.tables import Assertion, DocumentRow, Entity, Operation
 from memllm_cli.memory.history.derived import derive, dropped
-from memllm_cli.memory.history.facts import NOTHING, Assertion, Fact, Key, Operation, Settled, settle
-from memllm_cli.memory.history.history import DocumentRow as DocumentRow
+from memllm_cli.memory.history.facts import NOTHING, Fact, Key, Settled, settle
 from memllm_cli.memory.history.history import History
-from memllm_cli.memory.values.entities import Entity, space
-from memllm_cli.memory.values.literals import ENTITY, normalise
+from memllm_cli.memory.values.literals import ENTITY, normalise, space
 from memllm_cli.memory.values.names import normal
 from memllm_cli.memory.values.relations import Relation
 from memllm_cli.memory.values.validity import ALWAYS

@@ -9,14 +9,14 @@ match by similarity.
 from __future__ import annotations
 
 import hashlib
-import os
 import zipfile
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
 from memllm_cli.calibration.finding import Thresholds
+from memllm_cli.memory.disk.cache import Sidecar
+from memllm_cli.memory.disk.files import NAMES, RELATIONS
 from memllm_cli.memory.edit.memory import Memory
 from memllm_cli.memory.history.facts import Fact, Key
 from memllm_cli.memory.history.snapshot import belongs
@@ -231,7 +231,6 @@ class Finder:
 
         Kept in `relations.npz` beside the database, a cache that is made anew when phrases or encoder changed.
         """
-        import numpy as np
 
         encoder = self.encoder()
         assert encoder is not None
@@ -239,18 +238,31 @@ class Finder:
         if self._phrases is None or self._phrases[0] != len(snapshot.relations):
             phrases = snapshot.relations.phrases()
             texts = [p for p, _, _ in phrases]
-            stamp = hashlib.sha256("\n".join([encoder.identity, *texts]).encode()).hexdigest()
-            path = self.memory.database.folder / "relations.npz"
-            vectors = _cached(path, stamp, (len(texts), encoder.dimensions))
-            if vectors is None:
-                vectors = encoder.embed(texts)
-                with suppress(OSError):  # only a cache
-                    fresh = path.with_suffix(f".{os.getpid()}.npz")
-                    np.savez(fresh, stamp=np.array(stamp), vectors=vectors)
-                    fresh.chmod(0o600)
-                    fresh.replace(path)
+            vectors = self._cached_vectors(encoder, texts)
             self._phrases = (len(snapshot.relations), phrases, vectors)
         return self._phrases[1], self._phrases[2]
+
+    def _cached_vectors(self, encoder: Encoder, texts: list[str]) -> NDArray[np.float32]:
+        """Vectors of phrases out of the cache, or made and put there."""
+        import numpy as np
+
+        history = self.memory.snapshot.history
+        said = hashlib.sha256("\n".join(texts).encode()).hexdigest()
+        sidecar = Sidecar(self.memory.database.folder, RELATIONS, history.id, encoder=encoder.identity, phrases=said)
+        if sidecar.read() is not None and (kept := _vectors(sidecar.payload)) is not None:
+            return kept
+        vectors = encoder.embed(texts)
+
+        def write(path: Path) -> None:
+            with path.open("wb") as file:
+                np.savez(file, vectors=vectors)
+
+        def verify(path: Path) -> None:
+            if (kept := _vectors(path)) is None or kept.shape != vectors.shape:
+                raise OSError("the vectors of relations are not whole")
+
+        sidecar.save(write, verify, last=history.last, count=len(texts))
+        return vectors
 
     def index(self) -> EntityIndex:
         """The entity index, brought up to date: new names are encoded and their vectors stored first."""
@@ -286,10 +298,8 @@ class Finder:
                 connection.execute("DELETE FROM meta WHERE key = 'encoder'")
                 connection.execute("COMMIT")
             self.memory.outdate()
-        from memllm_cli.memory.disk.cache import Sidecar
-
         self._index = None
-        Sidecar(self.memory.database.folder, "entities.hnsw", {}).drop()
+        Sidecar(self.memory.database.folder, NAMES).drop()
         return self.index().count
 
 
@@ -297,13 +307,11 @@ def _other(side: str) -> str:
     return "object" if side == "subject" else "subject"
 
 
-def _cached(path: Path, stamp: str, shape: tuple[int, int]) -> NDArray[np.float32] | None:
+def _vectors(path: Path) -> NDArray[np.float32] | None:
     import numpy as np
 
     try:
         with np.load(path, allow_pickle=False) as stored:
-            if str(stored["stamp"]) != stamp or stored["vectors"].shape != shape:
-                return None
             return np.asarray(stored["vectors"], dtype=np.float32)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None

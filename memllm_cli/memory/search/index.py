@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memllm_cli.memory.disk.cache import Sidecar
+from memllm_cli.memory.disk.files import NAMES
 
 if TYPE_CHECKING:
     import hnswlib
@@ -27,8 +28,7 @@ class EntityIndex:
     """Unit vectors of entities, by cosine distance. Ids are those of the database."""
 
     def __init__(self, folder: Path, kb: str, encoder: str, dimensions: int) -> None:
-        identity = {"kind": "entities", "kb": kb, "encoder": encoder, "dimensions": dimensions}
-        self.sidecar = Sidecar(folder, "entities.hnsw", identity)
+        self.sidecar = Sidecar(folder, NAMES, kb, encoder=encoder, dimensions=dimensions)
         self._dimensions = dimensions
         self._index = self._new(1024)
         self.count = 0

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from memllm_cli.memory.disk.cache import Sidecar
+from memllm_cli.memory.disk.files import WORDS
 from memllm_cli.memory.edit.memory import Memory
 from memllm_cli.memory.history.facts import Fact, Key
 from memllm_cli.memory.history.snapshot import Snapshot, belongs
 from memllm_cli.memory.values.literals import ENTITY
 
-FILE = "text.sqlite"
 _TABLES = """
     CREATE VIRTUAL TABLE words USING fts5(text, tokenize = "unicode61 remove_diacritics 2");
     CREATE TABLE places (row INTEGER PRIMARY KEY, entity INTEGER, document INTEGER, span INTEGER);
@@ -81,7 +81,7 @@ def _supported(snapshot: Snapshot, assertions: object, proposed: bool | None) ->
 
 def _fresh(memory: Memory, snapshot: Snapshot) -> sqlite3.Connection:
     """The index, holding all that the history does; kept beside the database where that is possible."""
-    sidecar = Sidecar(memory.database.folder, FILE, {"kind": "text", "kb": snapshot.id})
+    sidecar = Sidecar(memory.database.folder, WORDS, snapshot.id)
     history = snapshot.history
     head = sidecar.read()
     known = head["last"] if head is not None and belongs(snapshot, head) else 0

@@ -147,3 +147,8 @@ def fits(text: str, kind: str) -> bool:
 
 def _reader(kind: str) -> Callable[[str], str | None] | None:
     return {"number": _number, "money": _money, "date": _date, "duration": _duration}.get(kind)
+
+
+def space(kind: str) -> str:
+    """What a kind's values are compared within: names and texts are one, every literal type is its own."""
+    return ENTITY if kind in (ENTITY, "text") else kind

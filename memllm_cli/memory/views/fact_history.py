@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from memllm_cli.memory.history.facts import Assertion, Key, Operation
+from memllm_cli.memory.disk.tables import Assertion, Operation
+from memllm_cli.memory.history.facts import Key
 from memllm_cli.memory.history.snapshot import Snapshot
 from memllm_cli.memory.values.literals import KINDS
 from memllm_cli.memory.views.query import Pattern, pattern

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from memllm_cli.errors import UsageError
+from memllm_cli.memory.disk.tables import Operation
 from memllm_cli.memory.edit.core import TYPED
-from memllm_cli.memory.history.facts import Operation
 from memllm_cli.memory.history.snapshot import Snapshot
 
 KINDS = (
