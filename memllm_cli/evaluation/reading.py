@@ -1,4 +1,4 @@
-"""What a trained reader's choices weigh (`runtime.wanted.Weights`), fitted to questions it was not trained on."""
+"""What a trained reader's choices weigh (`calibration.reads.Weights`), fitted to questions it was not trained on."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from memllm_cli.training.synthetic import Phrasings, bare
 from memllm_cli.types import Query
 
 Turns = Callable[[Sequence[Message], bool], list[int]]
-"""Tokens of a conversation, as `runtime.prompts.turns`; the flag leaves the assistant's turn open."""
+"""Tokens of a conversation, as `prompts.turns`; the flag leaves the assistant's turn open."""
 
 NOUNS = frozenset(
     "capital|head of state|head of government|father|mother|spouse|author|director|composer|performer|record label|"

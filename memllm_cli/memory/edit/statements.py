@@ -1,4 +1,4 @@
-"""Rows of one operation, collected on top of a snapshot and kept together by `store.Memory`."""
+"""Rows of one operation, collected on top of a snapshot and kept together by `edit.memory.Memory`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The history in arrays: statements in the order of subject and relation, with ways in from the object and the
 operation, names by a hash of their compared form. Millions of statements cost tens of bytes each and no objects.
 
-Kept in `history.bin` beside the database, a cache: see `sidecar.py`. Its arrays are read as they are used.
+Kept in `history.bin` beside the database, a cache: see `disk/cache.py`. Its arrays are read as they are used.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Similarity search over entity names: vectors in the database, an HNSW index beside it as a cache.
 
-The sidecar (`sidecar.py`) is `entities.hnsw` in hnswlib's format, which has no checksum of its own. A mismatch, and a
-sidecar that knows more than the database, means rebuilding from the vectors; one that is behind takes the rest in.
+The sidecar (`disk/cache.py`) is `entities.hnsw` in hnswlib's format, which has no checksum of its own. A mismatch, and
+a sidecar that knows more than the database, means rebuilding from the vectors; one that is behind takes the rest in.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Free text over names and evidence: an index of words beside the database, brought up to date before each search.
 
-SQLite's FTS5, which comes with Python, ranks by BM25. It is a cache (`sidecar.py`): what it finds is looked up in
+SQLite's FTS5, which comes with Python, ranks by BM25. It is a cache (`disk/cache.py`): what it finds is looked up in
 memory before anybody sees it, so that what was retracted, forgotten or purged is not found.
 """
 
