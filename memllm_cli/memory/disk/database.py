@@ -66,7 +66,7 @@ class Database:
             file = os.open(self._files[2], os.O_RDONLY | getattr(os, "O_BINARY", 0))
             try:
                 head = os.read(file, journal.START)
-                out += [os.fstat(file).st_ino, int.from_bytes(head[8:], "little")]
+                out += [os.fstat(file).st_ino, int.from_bytes(head[8:16], "little")]
             finally:
                 os.close(file)
         except FileNotFoundError:
