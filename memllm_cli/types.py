@@ -43,9 +43,44 @@ class Sentence:
     heading: str = ""
 
 
+BLOCKS = (
+    "heading", "paragraph", "list", "item", "table", "header", "row", "cell", "pair", "term", "definition", "quote",
+    "turn", "code", "footnote",
+)  # fmt: skip
+"""Kinds of blocks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A node of a document's tree: a stretch `text[start:end]`, in characters, and what it is.
+
+    `parent` is the number of the block it stands in: the heading above, the list, the table of a row, the row of a
+    cell. `label` is what it is called: the key of a pair, the term of a definition, the speaker of a turn, the mark of
+    a footnote, the caption of a table, the name of a row, the name of a cell's column, the line that introduces a list.
+    `level` counts headings (1 is the highest) and how deep items and quotes are nested. `row` and `column` count from 0
+    within a table. `note` is what stood there and is no text: the time of a turn, the unit of a column.
+    """
+
+    kind: str
+    start: int
+    end: int
+    line: int
+    page: int | None = None
+    parent: int | None = None
+    level: int = 0
+    label: str = ""
+    note: str = ""
+    row: int | None = None
+    column: int | None = None
+
+
+READER = 1
+"""Version of what readers make of a file. Documents that an older one read are marked; 0 knew no blocks."""
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document as read: plain text, its sentences in order, and where it came from.
+    """A document as read: plain text, its blocks and sentences in order, and where it came from.
 
     `uri` is the absolute path (or `stdin:NAME`), `sha256` the hash of the bytes read, `notes` what the reader
     left out (hidden text, undecodable bytes), a line each.
@@ -58,11 +93,27 @@ class Document:
     text: str
     sentences: tuple[Sentence, ...]
     notes: tuple[str, ...] = field(default=())
+    blocks: tuple[Block, ...] = field(default=())
 
     def sentence(self, index: int) -> str:
         """The text of one sentence."""
         s = self.sentences[index]
         return self.text[s.start : s.end]
+
+    def block(self, number: int) -> str:
+        """The text of one block."""
+        b = self.blocks[number]
+        return self.text[b.start : b.end]
+
+    def path(self, number: int) -> tuple[str, ...]:
+        """The headings that a block stands under, the highest first."""
+        out: list[str] = []
+        above = self.blocks[number].parent
+        while above is not None:
+            if self.blocks[above].kind == "heading":
+                out.append(self.block(above))
+            above = self.blocks[above].parent
+        return tuple(reversed(out))
 
 
 class Encoder(Protocol):

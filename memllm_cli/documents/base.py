@@ -1,4 +1,4 @@
-"""What the readers share: limits, what `find` returns, and the blocks that every format is brought to."""
+"""What the readers share: limits, what `find` returns, and the parts that every format is brought to."""
 
 from __future__ import annotations
 
@@ -50,12 +50,14 @@ class Found:
     skipped: tuple[Skipped, ...]
 
 
-Kind = Literal["heading", "paragraph", "item", "row"]
+Kind = Literal[
+    "heading", "paragraph", "item", "table", "pair", "term", "definition", "quote", "turn", "code", "footnote"
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A piece of a block that stands on one line of the source; line and page count from 1."""
+    """A piece of a part that stands on one line of the source; line and page count from 1."""
 
     number: int
     text: str
@@ -63,28 +65,51 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
-    """A stretch of text that no sentence reaches beyond. `level` is a heading's, 1 is the highest."""
+class Cell:
+    """A cell of a table as the source has it: how many columns and rows it covers, whether it is marked as a header."""
+
+    text: str
+    line: int
+    width: int = 1
+    height: int = 1
+    header: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a document as a reader of its format finds it, in order: what `assemble` makes blocks of.
+
+    `level` is a heading's (1 is the highest), or how deep an item or a quote is nested (from 0). `label` is the key of
+    a pair, the term of a definition, the speaker of a turn, the mark of a footnote or the caption of a table; the lines
+    of a pair and of a turn begin with it. `note` is the time of a turn. A table has `rows` instead of lines.
+    """
 
     kind: Kind
-    lines: tuple[Line, ...]
+    lines: tuple[Line, ...] = ()
     level: int = 0
+    label: str = ""
+    note: str = ""
+    rows: tuple[tuple[Cell, ...], ...] = ()
+
+
+FRONT_MATTER = "front matter"
+"""Note of the pairs that stand before a text: they are about it, and none of its sentences."""
 
 
 @dataclass(slots=True)
 class Parsed:
-    """What a reader of one format returns: blocks in order, the title it found ("" if none), notes."""
+    """What a reader of one format returns: parts in order, the title it found ("" if none), notes, other names."""
 
-    blocks: list[Block] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
     title: str = ""
     notes: list[str] = field(default_factory=list)
 
 
 class Gatherer:
-    """Collects running text into blocks while a reader walks its tree, with the source line of each piece."""
+    """Collects running text into parts while a reader walks its tree, with the source line of each piece."""
 
     def __init__(self) -> None:
-        self.blocks: list[Block] = []
+        self.parts: list[Part] = []
         self.line = 1
         self._lines: list[Line] = []
         self._parts: list[str] = []
@@ -116,9 +141,13 @@ class Gatherer:
         if self._parts and self._parts[-1].strip() == text.strip():
             self._parts.pop()
 
-    def flush(self, kind: Kind = "paragraph", level: int = 0) -> None:
-        """End the block; nothing happens if it holds only white space."""
+    def flush(self, kind: Kind = "paragraph", level: int = 0, label: str = "") -> None:
+        """End the part; nothing happens if it holds only white space."""
+        if lines := self.take():
+            self.parts.append(Part(kind, lines, level, label))
+
+    def take(self) -> tuple[Line, ...]:
+        """The running text so far, which is forgotten here; empty if it is only white space."""
         self._cut()
-        if self._lines:
-            self.blocks.append(Block(kind, tuple(self._lines), level))
-        self._lines = []
+        lines, self._lines = tuple(self._lines), []
+        return lines

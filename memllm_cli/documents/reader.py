@@ -10,6 +10,7 @@ from pathlib import Path
 from memllm_cli.documents.assemble import assemble
 from memllm_cli.documents.base import DEFAULT_LIMITS, Limits, Parsed
 from memllm_cli.documents.clean import declared_charset, decode, one_line, sane_title
+from memllm_cli.documents.forms import recognised
 from memllm_cli.documents.readers import TEXT, Reader, by_content, by_suffix
 from memllm_cli.documents.walk import too_large
 from memllm_cli.errors import DocumentError
@@ -102,8 +103,8 @@ def _parse(text: str, reader: Reader, name: str) -> Parsed:
 def _document(
     parsed: Parsed, notes: list[str], name: str, uri: str, stem: str, media_type: str, sha256: str
 ) -> Document:
-    text, sentences, dropped = assemble(parsed.blocks)
-    if not sentences:
+    made = assemble(recognised(parsed.parts))
+    if all(b.kind == "code" for b in made.blocks):
         raise DocumentError(f"{name} has no text in it", "nothing to read; check that it is the right file")
     title = sane_title([parsed.title]) or stem
     return Document(
@@ -111,7 +112,8 @@ def _document(
         title=title,
         media_type=media_type,
         sha256=sha256,
-        text=text,
-        sentences=sentences,
-        notes=(*notes, *parsed.notes, *dropped),
+        text=made.text,
+        sentences=made.sentences,
+        notes=(*notes, *parsed.notes, *made.notes),
+        blocks=made.blocks,
     )

@@ -1,4 +1,4 @@
-"""Which HTML elements a reader of the page does not see, or would not call its text."""
+"""Which HTML elements a reader of the page does not see, or would not call its text, and what raised text says."""
 
 from __future__ import annotations
 
@@ -57,3 +57,19 @@ def tame(source: str) -> tuple[str, bool]:
     result = "".join(kept)
     last = result.rfind(">") + 1
     return result[:last] + result[last:].replace("<", "&lt;"), unclosed
+
+
+_SUPERSCRIPTS = str.maketrans("0123456789+-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻")
+_UNIT_BEFORE = re.compile(r"(?:^|[\s\d/·(])(?:[kcdmµn]?m|km|ft|in|yd|mi|s|h|sec|hr)$")
+
+
+def raised(text: str, before: str) -> str:
+    """Superscript text, given what stands before it: an exponent, an ordinal's ending, or "" for the mark of a note."""
+    bare = text.strip()
+    if not bare or bare.isalpha():
+        return text
+    if re.fullmatch(r"[+-]?\d+", bare):
+        if _UNIT_BEFORE.search(before) or re.search(r"(?:^|[^\W_]*\d|(?<![^\W_])[^\W\d_]|\))$", before):
+            return bare.translate(_SUPERSCRIPTS)
+        return ""
+    return "" if re.fullmatch(r"[\[(]?(?:\d{1,3}|[a-z]|note \d+)[\])]?|[*†‡§,\s\d]+", bare) else text

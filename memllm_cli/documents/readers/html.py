@@ -1,4 +1,4 @@
-"""HTML to blocks, on Beautiful Soup and the standard library's parser, walked without recursion."""
+"""HTML to parts, on Beautiful Soup and the standard library's parser, walked without recursion."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from memllm_cli.documents.base import Gatherer, Kind, Parsed, words
+from memllm_cli.documents.base import Cell, Gatherer, Kind, Parsed, Part, words
 from memllm_cli.documents.clean import one_line
-from memllm_cli.documents.readers.hidden import DROPPED, is_hidden, tame
+from memllm_cli.documents.readers.hidden import DROPPED, is_hidden, raised, tame
 from memllm_cli.errors import DocumentError
 
 if TYPE_CHECKING:
@@ -20,29 +20,13 @@ _BLOCKS = words(
     "figcaption figure form h1 h2 h3 h4 h5 h6 hgroup hr label li legend menu ol pre summary table caption tbody thead "
     "tfoot tr td th ul title option"
 )
-_IN_ROW = (
-    "p",
-    "div",
-    "table",
-    "ul",
-    "ol",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "pre",
-    "blockquote",
-    "section",
-)
 _CODE = re.compile(r"(?:^|[\s_-])(?:highlight|code|codehilite|sourceCode|language-\w+)(?:$|[\s_-])")
 MAX_TAGS = 500_000
 MAX_DEPTH = 5_000
 
 
 def parse(source: str) -> Parsed:
-    """Blocks of an HTML page. Raises DocumentError for a page too large or too deep, or that bs4 rejects."""
+    """Parts of an HTML page. Raises DocumentError for a page too large or too deep, or that bs4 rejects."""
     from bs4 import BeautifulSoup
     from bs4.exceptions import ParserRejectedMarkup
 
@@ -71,8 +55,13 @@ class _Walk:
         self.parsed = Parsed()
         self.out = Gatherer()
         self.items = 0
-        self.in_row = 0
+        self.numbers: list[int | None] = []
+        """For each open list the number of its next item; None where items have none."""
+        self.terms = ""
+        self.quotes = 0
         self.hidden = False
+        self.said = ""
+        """The text before, which decides what raised text after it is."""
         self.first_heading = ""
 
     def run(self, soup: Tag) -> None:
@@ -98,15 +87,18 @@ class _Walk:
                         )
                     stack.append((node, iter(node.contents)))
             elif isinstance(node, NavigableString) and not isinstance(node, PreformattedString):
-                self.text(str(node), preformatted=tag.name == "pre")
+                self.text(str(node), preformatted=tag.name == "pre", is_raised=tag.name == "sup")
         self.out.flush()
-        self.parsed.blocks = self.out.blocks
+        self.parsed.parts = self.out.parts
         self.parsed.title = self.parsed.title or self.first_heading
         if self.hidden:
             self.parsed.notes.append("left out hidden text")
 
-    def text(self, text: str, *, preformatted: bool) -> None:
+    def text(self, text: str, *, preformatted: bool, is_raised: bool) -> None:
         """Text of the page; blank lines inside `pre` separate paragraphs."""
+        if is_raised:
+            text = raised(text, self.said)
+        self.said = text or self.said
         if not preformatted:
             self.out.add(text)
             return
@@ -130,7 +122,16 @@ class _Walk:
         classes = tag.get_attribute_list("class")
         if attributes.get("role") == "navigation" or "headerlink" in classes:
             return False
+        if name == "sup" and tag.find("a") is not None:
+            return False  # the mark of a note
         if name == "pre" and (tag.find("code") or _is_code(tag)):
+            self.out.flush(self.kind())
+            self.out.add(tag.get_text())
+            self.out.flush("code")
+            return False
+        if name == "table" and (part := _table(tag)) is not None:
+            self.out.flush(self.kind())
+            self.out.parts.append(part)
             return False
         if name == "br":
             # Two in a row end a paragraph, one is a line break.
@@ -138,41 +139,118 @@ class _Walk:
                 self.out.flush(self.kind())
             else:
                 self.out.add(" ")
-        elif name == "tr" and not self.in_row and tag.find(_IN_ROW) is None:
-            self.out.flush(self.kind())
-            self.in_row = 1
-        elif self.in_row:
-            self.out.add(" " if name in _BLOCKS else "")
         elif name in _BLOCKS:
-            self.out.flush(self.kind())
-        if name in ("li", "dd", "dt"):
+            self.end()
+        if name in ("ul", "ol"):
             self.items += 1
+            self.numbers.append(_number(tag.get("start")) if name == "ol" else None)
+        elif name == "li" and self.numbers and (number := self.numbers[-1]) is not None:
+            self.out.add(f"{number}. ")
+            self.numbers[-1] = number + 1
+        elif name == "blockquote":
+            self.quotes += 1
+        elif name == "dt":
+            self.terms = ""
         return True
 
     def leave(self, tag: Tag) -> None:
-        """End an element: a block ends its sentence, a cell is followed by a bar."""
+        """End an element: a block ends its sentence."""
         name = tag.name
-        if name in ("li", "dd", "dt"):
-            self.items -= 1
-        if self.in_row:
-            if name in ("td", "th"):
-                self.out.add(" | ")
-            elif name == "tr":
-                self.in_row = 0
-                self.out.trim_end(" | ")
-                self.out.flush("row")
-            elif name in _BLOCKS:
-                self.out.add(" ")
-        elif len(name) == 2 and name[0] == "h" and name[1] in "123456":
-            before = len(self.out.blocks)
+        if len(name) == 2 and name[0] == "h" and name[1] in "123456":
+            before = len(self.out.parts)
             self.out.flush("heading", int(name[1]))
-            if not self.first_heading and len(self.out.blocks) > before:
-                self.first_heading = one_line(" ".join(line.text for line in self.out.blocks[-1].lines))
+            if not self.first_heading and len(self.out.parts) > before:
+                self.first_heading = one_line(" ".join(line.text for line in self.out.parts[-1].lines))
+        elif name == "dt":
+            before = len(self.out.parts)
+            self.out.flush("term")
+            if len(self.out.parts) > before:
+                self.terms = one_line(" ".join(line.text for line in self.out.parts[-1].lines))
+        elif name == "dd":
+            self.out.flush("definition" if self.terms else "item", 0, self.terms)
+        elif name == "li":
+            self.end(item=True)
         elif name in _BLOCKS:
-            self.out.flush(self.kind())
+            self.end()
+        if name in ("ul", "ol"):
+            self.items = max(0, self.items - 1)
+            if self.numbers:
+                self.numbers.pop()
+        elif name == "blockquote":
+            self.quotes = max(0, self.quotes - 1)
+
+    def end(self, item: bool = False) -> None:
+        """End what runs."""
+        level = self.items - 1 if self.items else self.quotes if self.kind() == "quote" else 0
+        self.out.flush("item" if item else self.kind(), max(0, level))
 
     def kind(self) -> Kind:
-        return "item" if self.items else "paragraph"
+        return "item" if self.items else "quote" if self.quotes else "paragraph"
+
+
+MOST_CELL = 800
+"""Characters above which a cell is a place on the page, not a cell of data."""
+
+
+def _table(tag: Tag) -> Part | None:
+    """A table of data; None for one that only lays the page out, whose cells are then read one after the other."""
+    if tag.find("table") is not None or tag.get("role") in ("presentation", "none"):
+        return None
+    rows: list[tuple[Cell, ...]] = []
+    hanging = False
+    for row in tag.find_all("tr"):
+        if is_hidden(row.attrs):
+            continue
+        cells = []
+        in_head = row.find_parent("thead") is not None
+        for cell in row.find_all(("td", "th"), recursive=False):
+            if is_hidden(cell.attrs):
+                continue
+            text = _cell_text(cell)
+            if len(text) > MOST_CELL or cell.find(("h1", "h2", "h3", "h4", "h5", "h6")) is not None:
+                return None
+            header = cell.name == "th" or in_head
+            width, height = _span(cell, "colspan"), _span(cell, "rowspan")
+            hanging = hanging or height > 1
+            cells.append(Cell(text, cell.sourceline or row.sourceline or 1, width, height, header))
+        if cells or hanging:
+            rows.append(tuple(cells))
+    if sum(bool(r) for r in rows) < 2 or max((sum(c.width for c in r) for r in rows), default=0) < 2:
+        return None
+    caption = tag.find("caption")
+    return Part("table", rows=tuple(rows), label=_cell_text(caption) if caption is not None else "")
+
+
+def _number(value: object) -> int:
+    """A number as an attribute gives it; 1 where it gives none."""
+    text = str(value if value is not None else "1").strip()
+    return min(int(text), 1000) if text.isdecimal() and len(text) <= 4 else 1
+
+
+def _span(cell: Tag, name: str) -> int:
+    return max(1, _number(cell.get(name)))
+
+
+def _cell_text(tag: Tag) -> str:
+    """The visible text of an element, without the marks of notes."""
+    from bs4.element import NavigableString, PreformattedString, Tag
+
+    out: list[str] = []
+    stack: list[PageElement] = list(reversed(tag.contents))
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Tag):
+            if node.name in DROPPED or is_hidden(node.attrs) or (node.name == "sup" and node.find("a") is not None):
+                continue
+            if node.name == "sup":
+                out.append(raised(node.get_text(), "".join(out[-2:])))
+                continue
+            if node.name in _BLOCKS or node.name == "br":
+                out.append(" ")
+            stack += reversed(node.contents)
+        elif isinstance(node, NavigableString) and not isinstance(node, PreformattedString):
+            out.append(str(node))
+    return one_line("".join(out))
 
 
 def _is_code(tag: Tag) -> bool:

@@ -11,7 +11,7 @@ import threading
 from collections import Counter
 from pathlib import Path
 
-from memllm_cli.documents.base import MB, Block, Kind, Limits, Line, Parsed, words
+from memllm_cli.documents.base import MB, Kind, Limits, Line, Parsed, Part, words
 from memllm_cli.documents.clean import one_line, sane_title
 from memllm_cli.documents.readers.text import ends_sentence, heading_level, starts_clause, starts_item
 from memllm_cli.documents.sentences import ends_with_abbreviation
@@ -57,8 +57,8 @@ def parse(path: Path, name: str, limits: Limits) -> Parsed:
     if not any(any(c.isalnum() for c in text) for text in texts):
         raise DocumentError(f"{name} has no text layer", "run OCR first, e.g. ocrmypdf IN.pdf OUT.pdf")
     largest = one_line(str(result.get("largest", "")).translate(_LIGATURES))
-    parsed = Parsed(blocks=blocks(texts, largest))
-    parsed.title = sane_title([str(result.get("title", "")), largest, *_first_headings(parsed.blocks)])
+    parsed = Parsed(parts=blocks(texts, largest))
+    parsed.title = sane_title([str(result.get("title", "")), largest, *_first_headings(parsed.parts)])
     bad = result.get("bad")
     if isinstance(bad, list) and bad:
         parsed.notes.append(f"{len(bad)} of {len(texts)} pages could not be read")
@@ -73,7 +73,7 @@ def _broken(name: str, detail: str = "") -> DocumentError:
     return DocumentError(f"{name} is not a PDF that can be read{tail}", "open and save it again in a PDF viewer")
 
 
-def _first_headings(found: list[Block]) -> list[str]:
+def _first_headings(found: list[Part]) -> list[str]:
     """The first block, when it reads like a title: short, on the first page's first lines, no sentence."""
     if not found or found[0].lines[0].page != 1:
         return []
@@ -130,7 +130,7 @@ def _child(path: Path, name: str, limits: Limits) -> dict[str, object]:
     return result if isinstance(result, dict) else {}
 
 
-def blocks(pages: list[str], title: str = "") -> list[Block]:
+def blocks(pages: list[str], title: str = "") -> list[Part]:
     """Pages' text as paragraphs: page numbers and running heads left out, hyphens at line ends undone.
 
     Where the first lines are the title, they become a heading.
@@ -152,7 +152,7 @@ def blocks(pages: list[str], title: str = "") -> list[Block]:
         else:
             _join(groups[-1], line, words)
             before = line
-    first = [Block("heading", tuple(head), 1)] if head else []
+    first = [Part("heading", tuple(head), 1)] if head else []
     return first + [_block(group) for group in groups]
 
 
@@ -167,10 +167,10 @@ def _title_lines(lines: list[Line], title: str) -> int:
     return 0
 
 
-def _block(group: list[Line]) -> Block:
+def _block(group: list[Line]) -> Part:
     level = _heading(group[0].text) if len(group) == 1 else 0
     kind: Kind = "heading" if level else "item" if starts_item(group[0].text) else "paragraph"
-    return Block(kind, tuple(group), level)
+    return Part(kind, tuple(group), level)
 
 
 def _heading(text: str) -> int:

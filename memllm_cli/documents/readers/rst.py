@@ -1,4 +1,4 @@
-"""reStructuredText, roughly: headings, paragraphs, items, tables; directives that show code are dropped.
+"""reStructuredText, roughly: headings, paragraphs, items, fields, definitions, tables, code.
 
 A line-based reading without docutils: it renders what prose documents use and leaves the rest as it stands.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from memllm_cli.documents.base import Block, Kind, Line, Parsed, words
+from memllm_cli.documents.base import Cell, Kind, Line, Parsed, Part, words
 from memllm_cli.documents.clean import one_line
 from memllm_cli.documents.readers.text import unwrap
 
@@ -18,6 +18,9 @@ _SHOWN = words(
     "note warning tip hint important caution attention danger error seealso admonition topic sidebar epigraph "
     "versionadded versionchanged deprecated rubric glossary"
 )
+_FIELD = re.compile(r"(\s*):([^:\s](?:[^:]{0,60}[^:\s])?):(?:\s+(\S.*))?$")
+_NOTE_MARK = re.compile(r"\s?\[(?:\d{1,3}|#[\w-]*|\*)\]_(?!\w)")
+_CODE = words("code code-block sourcecode parsed-literal prompt console literalinclude")
 _ITEM = re.compile(r"(\s*)(?:[-*+•]|#\.|\(?\d{1,3}[.)]|\(?[a-z]\))\s+(?=\S)")
 _OPTION = re.compile(r"\s*:[\w -]+:(?:\s|$)")
 _GRID = re.compile(r"\s*\+(?:[-=]+\+)+\s*")
@@ -44,7 +47,7 @@ def _indent(text: str) -> int:
 
 def inline(text: str) -> str:
     """Inline markup as its text: roles, links, literals and emphasis without their marks."""
-    text = _ROLE_TARGET.sub(r"\1", text)
+    text = _ROLE_TARGET.sub(r"\1", _NOTE_MARK.sub("", text))
     text = _ROLE.sub(r"\1", text)
     text = _LINK.sub(r"\1", text)
     # Literals are kept as they are: their underscores and stars are no markup.
@@ -76,13 +79,15 @@ class _Reader:
         text = self.line()
         if not text.strip():
             self.at += 1
-        elif not (self.heading() or self.explicit() or self.table()):
+        elif not (self.heading() or self.explicit() or self.table() or self.field() or self.definition()):
             if text.lstrip().startswith(">>>"):
+                start = self.at
                 while self.line().strip():
                     self.at += 1
+                self.code(start)
             elif text.strip() == "::":
                 self.at += 1
-                self.skip_indented(_indent(text))
+                self.skip_indented(_indent(text), code=True)
             elif _PUNCT.fullmatch(text.strip()) and len(text.strip()) >= 4:
                 self.at += 1
             else:
@@ -103,7 +108,7 @@ class _Reader:
         title = inline(title)
         self.parsed.title = self.parsed.title or one_line(title)
         level = self.marks.index(mark) + 1
-        self.parsed.blocks.append(Block("heading", (Line(number, title),), level))
+        self.parsed.parts.append(Part("heading", (Line(number, title),), level))
         self.at += used
         return True
 
@@ -123,19 +128,69 @@ class _Reader:
             while _OPTION.match(self.line()) and _indent(self.line()) > indent:
                 self.at += 1
             return True
-        footnote = re.match(r"\s*\.\.\s+\[[^\]]+\]\s+(.*)", text)
+        footnote = re.match(r"\s*\.\.\s+\[([^\]]+)\]\s+(.*)", text)
         if footnote:
-            self.emit("item", [Line(self.at + 1, footnote.group(1))])
+            lines = [Line(self.at + 1, footnote.group(2))]
             self.at += 1
+            while self.line().strip() and _indent(self.line()) > indent:
+                lines.append(Line(self.at + 1, self.line()))
+                self.at += 1
+            self.emit("footnote", lines, label=footnote.group(1).lstrip("#"))
             return True
         self.at += 1
-        self.skip_indented(indent)
+        shows = directive is not None and directive.group(2).lower() in _CODE
+        self.skip_indented(indent, code=shows)
         return True
 
-    def skip_indented(self, indent: int) -> None:
-        """Move behind the block that is indented more than `indent`."""
+    def skip_indented(self, indent: int, code: bool = False) -> None:
+        """Move behind the block that is indented more than `indent`; it is kept as code where it is shown."""
+        start = self.at
         while self.at < len(self.lines) and (not self.line().strip() or _indent(self.line()) > indent):
             self.at += 1
+        if code:
+            self.code(start)
+
+    def code(self, start: int) -> None:
+        """The lines from `start` to here as code, without the options of a directive."""
+        lines = [Line(n + 1, self.lines[n]) for n in range(start, self.at) if self.lines[n].strip()]
+        while lines and _OPTION.match(lines[0].text):
+            lines.pop(0)
+        if lines:
+            self.parsed.parts.append(Part("code", tuple(lines)))
+
+    def field(self) -> bool:
+        """A field of a field list, as `:Author: Ann`, with its indented lines."""
+        match = _FIELD.match(self.line())
+        if not match:
+            return False
+        indent = len(match.group(1))
+        key = inline(match.group(2)).strip()
+        lines = [Line(self.at + 1, f"{key}: {match.group(3) or ''}")]
+        self.at += 1
+        while self.line().strip() and _indent(self.line()) > indent:
+            lines.append(Line(self.at + 1, self.line()))
+            self.at += 1
+        if any(line.text.strip() not in ("", f"{key}:") for line in lines):
+            self.emit("pair", lines, label=key)
+        return True
+
+    def definition(self) -> bool:
+        """A term with the indented text below it."""
+        text, below = self.line(), self.line(1)
+        if not below.strip() or _indent(below) <= _indent(text) or _ITEM.match(text) or text.rstrip().endswith("::"):
+            return False
+        if self.line(-1).strip() or text.rstrip().endswith((".", ":", ",")) or _EXPLICIT.match(below):
+            return False
+        term = inline(text).split(" : ")[0].strip()
+        self.emit("term", [Line(self.at + 1, term)])
+        indent = _indent(below)
+        self.at += 1
+        lines: list[Line] = []
+        while self.line().strip() and _indent(self.line()) == indent:
+            lines.append(Line(self.at + 1, self.line()))
+            self.at += 1
+        self.emit("definition", lines, label=term)
+        return True
 
     def table(self) -> bool:
         if _GRID.fullmatch(self.line()):
@@ -147,8 +202,10 @@ class _Reader:
         return False
 
     def grid_table(self) -> None:
+        """A table drawn with `+---+`; a border of `=` ends its header."""
+        rows: list[list[Cell]] = []
         cells: list[str] = []
-        number = self.at + 1
+        number, head = self.at + 1, 0
         while self.line().strip():
             text = self.line().strip()
             if text.startswith("|"):
@@ -157,35 +214,49 @@ class _Reader:
                     number = self.at + 1
                     cells = columns
                 elif len(cells) == len(columns):
-                    cells = [f"{a} {b}" for a, b in zip(cells, columns, strict=True)]
+                    cells = [f"{a} {b}".strip() for a, b in zip(cells, columns, strict=True)]
                 else:
                     cells.extend(columns)
             else:
-                self.row(number, cells)
+                rows.append(_cells(cells, number))
                 cells = []
+                if "=" in text:
+                    head = len([r for r in rows if r])
             self.at += 1
-        self.row(number, cells)
+        rows.append(_cells(cells, number))
+        self.tabled([r for r in rows if r], head)
 
     def simple_table(self) -> None:
+        """A table under rulers of `===`; the second ends its header. Without a first cell a row goes on with the last."""
         columns = [m.start() for m in re.finditer("=+", self.line())]
         self.at += 1
-        borders = 0
+        borders = head = 0
+        rows: list[list[Cell]] = []
         while self.at < len(self.lines) and borders < 2:
             text = self.line()
             if _SIMPLE.fullmatch(text):
                 borders += 1
+                head = len(rows) if borders == 1 else head
                 # After the closing border comes a blank line; without one it was the header's.
                 if not self.line(1).strip():
+                    head = 0 if borders == 1 else head
                     borders = 2
-            elif text.strip():
+            elif text.strip() and not re.fullmatch(r"[\s-]+", text):
                 ends = [*columns[1:], len(text)]
-                self.row(self.at + 1, [text[a:b].strip() for a, b in zip(columns, ends, strict=True)])
+                texts = [text[a:b].strip() for a, b in zip(columns, ends, strict=True)]
+                if rows and not texts[0] and len(rows) > head:
+                    rows[-1] = [
+                        Cell(f"{c.text} {inline(t)}".strip(), c.line) for c, t in zip(rows[-1], texts, strict=True)
+                    ]
+                else:
+                    rows.append(_cells(texts, self.at + 1))
             self.at += 1
+        self.tabled(rows, head)
 
-    def row(self, number: int, cells: list[str]) -> None:
-        if any(cells):
-            text = " | ".join(inline(c) for c in cells)
-            self.parsed.blocks.append(Block("row", (Line(number, text),)))
+    def tabled(self, rows: list[list[Cell]], head: int) -> None:
+        marked = [[Cell(c.text, c.line, header=n < head) for c in row] for n, row in enumerate(rows)]
+        if marked:
+            self.parsed.parts.append(Part("table", rows=tuple(map(tuple, marked))))
 
     def paragraph(self) -> None:
         first = self.line()
@@ -204,19 +275,23 @@ class _Reader:
         if literal:
             lines[-1] = Line(lines[-1].number, last[:-1])
         if item:
-            self.emit("item", lines)
+            self.emit("item", lines, indent // 2)
         else:
             for group in unwrap(lines):
                 self.emit("paragraph", group)
         if literal:
             # Items may be indented less than the literal block that follows them, never more.
-            self.skip_indented(max(indent, _indent(last)) if not item else indent)
+            self.skip_indented(max(indent, _indent(last)) if not item else indent, code=True)
 
-    def emit(self, kind: Kind, lines: list[Line]) -> None:
+    def emit(self, kind: Kind, lines: list[Line], level: int = 0, label: str = "") -> None:
         # Markup may go over a line end: render the whole and keep the first line's number where lines merge.
         rendered = inline("\n".join(line.text for line in lines)).split("\n")
         if len(rendered) == len(lines):
             kept = [Line(line.number, text) for line, text in zip(lines, rendered, strict=True)]
         else:
             kept = [Line(lines[0].number, " ".join(rendered))]
-        self.parsed.blocks.append(Block(kind, tuple(kept)))
+        self.parsed.parts.append(Part(kind, tuple(kept), level, label))
+
+
+def _cells(texts: list[str], number: int) -> list[Cell]:
+    return [Cell(inline(text), number) for text in texts] if any(texts) else []

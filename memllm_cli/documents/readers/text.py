@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from itertools import pairwise
+from itertools import groupby, pairwise
 
-from memllm_cli.documents.base import Block, Kind, Line, Parsed
+from memllm_cli.documents.base import Cell, Kind, Line, Parsed, Part
 from memllm_cli.documents.clean import one_line
 
+_QUOTE = re.compile(r"^[ \t]{0,3}(?:>[ \t]?)+", re.M)
 _BULLET = re.compile(r"\s*(?:[-*•–‣▪◦+]|\(?(?:[a-zA-Z]|[ivx]{1,5}|\d{1,2})\))\s+(?=\S)")
 _BULLET_MARK = re.compile(r"\s*[-*•‣▪◦+]\s+")
 _NUMBERED = re.compile(r"\s*\d{1,3}\.\s+(?=\S)")
@@ -56,9 +57,21 @@ def heading_level(text: str) -> int:
 
 
 def parse(source: str) -> Parsed:
-    """Blocks of a plain text."""
-    units = _units(source)
+    """Parts of a plain text."""
     parsed = Parsed()
+    if not _QUOTE.search(source):
+        _parse(source, parsed)
+        return parsed
+    for piece in _quoted(source):
+        if isinstance(piece, Part):
+            parsed.parts.append(piece)
+        else:
+            _parse(piece, parsed)
+    return parsed
+
+
+def _parse(source: str, parsed: Parsed) -> None:
+    units = _units(source)
     for index, (lines, level) in enumerate(units):
         if level == 0 and len(lines) == 1 and index + 1 < len(units) and _is_title_like(lines[0].text):
             following = units[index + 1]
@@ -66,21 +79,72 @@ def parse(source: str) -> Parsed:
             if alone and following[1] == 0 and sum(len(line.text) for line in following[0]) >= 80:
                 level = 1
         kind: Kind = "paragraph"
+        nested = 0
         if level:
             kind = "heading"
             # A chapter's name is not the document's: the file's name says more.
-            if index == 0 and not _CHAPTER.match(lines[0].text.strip()):
+            if index == 0 and not parsed.parts and not _CHAPTER.match(lines[0].text.strip()):
                 parsed.title = one_line(lines[0].text)
         elif _BULLET.match(lines[0].text) or _NUMBERED.match(lines[0].text):
             kind = "item"
+            nested = (len(lines[0].text) - len(lines[0].text.lstrip())) // 2
             lines[0] = Line(lines[0].number, _BULLET_MARK.sub("", lines[0].text, count=1))
-        parsed.blocks.append(Block(kind, tuple(lines), level))
-    return parsed
+        elif (table := _piped(lines)) is not None:
+            parsed.parts.append(table)
+            continue
+        parsed.parts.append(Part(kind, tuple(lines), level or nested))
+
+
+def _piped(lines: list[Line]) -> Part | None:
+    """A table drawn with bars: three lines or more that have the same two of them, or more."""
+    rows = [line.text.strip().strip("|").split("|") for line in lines if not re.fullmatch(r"[\s|:+=-]+", line.text)]
+    if len(rows) < 3 or len({len(r) for r in rows}) != 1 or len(rows[0]) < 2:
+        return None
+    kept = [line for line in lines if not re.fullmatch(r"[\s|:+=-]+", line.text)]
+    ruled = len(lines) > 1 and re.fullmatch(r"[\s|:+=-]+", lines[1].text) is not None
+    return Part("table", rows=tuple(
+        tuple(Cell(c.strip(), line.number, header=ruled and n == 0) for c in row)
+        for n, (row, line) in enumerate(zip(rows, kept, strict=True))
+    ))  # fmt: skip
 
 
 def _is_title_like(text: str) -> bool:
     text = text.strip()
     return len(text) <= 80 and len(text.split()) <= 10 and text[0].isupper() and text[-1] not in ".!?:;,\"'”’)"
+
+
+def _quoted(source: str) -> list[str | Part]:
+    """A text cut where quoted lines (`> ...`) stand, which become parts of their own."""
+    out: list[str | Part] = []
+    running: list[str] = []
+    quoted: list[tuple[int, Line]] = []
+    lines = source.split("\n")
+    marks = [_QUOTE.match(line) for line in lines]
+
+    def end() -> None:
+        for level, group in groupby(quoted, key=lambda q: q[0]):
+            paragraph: list[Line] = []
+            for _, line in (*group, (level, Line(0, ""))):
+                if line.text.strip():
+                    paragraph.append(line)
+                else:
+                    out.extend(Part("quote", tuple(unit), level) for unit in unwrap(paragraph))
+                    paragraph = []
+        quoted.clear()
+
+    for number, (line, mark) in enumerate(zip(lines, marks, strict=True), start=1):
+        if mark is None:
+            end()
+            running.append(line)
+            continue
+        if any(r.strip() for r in running):
+            out.append("\n" * (number - 1 - len(running)) + "\n".join(running))
+        running = []
+        quoted.append((mark[0].count(">"), Line(number, line[mark.end() :])))
+    end()
+    if any(r.strip() for r in running):
+        out.append("\n" * (len(lines) - len(running)) + "\n".join(running))
+    return out
 
 
 def _units(source: str) -> list[tuple[list[Line], int]]:
@@ -94,12 +158,16 @@ def _units(source: str) -> list[tuple[list[Line], int]]:
         underlined = len(paragraph) > 0 and bool(text.strip()) and text.strip()[0] in "=-~*"
         if underlined and abs(len(text.strip()) - len(paragraph[-1].text.strip())) <= 3:
             title = paragraph.pop()
-            units.extend((unit, _level(unit)) for unit in unwrap(paragraph))
+            units.extend((unit, _level(unit)) for unit in _unwrapped(paragraph))
             units.append(([title], 1 if text.strip()[0] == "=" else 2))
         else:
-            units.extend((unit, _level(unit)) for unit in unwrap(paragraph))
+            units.extend((unit, _level(unit)) for unit in _unwrapped(paragraph))
         paragraph = []
     return units
+
+
+def _unwrapped(lines: list[Line]) -> list[list[Line]]:
+    return [lines] if lines and _piped(lines) is not None else unwrap(lines)
 
 
 def _level(unit: list[Line]) -> int:

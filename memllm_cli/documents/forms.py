@@ -1,0 +1,156 @@
+"""Lines that say more than their words: `Key: value`, `Name: what was said`. Found in the parts of any format.
+
+Which of them a line is follows from its neighbours, not from its words: the keys of a form differ and its values are
+short, the speakers of a talk come again, one line alone is text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from memllm_cli.documents.base import Line, Part
+
+_KEY = re.compile(r"(?P<key>[^\W\d_](?:[^:\n|>\"“”]{0,48}?[\w)\].])?)\s?:{1,2}(?:\s+(?P<value>\S.*))?$", re.S)
+_FIELD = re.compile(r"(?P<key>[^\W\d_][\w /-]{0,40})::\s+(?P<value>\S.*)$", re.S)
+_STAMP = (
+    r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}[,T ]+\d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?:\s?[AaPp]\.?[Mm]\.?)?|"
+    r"\d{1,2}:\d{2}(?::\d{2})?(?:\s?[AaPp][Mm])?"
+)
+_STAMPED = re.compile(
+    rf"\[?\(?(?P<time>{_STAMP})\)?\]?\s*(?:[-–—]\s*)?(?P<name>[^:\n]{{1,40}}?):\s+(?P<text>\S.*)$", re.S
+)
+_SYSTEM = re.compile(rf"\[?\(?(?P<time>{_STAMP})\)?\]?\s*(?:[-–—]\s*)?(?P<text>\S.*)$", re.S)
+_PLACEHOLDER = re.compile(r"<[^<>\n]{3,40}>|\{[^{}\n]{3,40}\}")
+_SENTENCE = re.compile(r"[.!?…][\"'”’)]*\s+\S|[.!?…][\"'”’)]*$")
+_LONGEST_VALUE = 140
+"""Characters above which what follows a colon is text."""
+
+
+def recognised(parts: Sequence[Part]) -> list[Part]:
+    """Parts with forms, talk and quotes told from running text."""
+    lines = [line.text for part in parts if part.kind == "paragraph" for line in part.lines]
+    stamped = sum(bool(_STAMPED.match(text.strip())) for text in lines) >= max(3, len(lines) / 4)
+    out: list[Part] = []
+    for part in parts:
+        out += _lines_of(part, stamped) if part.kind == "paragraph" else [part]
+    return list(_forms(_talk(out)))
+
+
+def _lines_of(part: Part, stamped: bool) -> Iterator[Part]:
+    """A paragraph as the parts its lines are, where each is one of its own; `stamped` where a chat was exported."""
+    if stamped:
+        yield from _stamped(part)
+        return
+    texts = [line.text.strip() for line in part.lines]
+    if len(texts) >= 2:
+        keyed = [_KEY.match(t) for t in texts]
+        first = next((i for i, k in enumerate(keyed) if k is None), len(keyed))
+        short = [k for k in keyed[:first] if k is not None]
+        if first == len(texts) and len({k["key"].casefold() for k in short}) == len(short):
+            for line in part.lines:
+                yield replace(part, lines=(line,))
+            return
+        if first >= 2 and _is_form(short):  # a form whose last value goes on over several lines
+            for index in range(first):
+                end = first if index < first - 1 else len(texts)
+                yield replace(part, lines=part.lines[index : index + 1 if index < first - 1 else end])
+            return
+    yield part
+
+
+def _stamped(part: Part) -> Iterator[Part]:
+    """The messages of an exported chat, one for each stamp; lines without one go on with the message before."""
+    held: list[Line] = []
+    label = time = ""
+    for line in part.lines:
+        text = line.text.strip()
+        match = _STAMPED.match(text)
+        system = None if match else _SYSTEM.match(text)
+        if match or system:
+            if held:
+                yield Part("turn" if label else "paragraph", tuple(held), 0, label, time)
+            held, label, time = [], "", ""
+        if match:
+            label, time = match["name"].strip(), match["time"]
+            said = _PLACEHOLDER.sub("", match["text"]).strip()
+            held = [replace(line, text=f"{label}: {said}")] if said else []
+        elif system:
+            time = system["time"]
+            held = [replace(line, text=system["text"])]
+        elif text:
+            held.append(line)
+    if held:
+        yield Part("turn" if label else "paragraph", tuple(held), 0, label, time)
+
+
+def _key(part: Part) -> re.Match[str] | None:
+    if part.kind not in ("paragraph", "item") or not part.lines:
+        return None
+    return _KEY.match(" ".join(line.text.strip() for line in part.lines))
+
+
+def _runs(parts: Sequence[Part]) -> Iterator[tuple[bool, list[tuple[Part, re.Match[str] | None]]]]:
+    """Stretches of neighbours of one kind and level that all begin with a key, and what is between them."""
+    keyed = [(part, None if part.label else _key(part)) for part in parts]
+    for (is_keyed, _, _), group in groupby(keyed, key=lambda k: (k[1] is not None, k[0].kind, k[0].level)):
+        yield is_keyed, list(group)
+
+
+def _talk(parts: Sequence[Part]) -> list[Part]:
+    """Speakers' turns: neighbours that begin with a name and a colon, where the names come again."""
+    counts = Counter(m["key"].casefold() for m in map(_key, parts) if m is not None and m["value"])
+    again = {name for name, count in counts.items() if count >= 3 and len(name.split()) <= 4}
+    if len(again) < 2 or sum(counts[name] for name in again) < 6:
+        return list(parts)
+    out = []
+    for part in parts:
+        match = _key(part)
+        if (
+            match is not None
+            and match["value"]
+            and (match["key"].casefold() in again or (_named_like(match["key"]) and part.kind == "paragraph"))
+        ):
+            out.append(replace(part, kind="turn", label=match["key"]))
+        else:
+            out.append(part)
+    return out
+
+
+def _named_like(text: str) -> bool:
+    words = text.split()
+    return len(words) <= 4 and all(w[:1].isupper() for w in words)
+
+
+def _forms(parts: Sequence[Part]) -> Iterator[Part]:
+    """Key–value lines: neighbours whose keys differ and whose values are short."""
+    for keyed, run in _runs(parts):
+        matches = [m for _, m in run if m is not None]
+        form = keyed and _is_form(matches)
+        for part, match in run:
+            alone = _FIELD.match(" ".join(line.text.strip() for line in part.lines)) if part.lines and keyed else None
+            if alone is not None:
+                key = alone["key"].strip()
+                text = f"{key}: {alone['value']}"
+                yield replace(part, kind="pair", label=key, lines=(replace(part.lines[0], text=text),))
+            elif form and match is not None and match["value"] and _is_value(match["value"]):
+                yield replace(part, kind="pair" if part.kind == "paragraph" else part.kind, label=match["key"].strip())
+            else:
+                yield part
+
+
+def _is_form(matches: Sequence[re.Match[str]]) -> bool:
+    keys = [m["key"].casefold() for m in matches]
+    values = [m["value"] for m in matches if m["value"]]
+    short = sum(_is_value(v) for v in values)
+    return len(values) >= 2 and len(set(keys)) >= 0.9 * len(keys) and short >= 0.7 * len(matches)
+
+
+def _is_value(text: str) -> bool:
+    """Whether what follows a key is a value: short, and no sentences."""
+    text = text.strip()
+    words = len(text.split())
+    return len(text) <= _LONGEST_VALUE and (words <= 3 or not _SENTENCE.search(text) or words <= 8)
