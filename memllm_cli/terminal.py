@@ -98,7 +98,7 @@ def interrupts_held() -> Iterator[None]:
             signal.raise_signal(signal.SIGINT)
 
 
-CALIBRATED = ("draft-",)
+CALIBRATED = ("draft-", "structure-")
 """Beginnings of the formats whose probabilities mean what they say."""
 
 

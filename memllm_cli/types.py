@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -43,7 +44,7 @@ class Sentence:
     heading: str = ""
 
 
-BLOCKS = (
+BLOCK_KINDS = (
     "heading", "paragraph", "list", "item", "table", "header", "row", "cell", "pair", "term", "definition", "quote",
     "turn", "code", "footnote",
 )  # fmt: skip
@@ -104,6 +105,13 @@ class Document:
         """The text of one block."""
         b = self.blocks[number]
         return self.text[b.start : b.end]
+
+    def block_at(self, offset: int) -> int | None:
+        """The number of the innermost block that holds a character; None where there is none."""
+        at = bisect_right(self.blocks, offset, key=lambda b: b.start) - 1
+        while at >= 0 and self.blocks[at].end <= offset:
+            at -= 1
+        return at if at >= 0 else None
 
     def path(self, number: int) -> tuple[str, ...]:
         """The headings that a block stands under, the highest first."""

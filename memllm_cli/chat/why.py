@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from memllm_cli.chat.render import Screen, one_line, question, statement
 from memllm_cli.memory.disk.tables import Assertion
-from memllm_cli.memory.edit.memory import Evidence
+from memllm_cli.memory.edit.evidence import Evidence
 from memllm_cli.memory.history.snapshot import Snapshot
 from memllm_cli.reading.events import ReadResult, Source
 from memllm_cli.terminal import sureness

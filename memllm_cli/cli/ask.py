@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from memllm_cli.app import App
-from memllm_cli.cli.shown import AS_OF, VALID_AT, moment, valid_day
+from memllm_cli.cli.shown import AS_OF, VALID_AT, evidence_data, moment, valid_day
 from memllm_cli.errors import Interrupted, UsageError
 from memllm_cli.terminal import clean, interrupts_held
 
@@ -132,7 +132,11 @@ def as_data(question: str, events: list[Event]) -> dict[str, Any]:
     reads: list[ReadResult] = [e for e in events if isinstance(e, ReadResult)]
     return {
         "question": question,
-        "answer": done.answer,
+        "answer": done.value,
+        "said": done.answer,
+        "outcome": done.outcome,
+        "probability": max((p for s in done.sources if (p := s.hit.fact.probability) is not None), default=None),
+        "evidence": [evidence_data(e) for s in done.sources for e in s.evidence],
         "style": done.style,
         "backed": done.backed,
         "opened_by_model": done.wanted,
@@ -161,8 +165,5 @@ def _source(source: Source) -> dict[str, Any]:
         "distance": round(source.hit.distance, 4),
         "person": source.hit.fact.person,
         "probability": source.hit.fact.probability,
-        "evidence": [
-            {"title": e.title, "uri": e.uri, "page": e.page, "line": e.line, "sentence": e.sentence}
-            for e in source.evidence
-        ],
+        "evidence": [evidence_data(e) for e in source.evidence],
     }

@@ -127,14 +127,35 @@ def _state(
         if stated is None:
             triple, question = _said(state, memory, statement)
             stated, note = [triple], note or question
-        for triple in stated:  # an unknown relation stops everything before anything is stored
-            memory.snapshot.relations.get(triple.relation)
+        new = [name for t in stated if (name := _new_relation(state, memory, t.relation))]
         if len(stated) > 1 and not dry_run:
             stack.enter_context(memory.session())
-        changes = [memory.set(t, mode, begin, end, note, dry_run) for t in stated]
-    state.output.data({"changes": [change_data(c) for c in changes], "dry_run": dry_run})
+        changes = [memory.set(t, mode, begin, end, note, dry_run, own=bool(new)) for t in stated]
+    new = list(dict.fromkeys(new))
+    state.output.data({"changes": [change_data(c) for c in changes], "dry_run": dry_run, "new_relations": new})
+    for name in new:
+        state.output.note(f"'{safe(name)}' is a new relation; see: memllm relation list --from-documents")
     for change in changes:
         show_change(state, change, dry_run)
+
+
+def _new_relation(state: App, memory: Memory, phrase: str) -> str:
+    """The name of a relation that nothing is called yet, or "" for one that is known.
+
+    One that may be a slip of the pen is asked about. Raises NotFound where nobody is there to say; nothing is stored.
+    """
+    relations = memory.snapshot.relations
+    if not phrase.strip() or relations.find(phrase) is not None:
+        relations.get(phrase)
+        return ""
+    near = relations.near(phrase)
+    question = f"No relation is called '{phrase.strip()}', but '{near[0]}' is. Make a new one?" if near else ""
+    if near and not (state.output.interactive and state.output.confirm(question)):
+        raise NotFound(
+            f"No relation is called '{phrase.strip()}'; did you mean '{near[0]}'?",
+            f'If it is another one: memllm relation add "{phrase.strip()}"',
+        )
+    return phrase.strip()
 
 
 def _said(state: App, memory: Memory, text: str) -> tuple[Triple, str]:

@@ -15,6 +15,7 @@ from memllm_cli.cli.shown import (
     VALID_AT,
     between,
     days,
+    evidence_data,
     fact_data,
     local,
     marked,
@@ -114,9 +115,9 @@ def why(context: typer.Context, statement: Pattern, as_of: AS_OF = None) -> None
         places = []
         for e in evidence[fact.key]:
             spans = marked(e.sentence, names)
-            state.output.line(f"  {safe(e.place)}: {_highlighted(e.sentence, spans)}")
-            places.append({"source": e.uri, "title": e.title, "line": e.line, "page": e.page, "heading": e.heading,
-                           "sentence": e.sentence, "spans": [list(s) for s in spans]})  # fmt: skip
+            where = f", {e.block.said}" if e.block is not None and e.block.said else ""
+            state.output.line(f"  {safe(e.place + where)}: {_highlighted(e.sentence, spans)}")
+            places.append(evidence_data(e) | {"spans": [list(s) for s in spans]})
         supports = []
         for a in sorted(fact.supports, key=lambda a: -a.id):
             operation = snapshot.made_by(a)
@@ -203,19 +204,26 @@ def list_(
     pattern: Annotated[str, typer.Argument(help='"subject >> relation >> object", fields may be empty.')] = "",
     proposed: Annotated[bool, typer.Option("--proposed", help="Proposals instead of facts.")] = False,
     source: Annotated[str, typer.Option(help="Only what a document with this in its path or title states.")] = "",
+    all_: Annotated[bool, typer.Option("--all", help="What has ended or not begun, too.")] = False,
     limit: LIMIT = None,
     as_of: AS_OF = None,
     valid_at: VALID_AT = None,
 ) -> None:
-    """List facts, or the proposals that wait to be accepted.
+    """List the facts that hold today, or the proposals that wait to be accepted.
 
     Example: memllm fact list "Harbour Lease >> >>"
     """
+    from datetime import date
+
     state: App = context.obj
     memory = moment(state.memory(), as_of)
     snapshot = memory.snapshot
     day = valid_day(valid_at)
-    facts = [f for f in matching(snapshot, pattern, proposed, part=True) if day is None or f.holds(day)]
+    if day is None and not (all_ or as_of or proposed):
+        day = date.today().toordinal()
+    found = matching(snapshot, pattern, proposed, part=True)
+    facts = [f for f in found if day is None or f.holds(day)]
+    otherwise = len(found) - len(facts) if valid_at is None else 0
     if source:
         places = memory.evidence(facts)
         text = source.casefold()
@@ -239,3 +247,5 @@ def list_(
     state.output.table(("subject", "relation", "object", "probability", "source"), rows)
     state.output.data([fact_data(snapshot, f, evidence[f.key]) for f in facts])
     tell_rest(state, total, len(facts))
+    if otherwise:
+        state.output.note(f"{otherwise} more at other times; --all shows them")

@@ -38,11 +38,15 @@ def ingest(
         bool, typer.Option("--prune", help="Forget documents read from these folders before that are gone now.")
     ] = False,
     no_draft: Annotated[bool, typer.Option("--no-draft", help="A language model alone, without the drafter.")] = False,
+    structure: Annotated[
+        bool, typer.Option("--structure", help="Tables, lists and key-value lines alone: no model reads the prose.")
+    ] = False,
 ) -> None:
     """Read documents and write the facts they state into memory, each with its sentence.
 
-    The drafter finds them, and the default model, which was taught to write, checks each. If you chose a model
-    with --model or `model use`, that one decides among the drafts instead; --fast asks neither.
+    What tables, lists and key-value lines say is taken as it stands. In prose the drafter finds facts, and the
+    default model, which was taught to write, checks each. If you chose a model with --model or `model use`, that one
+    decides among the drafts instead; --fast asks neither, --structure leaves prose out.
 
     Each document is committed as one operation; what is committed stays when you press Ctrl-C, and the next run
     skips it. Facts the model is unsure of are kept as proposals, which answers do not use.
@@ -54,7 +58,7 @@ def ingest(
         raise UsageError("A path is empty.", "Name a file or a folder; this folder is: memllm ingest .")
     state.check_models()
     try:
-        _ingest(state, [Path(p) for p in paths], dry_run, again, _kind(state, fast, no_draft), prune)
+        _ingest(state, [Path(p) for p in paths], dry_run, again, _kind(state, fast, no_draft, structure), prune)
     except KeyboardInterrupt:
         raise Interrupted(AGAIN) from None
 
@@ -145,10 +149,12 @@ def _kept(memory: Memory, planned: Planned, last: int) -> str:
     return f"{kept} of {count(total, 'document')} {are} in memory; {AGAIN}"
 
 
-def _kind(state: App, fast: bool, no_draft: bool) -> str:
-    """Which of `writing.WRITERS` reads."""
-    if fast and no_draft:
-        raise UsageError("--fast is the drafter alone, --no-draft leaves it out.", "Give one of the two.")
+def _kind(state: App, fast: bool, no_draft: bool, structure: bool) -> str:
+    """Which of `app.WRITERS` reads the prose; `structure` is none."""
+    if fast + no_draft + structure > 1:
+        raise UsageError("--fast, --no-draft and --structure exclude each other.", "Give one of them.")
+    if structure:
+        return "structure"
     catalog = state.catalog()
     own = state.setting("model").value not in ("", catalog.default)  # a model that was chosen, and not trained
     if no_draft:
@@ -179,7 +185,9 @@ def _plan(state: App, memory: Memory | None, paths: list[Path], again: bool, pru
     raise AssertionError("a plan ends with what is planned")
 
 
-def _writer(state: App, memory: Memory | None, kind: str) -> DocumentWriter:
+def _writer(state: App, memory: Memory | None, kind: str) -> DocumentWriter | None:
+    if kind == "structure":
+        return None
     from memllm_cli.memory.values.relations import Relations, read_table
 
     table = memory.snapshot.relations if memory else Relations(read_table(state.home.shipped("kb/relations.csv")))
@@ -197,14 +205,15 @@ def _estimate(state: App, planned: Planned, kind: str, result: dict[str, Any]) -
         return
     writer = _writer(state, None, kind)
     texts = [d.sentence(i) for d in planned.documents for i in range(len(d.sentences))]
-    step = max(1, len(texts) // SAMPLE)
-    sample = texts[::step]
-    began = time.perf_counter()
-    for _ in writer.read(_as_document(sample)):
-        pass
-    seconds = (time.perf_counter() - began) * sum(map(len, texts)) / max(1, sum(map(len, sample)))
-    tokens = sum(map(writer.tokens, texts))
-    writer.close()
+    seconds, tokens = 0.0, 0
+    if writer is not None:
+        sample = texts[:: max(1, len(texts) // SAMPLE)]
+        began = time.perf_counter()
+        for _ in writer.read(_as_document(sample)):
+            pass
+        seconds = (time.perf_counter() - began) * sum(map(len, texts)) / max(1, sum(map(len, sample)))
+        tokens = sum(map(writer.tokens, texts))
+        writer.close()
     result.update(count=len(planned.documents), sentences=len(texts), tokens=tokens, expected_seconds=round(seconds, 1))
     state.output.line(
         f"{count(len(planned.documents), 'document')}, {count(len(texts), 'sentence')}, "
@@ -248,7 +257,7 @@ def _write(state: App, memory: Memory, planned: Planned, kind: str, result: dict
                     result["documents"].append(
                         {"path": event.path, "title": event.title, "facts": event.facts, "proposals": event.proposals,
                          "sentences": event.sentences, "operation": event.operation, "held": event.held,
-                         "notes": list(event.notes)}
+                         "notes": list(event.notes), "silent": event.silent, "words": event.words}
                     )  # fmt: skip
                     said = f"{count(event.facts, 'fact')}, {count(event.proposals, 'proposal')}"
                     said = said if event.facts or event.proposals else "nothing found"
@@ -264,13 +273,18 @@ def _write(state: App, memory: Memory, planned: Planned, kind: str, result: dict
                         task, description=safe(name), completed=event.done, facts=count(facts, "fact"), rate=event.rate
                     )
     finally:
-        writer.close()
+        if writer is not None:
+            writer.close()
     seconds = time.perf_counter() - began
-    result.update(facts=facts, proposals=proposals, tokens=writer.meter.tokens)
+    silent, words = (sum(d[k] for d in result["documents"]) for k in ("silent", "words"))
+    result.update(facts=facts, proposals=proposals, tokens=writer.meter.tokens if writer else 0)
+    speed = f"{writer.meter.rate:.0f} tokens/s, " if writer else ""
     output.line(
         f"{count(len(result['documents']), 'document')} read: {count(facts, 'fact')}, {count(proposals, 'proposal')} "
-        f"({writer.meter.rate:.0f} tokens/s, {_time(seconds)})"
+        f"({speed}{_time(seconds)})"
     )
+    if words:
+        output.note(f"{100 * silent / words:.0f} % of their {words:,} words gave neither; see: memllm source show")
     if facts:
         output.note("see them: memllm fact list    take the whole run back: memllm undo --run")
 

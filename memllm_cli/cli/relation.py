@@ -22,6 +22,8 @@ def register(app: typer.Typer) -> None:
     group.command("add")(add)
     group.command("alias")(alias)
     group.command("set")(set_)
+    group.command("rename")(rename)
+    group.command("join")(join)
     app.add_typer(group, name="relation")
 
 
@@ -36,6 +38,9 @@ def _named(context: typer.Context) -> None:
 def list_(
     context: typer.Context,
     text: Annotated[str, typer.Argument(help="Only those with this in a name, alias, domain or description.")] = "",
+    from_documents: Annotated[
+        bool, typer.Option("--from-documents", help="Those made from the words of documents and of your facts.")
+    ] = False,
 ) -> None:
     """List the relations: name, the way to say it from the other side, how many values, type of object.
 
@@ -52,6 +57,8 @@ def list_(
         relations = read_table(state.home.shipped("kb/relations.csv"))
     wanted = text.casefold()
     shown = [r for r in relations if any(wanted in part.casefold() for part in _texts(r))]
+    if from_documents:
+        shown = [r for r in shown if r.is_own]
     state.output.table(
         ("relation", "inverse", "values", "object", "aliases", "description"),
         [(r.name, r.inverse, _values(r), r.object_type, ", ".join(r.aliases), r.description) for r in shown],
@@ -139,6 +146,33 @@ def set_(
     _change(context.obj, name, objects, subjects, inverse, type_, description)
 
 
+Old = Annotated[str, typer.Argument(help="A relation.")]
+
+
+def rename(context: typer.Context, name: Old, new: Annotated[str, typer.Argument(help="Its new name.")]) -> None:
+    """Give a relation another name; the old one stays an alias. Undo takes it back.
+
+    Example: memllm relation rename "Purpose of use" purpose
+    """
+    _change(context.obj, name, new=new)
+
+
+def join(
+    context: typer.Context, name: Old, other: Annotated[str, typer.Argument(help="The relation it is the same as.")]
+) -> None:
+    """Make a relation one with another, which then has its names and its facts. Undo takes it back.
+
+    Example: memllm relation join "is governed by the laws of" "governing law"
+    """
+    from memllm_cli.cli.shown import change_data, show_change
+
+    state: App = context.obj
+    memory = state.memory()
+    change = memory.join(name, other)
+    state.output.data(change_data(change))
+    show_change(state, change)
+
+
 def _change(
     state: App,
     name: str,
@@ -148,6 +182,7 @@ def _change(
     type_: str = "",
     description: str | None = None,
     alias: Sequence[str] = (),
+    new: str = "",
 ) -> None:
     """Store another version of a relation."""
     from dataclasses import replace
@@ -158,7 +193,7 @@ def _change(
 
     memory = state.memory(create=True)
     old, flipped = memory.snapshot.relations.get(name)
-    if flipped and (alias or objects or subjects or inverse):
+    if flipped and (alias or objects or subjects or inverse or new):
         raise UsageError(
             f"'{name}' is '{old.name}' seen from the other side.", f"Say it of that one: memllm relation … '{old.name}'"
         )
@@ -169,10 +204,13 @@ def _change(
             f"'{old.name}' has facts whose objects are of type {old.object_type}.",
             "Export and remove them first, then import them again.",
         )
+    name = collapse(new).strip() or old.name
+    kept = [a for a in (old.name, *old.aliases) if normal(a) != normal(name)]
     fresh = replace(
         old,
+        name=name,
         inverse=collapse(inverse).strip() or old.inverse,
-        aliases=(*old.aliases, *(collapse(a).strip() for a in alias)),
+        aliases=(*kept, *(collapse(a).strip() for a in alias)),
         description=old.description if description is None else collapse(description).strip(),
         one_object=objects == "one" if objects else old.one_object,
         one_subject=subjects == "one" if subjects else old.one_subject,
@@ -212,4 +250,5 @@ def _data(r: Relation) -> dict[str, Any]:
         "object_type": r.object_type,
         "domain": r.domain,
         "external": r.external,
+        "from_documents": r.is_own,
     }

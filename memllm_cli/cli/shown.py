@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
 
     from memllm_cli.memory.edit.change import Change, Days
-    from memllm_cli.memory.edit.memory import Evidence, Memory
+    from memllm_cli.memory.edit.evidence import Evidence
+    from memllm_cli.memory.edit.memory import Memory
     from memllm_cli.memory.history.facts import Fact
     from memllm_cli.memory.history.snapshot import Snapshot
 
@@ -223,10 +224,18 @@ def fact_data(snapshot: Snapshot, fact: Fact, places: Sequence[Evidence]) -> dic
         "valid_to": fact.valid[1],
         "valid": [list(s) for s in fact.stretches],
         "operation": newest.operation,
-        "evidence": [
-            {"source": e.uri, "title": e.title, "line": e.line, "page": e.page, "sentence": e.sentence} for e in places
-        ],
+        "truth": "stated",
+        "evidence": [evidence_data(e) for e in places],
     }
+
+
+def evidence_data(e: Evidence) -> dict[str, Any]:
+    """Where a document states something, for `--json`; the same shape in every command."""
+    b = e.block
+    block = b and {"kind": b.kind, "path": list(b.path), "row": b.row or None, "column": b.column or None,
+                   "table": b.table or None, "lead": b.lead or None, "label": b.label or None}  # fmt: skip
+    return {"uri": e.uri, "title": e.title, "start": e.start, "end": e.end, "page": e.page, "line": e.line,
+            "sentence": e.sentence, "block": block}  # fmt: skip
 
 
 def matching(snapshot: Snapshot, pattern: str, proposed: bool = False, part: bool = False) -> list[Fact]:

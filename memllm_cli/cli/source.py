@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,9 +11,15 @@ from memllm_cli.app import App
 from memllm_cli.cli.shown import DRY_RUN
 from memllm_cli.errors import NotFound, UsageError
 from memllm_cli.terminal import count, safe
+from memllm_cli.types import READER
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from memllm_cli.memory.disk.tables import DocumentRow
+    from memllm_cli.memory.edit.evidence import Evidence
     from memllm_cli.memory.history.snapshot import Snapshot
+    from memllm_cli.types import Document
 
 
 def register(app: typer.Typer) -> None:
@@ -53,6 +59,8 @@ def list_(context: typer.Context) -> None:
         ("title", "place", "facts", "proposed", "read", "operation"),
         [(d.title, d.uri, str(n), str(p), local(at), str(d.operation)) for d, n, p, at in rows],
     )
+    if old := sum(_is_old(d) for d, *_ in rows):
+        state.output.note(f"{count(old, 'document')} read by an older version; memllm ingest --again reads them better")
     state.output.data(
         [
             {
@@ -64,6 +72,7 @@ def list_(context: typer.Context) -> None:
                 "proposed": p,
                 "time": at,
                 "operation": d.operation,
+                "reader": d.reader,
             }
             for d, n, p, at in rows
         ]
@@ -98,7 +107,7 @@ Source = Annotated[str, typer.Argument(help="Path, file name or title of a docum
 
 
 def show(context: typer.Context, source: Source) -> None:
-    """Show one document: when it was read and by what, and the facts it supports.
+    """Show one document as it was read, block by block, with the facts and proposals that each gave.
 
     Example: memllm source show lease.md
     """
@@ -118,21 +127,78 @@ def show(context: typer.Context, source: Source) -> None:
         model = f" by model {operation.model[:12]}, format {operation.format}" if operation.model else ""
         read = f"read {local(operation.at)}, operation {operation.id}{model}; {count(len(versions), 'version')}"
         state.output.line(f"  [dim]{safe(read)}, sha256 {document.sha256[:12]}[/dim]")
+    old = " [dim](read by an older version: memllm ingest --again reads it better)[/dim]" if _is_old(document) else ""
+    if old:
+        state.output.line(f"  {old.strip()}")
     out = []
+    given: dict[int, list[str]] = {}
+    read_as = memory.document(document.id)
     for fact in facts:
         here = [e for e in evidence[fact.key] if e.uri == uri]
         alone = all(a.source == uri for a in fact.supports)
-        mark = "  [dim](proposed)[/dim]" if fact.proposed else "" if alone else "  [dim](others say so too)[/dim]"
-        state.output.line(f"  {safe(' >> '.join(snapshot.texts(fact)))}{mark}")
-        for e in here[:1]:
-            state.output.line(f'    [dim]{safe(e.place)}: "{safe(e.sentence)}"[/dim]')
+        mark = " [dim](proposed)[/dim]" if fact.proposed else "" if alone else " [dim](others say so too)[/dim]"
+        said = f"{safe(' >> '.join(snapshot.texts(fact)))}{mark}"
+        for number in {_row(read_as, e) for e in here}:
+            given.setdefault(number, []).append(said)
         out.append(fact_data(snapshot, fact, here) | {"alone": alone})
+    blocks = list(_blocks(read_as))
+    for number, depth, text in blocks:
+        bold, end = ("[bold]", "[/bold]") if read_as.blocks[number].kind == "heading" else ("[dim]", "[/dim]")
+        state.output.line(f"{'  ' * depth}{bold}{safe(text)}{end}")
+        for said in given.get(number, ()):
+            state.output.line(f"{'  ' * depth}  [green]→[/green] {said}")
+    for said in given.get(-1, ()):  # of a text that is not this version's
+        state.output.line(f"  [green]→[/green] {said}")
     if not facts:
         state.output.line("  [dim]it supports no fact now[/dim]")
+    silent = sum(1 for number, _, _ in blocks if number not in given and read_as.blocks[number].kind not in _QUIET)
+    told = sum(1 for number, _, _ in blocks if number in given)
+    state.output.note(f"{count(told, 'block')} gave facts or proposals, {silent} gave nothing")
     state.output.data(
         {"uri": uri, "title": document.title, "sha256": document.sha256, "versions": len(versions),
-         "operation": document.operation, "facts": out}
+         "operation": document.operation, "reader": document.reader, "facts": out,
+         "blocks": [_block_data(read_as, n, given) for n in range(len(read_as.blocks))]}
     )  # fmt: skip
+
+
+_QUIET = ("heading", "list", "table", "header")
+
+
+def _is_old(document: DocumentRow) -> bool:
+    return (document.reader or 0) < READER
+
+
+def _row(document: Document, evidence: Evidence) -> int:
+    """The number of the block that evidence is shown at: of a cell its row; -1 where there is none."""
+    number = evidence.block.number if evidence.block is not None else document.block_at(evidence.start)
+    if number is None or not 0 <= number < len(document.blocks):
+        return -1
+    parent = document.blocks[number].parent
+    return parent if document.blocks[number].kind == "cell" and parent is not None else number
+
+
+def _blocks(document: Document) -> Iterator[tuple[int, int, str]]:
+    """The blocks to show: number, how deep it is shown, text. Cells are shown in their rows."""
+    for number, block in enumerate(document.blocks):
+        if block.kind in ("cell", "list"):
+            continue
+        text = document.block(number)
+        if block.kind == "table":
+            text = f"[table] {block.label}".strip()
+        elif block.kind in ("item", "quote", "code", "footnote", "term"):
+            text = f"{_MARKS[block.kind]} {text}"
+        depth = len(document.path(number)) + block.level * (block.kind == "item") + (block.kind in ("row", "header"))
+        yield number, min(depth + 1, 12), text if len(text) <= 160 else f"{text[:157]}..."
+
+
+_MARKS = {"item": "-", "quote": ">", "code": "`", "footnote": "*", "term": "="}
+
+
+def _block_data(document: Document, number: int, given: dict[int, list[str]]) -> dict[str, Any]:
+    b = document.blocks[number]
+    return {"number": number, "kind": b.kind, "parent": b.parent, "start": b.start, "end": b.end, "line": b.line,
+            "page": b.page, "level": b.level, "label": b.label, "note": b.note, "row": b.row, "column": b.column,
+            "text": document.block(number), "facts": len(given.get(number, ()))}  # fmt: skip
 
 
 def forget(

@@ -192,7 +192,8 @@ class _Builder:
         )  # fmt: skip
         for c, a, b in places:
             name = "" if head else shape.columns[c]
-            self.blocks.append(Block("cell", start + a, start + b, line, page, number, 0, name, "", r, c))
+            unit = "" if head else shape.units[c]
+            self.blocks.append(Block("cell", start + a, start + b, line, page, number, 0, name, unit, r, c))
         self.sentence(text, start, [0], [Line(line, text, page)])
         return start
 

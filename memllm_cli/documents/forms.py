@@ -14,7 +14,12 @@ from itertools import groupby
 
 from memllm_cli.documents.base import Line, Part
 
-_KEY = re.compile(r"(?P<key>[^\W\d_](?:[^:\n|>\"“”]{0,48}?[\w)\].])?)\s?:{1,2}(?:\s+(?P<value>\S.*))?$", re.S)
+_KEY = re.compile(
+    r"(?:\(?(?:\d{1,3}[.)]|\d{1,3}(?:\.\d{1,3}){1,5}[.)]?|(?:[a-z]|[ivx]{1,4})[.)])\s+)?"
+    r"(?P<key>[^\W\d_](?:(?:[^:\n|>\"“”;.!?]|[.!?](?!\s)){0,48}?[\w)\].])?)"
+    r"(?:\s?:{1,2}|\s=)(?:\s+(?P<value>\S.*))?$",
+    re.S,
+)
 _FIELD = re.compile(r"(?P<key>[^\W\d_][\w /-]{0,40})::\s+(?P<value>\S.*)$", re.S)
 _STAMP = (
     r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}[,T ]+\d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?:\s?[AaPp]\.?[Mm]\.?)?|"
@@ -26,6 +31,8 @@ _STAMPED = re.compile(
 _SYSTEM = re.compile(rf"\[?\(?(?P<time>{_STAMP})\)?\]?\s*(?:[-–—]\s*)?(?P<text>\S.*)$", re.S)
 _PLACEHOLDER = re.compile(r"<[^<>\n]{3,40}>|\{[^{}\n]{3,40}\}")
 _SENTENCE = re.compile(r"[.!?…][\"'”’)]*\s+\S|[.!?…][\"'”’)]*$")
+_WORDS = 5
+"""Words of a key above which it is a clause."""
 _LONGEST_VALUE = 140
 """Characters above which what follows a colon is text."""
 
@@ -101,19 +108,18 @@ def _runs(parts: Sequence[Part]) -> Iterator[tuple[bool, list[tuple[Part, re.Mat
 
 
 def _talk(parts: Sequence[Part]) -> list[Part]:
-    """Speakers' turns: neighbours that begin with a name and a colon, where the names come again."""
-    counts = Counter(m["key"].casefold() for m in map(_key, parts) if m is not None and m["value"])
+    """Speakers' turns: lines that begin with a name and a colon, where the names come again and sentences follow."""
+    matches = [_key(part) for part in parts]
+    counts = Counter(m["key"].casefold() for m in matches if m is not None and m["value"])
     again = {name for name, count in counts.items() if count >= 3 and len(name.split()) <= 4}
-    if len(again) < 2 or sum(counts[name] for name in again) < 6:
+    said = [m["value"] for m in matches if m is not None and m["value"] and m["key"].casefold() in again]
+    if len(again) < 2 or len(said) < 6 or sum(bool(_SENTENCE.search(v.strip())) for v in said) < 0.4 * len(said):
         return list(parts)
     out = []
-    for part in parts:
-        match = _key(part)
-        if (
-            match is not None
-            and match["value"]
-            and (match["key"].casefold() in again or (_named_like(match["key"]) and part.kind == "paragraph"))
-        ):
+    for part, match in zip(parts, matches, strict=True):
+        if match is None or not match["value"]:
+            out.append(part)
+        elif match["key"].casefold() in again or (_named_like(match["key"]) and part.kind == "paragraph"):
             out.append(replace(part, kind="turn", label=match["key"]))
         else:
             out.append(part)
@@ -136,7 +142,7 @@ def _forms(parts: Sequence[Part]) -> Iterator[Part]:
                 key = alone["key"].strip()
                 text = f"{key}: {alone['value']}"
                 yield replace(part, kind="pair", label=key, lines=(replace(part.lines[0], text=text),))
-            elif form and match is not None and match["value"] and _is_value(match["value"]):
+            elif form and match is not None and match["value"] and len(match["key"].split()) <= _WORDS:
                 yield replace(part, kind="pair" if part.kind == "paragraph" else part.kind, label=match["key"].strip())
             else:
                 yield part
@@ -146,7 +152,8 @@ def _is_form(matches: Sequence[re.Match[str]]) -> bool:
     keys = [m["key"].casefold() for m in matches]
     values = [m["value"] for m in matches if m["value"]]
     short = sum(_is_value(v) for v in values)
-    return len(values) >= 2 and len(set(keys)) >= 0.9 * len(keys) and short >= 0.7 * len(matches)
+    brief = sum(len(k.split()) <= _WORDS for k in keys)
+    return len(values) >= 2 and len(set(keys)) >= 0.9 * len(keys) and min(short, brief) >= 0.7 * len(values)
 
 
 def _is_value(text: str) -> bool:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 
-from memllm_cli.documents.assemble import assemble
-from memllm_cli.documents.base import DEFAULT_LIMITS, Limits, Parsed
+from memllm_cli.documents.assemble import Assembled, assemble
+from memllm_cli.documents.base import DEFAULT_LIMITS, FRONT_MATTER, Limits, Parsed
 from memllm_cli.documents.clean import declared_charset, decode, one_line, sane_title
 from memllm_cli.documents.forms import recognised
 from memllm_cli.documents.readers import TEXT, Reader, by_content, by_suffix
@@ -106,7 +108,7 @@ def _document(
     made = assemble(recognised(parsed.parts))
     if all(b.kind == "code" for b in made.blocks):
         raise DocumentError(f"{name} has no text in it", "nothing to read; check that it is the right file")
-    title = sane_title([parsed.title]) or stem
+    title = sane_title(_titles(parsed.title, made)) or stem
     return Document(
         uri=uri,
         title=title,
@@ -117,3 +119,27 @@ def _document(
         notes=(*notes, *parsed.notes, *made.notes),
         blocks=made.blocks,
     )
+
+
+_NAMED = ("title", "subject")
+"""Keys under which the head of a page, a mail or a note says what it is called."""
+
+
+def _titles(found: str, made: Assembled) -> Iterator[str]:
+    """What a document may be called: by the form at its head, by what its format says, by a heading.
+
+    A heading among others of its level is a section's, unless it is what the document begins with.
+    """
+    head = takewhile(lambda b: b.kind == "pair", made.blocks)
+    for block in head:
+        if block.label.casefold() in _NAMED and block.note != FRONT_MATTER:
+            yield made.text[block.start : block.end].partition(":")[2]
+    headings = [b for b in made.blocks if b.kind == "heading"]
+    first = headings[0] if headings else None
+    if first is not None and made.text[first.start : first.end].casefold() == " ".join(found.split()).casefold():
+        peers = [b for b in headings if b.level <= first.level]
+        body = next((b for b in made.blocks if b.note != FRONT_MATTER), None)
+        shouted = found.isupper() and len(peers) > 1
+        if len(peers) > 1 and (body is not first or shouted):
+            return
+    yield found

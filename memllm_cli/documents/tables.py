@@ -17,13 +17,17 @@ from memllm_cli.documents.base import Cell
 _VALUE = re.compile(
     r"[-+(]*\s*(?:[A-Z]{0,3}[$€£¥]|[A-Z]{3}\s)?\s*[-+]?\d[\d.,'\s]*\)?\s*(?:%|[a-zA-Z€$£°/²³]{1,6})?\)?\s*[*†‡]*"
 )
-_YEAR = re.compile(r"(?:FY\s?|Q[1-4]\s)?(?:1[6-9]|20|21)\d\d(?:\s?[/–-]\s?\d{2,4})?[AEF]?")
+_MONEY = re.compile(r"[A-Z]{0,3}[$€£¥]\s?(?:m|mn|mm|bn|k|M|B|K|['’]?0{3}s?)?|[A-Z]{3}(?:m|k|bn)?|%")
+"""A unit of money alone, with its scale: `€m`, `$'000`, `USDm`."""
+_YEAR = re.compile(
+    r"(?:FY\s?|Q[1-4]\s)?(?:1[6-9]|20|21)\d\d(?:\s?[/–-]\s?\d{2,4})?[AEF]?(?:\s+[A-Z]{0,3}[$€£¥]\S{0,4})?"
+)
 _DATE = re.compile(
     r"\d{4}-\d{1,2}-\d{1,2}|\d{1,2}[./]\d{1,2}[./]\d{2,4}|(?:\d{1,2}\.?\s+)?[^\W\d]{3,9}\.?\s+(?:\d{1,2},?\s+)?\d{4}"
 )
 _NOTHING = re.compile(r"(?:[-–—−.·\s]|n/?a|tbd|nil|none|\?)*", re.I)
 _BRACKETED = re.compile(r"\(.*\)", re.S)
-_MARK = re.compile(r"(?<=[^\W\d_.)%])\s?(?:\(\d{1,2}\)|\[(?:\d{1,2}|[a-z])\]|[*†‡§]+)+$")
+_MARK = re.compile(r"(?:(?<=[^\W\d_.)%])|(?<=\b(?:19|20)\d\d))\s?(?:\(\d{1,2}\)|\[(?:\d{1,2}|[a-z])\]|[*†‡§]+)+$")
 _SHORT = 60
 """Characters above which a cell names nothing."""
 
@@ -64,6 +68,7 @@ class Shape:
     head: int = 0
     named: bool = False
     columns: list[str] = field(default_factory=list)
+    units: list[str] = field(default_factory=list)
     rows: list[str] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
     transposed: bool = False
@@ -128,7 +133,8 @@ def shaped(rows: Sequence[Sequence[Cell]]) -> Shape:
     marked_side = _marked_side(shape)
     shape.head, marked = _head(shape)
     body = range(shape.head, len(shape.grid))
-    shape.columns = [_column_name(shape, c) for c in range(shape.width)]
+    named = [_column_name(shape, c) for c in range(shape.width)]
+    shape.columns, shape.units = [n for n, _ in named], [u for _, u in named]
     _name_rows(shape, body)
     kinds = [[value_kind(shape.text(r, c)) for c in range(1, shape.width)] for r in body]
     filled = [r for r in body if shape.rows[r]]
@@ -152,7 +158,10 @@ def _marked_side(shape: Shape) -> bool:
 
 
 def _head(shape: Shape) -> tuple[int, bool]:
-    """How many rows name the columns, and whether the source marks them."""
+    """How many rows name the columns, and whether the source marks them.
+
+    Rows that have a text in their first cell alone are titles of the table where rows that name columns follow them.
+    """
     marked = 0
     for row in shape.grid:
         cells = [c for c in row if c is not None]
@@ -162,66 +171,85 @@ def _head(shape: Shape) -> tuple[int, bool]:
             break
     if marked == len(shape.grid):
         marked = 1
-    blank = marked and not any(shape.text(r, c) for r in range(marked) for c in range(shape.width))
-    if blank:  # a format that asks for a header where there is none
-        return marked, False
-    head = marked or int(_looks_like_head(shape, 0))
-    while 0 < head < len(shape.grid) - 1 and _goes_on(shape, head):
-        head += 1
+    if marked and not any(shape.text(r, c) for r in range(marked) for c in range(shape.width)):
+        return marked, False  # a format that asks for a header where there is none
+    head, named = marked, any(_fills(shape, r) for r in range(marked))
+    for r in range(marked, len(shape.grid) - 1):
+        if _goes_on(shape, r, named):
+            head, named = r + 1, named or _fills(shape, r)
+        elif named or any(shape.text(r, c) for c in range(1, shape.width)):
+            break
+    if not head and _looks_like_head(shape, 0):
+        head = 1
     return head, marked > 0
+
+
+def _fills(shape: Shape, row: int) -> bool:
+    """Whether a row names half of the columns or more."""
+    return sum(bool(shape.text(row, c)) for c in range(1, shape.width)) >= (shape.width - 1) / 2
 
 
 def _looks_like_head(shape: Shape, row: int) -> bool:
     """Whether an unmarked row names what stands below: short texts over columns that hold other kinds of values."""
-    if len(shape.grid) < 3:
-        return False
     texts = [shape.text(row, c) for c in range(shape.width)]
-    if any(len(t) > _SHORT for t in texts) or sum(bool(t) for t in texts) < max(2, shape.width - 1):
-        return sum(bool(t) for t in texts) >= 1 and not texts[0] and _goes_on(shape, row)
-    other = 0
+    if len(shape.grid) < 3 or any(len(t) > _SHORT for t in texts) or sum(map(bool, texts)) < max(2, shape.width - 1):
+        return False
     for c in range(shape.width):
         below = [value_kind(shape.text(r, c)) for r in range(row + 1, len(shape.grid))]
         below = [k for k in below if k != "nothing"]
         kind = value_kind(texts[c])
         if below and kind in ("text", "year", "date") and sum(k not in ("text", kind) for k in below) > len(below) / 2:
-            other += 1
-    return other > 0
+            return True
+    return False
 
 
-def _goes_on(shape: Shape, row: int) -> bool:
-    """Whether a row below the first goes on naming columns: it names no row, and holds no values though others do."""
+def _goes_on(shape: Shape, row: int, named: bool) -> bool:
+    """Whether a row names columns, or goes on to: it holds no values though those below do, and it names no row itself,
+    unless no row above has named the columns (`named`)."""
     first, rest = shape.text(row, 0), [shape.text(row, c) for c in range(1, shape.width)]
-    if first and not _BRACKETED.fullmatch(first):
+    if first and not _BRACKETED.fullmatch(first) and (named or not _fills(shape, row)):
         return False
-    kinds = [value_kind(t) for t in rest]
-    if "number" in kinds or not any(k != "nothing" for k in kinds):
+    kinds = [value_kind(unmarked(t)) for t in rest if not _MONEY.fullmatch(t)]
+    if "number" in kinds or not any(t and not is_nothing(t) for t in rest):
         return False
-    below = [value_kind(shape.text(r, c)) for r in range(row + 1, len(shape.grid)) for c in range(1, shape.width)]
+    below: list[str] = []
+    for r in range(row + 1, len(shape.grid)):
+        if shape.text(r, 0):
+            below += [value_kind(shape.text(r, c)) for c in range(1, shape.width)]
     below = [k for k in below if k != "nothing"]
     return bool(below) and sum(k == "number" for k in below) >= len(below) / 2
 
 
-def _column_name(shape: Shape, column: int) -> str:
-    """The names of a column's header cells, from above; those in brackets are units and stay out."""
+def _column_name(shape: Shape, column: int) -> tuple[str, str]:
+    """The names of a column's header cells, from above, and the unit they say; other texts in brackets stay out."""
     said: list[str] = []
+    unit = ""
     for row in range(shape.head):
+        if not any(shape.text(row, c) for c in range(1, shape.width)):
+            continue  # a title of the table
+        cell = shape.grid[row][column]
         text = unmarked(shape.text(row, column))
-        if not text:  # what heads a group of columns often stands over the first of them alone
-            cell = shape.grid[row][column]
-            text = unmarked(_over(shape, row, column)) if cell is None or not cell.text.strip() else ""
-        if text and not _BRACKETED.fullmatch(text) and text not in said:
+        if not text and (cell is None or not cell.text.strip()):
+            text = unmarked(_over(shape, row, column))
+        if _MONEY.fullmatch(text.strip("()")):
+            unit = text.strip("()")
+        elif text and not _BRACKETED.fullmatch(text) and text not in said:
             said.append(text)
-    return " ".join(said)
+    return " ".join(said), unit
 
 
 def _over(shape: Shape, row: int, column: int) -> str:
-    """The heading to the left that reaches over an empty header cell: there is another row of headers below it."""
-    if column == 0 or row + 1 >= shape.head or not shape.text(shape.head - 1, column):
+    """The heading that reaches over an empty header cell, where another row of headers is below it: the nearest to the
+    left, else the first, which often stands over the middle of its columns."""
+    below = any(shape.text(r, column) and not _BRACKETED.fullmatch(shape.text(r, column))
+                for r in range(row + 1, shape.head))  # fmt: skip
+    if column == 0 or not below:
         return ""
-    for c in range(column - 1, 0, -1):
-        if shape.text(row, c):
-            return shape.text(row, c)
-    return ""
+    given = [c for c in range(1, shape.width) if shape.text(row, c)]
+    if len(given) == 1 and given[0] < column and value_kind(shape.text(shape.head - 1, column)) == "text":
+        return ""  # a name that goes on in the row below it
+    left = [c for c in given if c < column]
+    return shape.text(row, left[-1] if left else given[0]) if given else ""
 
 
 def _name_rows(shape: Shape, body: range) -> None:

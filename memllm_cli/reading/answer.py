@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from memllm_cli.engine.base import Engine, sample
-from memllm_cli.memory.edit.memory import Evidence
+from memllm_cli.memory.edit.evidence import Evidence
 from memllm_cli.memory.history.facts import Key
 from memllm_cli.memory.history.snapshot import Snapshot
 from memllm_cli.memory.search.find import Finder, Hit
@@ -97,7 +97,7 @@ class Answerer:
             said = f"{reply} {offer(self.finder.memory.snapshot)}".strip()
             yield Text(said)
             conversation.messages += [Message("user", question), Message("assistant", said)]
-            yield Done(said, 0, 0, 0, clock.total(), clock.total())
+            yield Done(said, 0, 0, 0, clock.total(), clock.total(), value=said)
             return
         looked = _Looked()
         if self.format.trained:
@@ -108,7 +108,7 @@ class Answerer:
         pieces: Iterator[Text]
         asked_in_vain = looked.wanted and (result is None or not result.sources)
         if asked_in_vain or (grounded and (looked.reads or not self.format.trained)):
-            pieces = self._grounded(result, question, looked.told)
+            pieces = self._grounded(result, question, looked)
         else:
             pieces = self._free(looked.context, clock)
         backed = False
@@ -119,12 +119,18 @@ class Answerer:
             yield piece
         answer = answer.strip()
         if not grounded and result is not None:
-            backed = any(says(answer, s.hit.value) for s in result.sources)
+            looked.chosen = tuple(s for s in result.sources if says(answer, s.hit.value))
+            looked.value = answer
+            backed = bool(looked.chosen)
+        nothing = asked_in_vain or (grounded and (looked.reads > 0 or not self.format.trained))
+        outcome = "fact" if backed else "nothing" if nothing else "talk"
+        value = looked.value if backed else "" if outcome == "nothing" else answer
         conversation.messages += [Message("user", question), Message("assistant", answer)]
         first = clock.first or clock.total()
         yield Done(
             answer, looked.reads, clock.evaluated, clock.generated, clock.total(), first,
-            style="grounded" if grounded else "free", backed=backed, wanted=looked.wanted, opened=looked.opened,
+            style="grounded" if grounded else "free", backed=backed, outcome=outcome,
+            value=value, sources=looked.chosen, wanted=looked.wanted, opened=looked.opened,
             weighed=looked.weighed,
         )  # fmt: skip
 
@@ -246,7 +252,7 @@ class Answerer:
         )
         return ReadResult(query, sources, found.too_many, found.proposals)
 
-    def _grounded(self, result: ReadResult | None, question: str, told: Collection[Key]) -> Iterator[Text]:
+    def _grounded(self, result: ReadResult | None, question: str, looked: _Looked) -> Iterator[Text]:
         if result is None or not result.sources:
             if result is not None and result.too_many:
                 yield Text("That asks for too much at once; be more specific.")
@@ -256,12 +262,14 @@ class Answerer:
                 yield Text(NOTHING)
             return
         what = asked(question)
-        chosen = [s for s in result.sources if s.hit.fact.key in told] or best(result)
+        chosen = [s for s in result.sources if s.hit.fact.key in looked.told] or best(result)
         values = list(dict.fromkeys(s.hit.value for s in chosen))
-        said = join(values)
+        said = looked.value = join(values)
+        looked.chosen = tuple(s for s in chosen if s.hit.value in values)
         if what.yes_no:
             stated = [v for v in values if says(question, v)]
             said = f"Yes: {join(stated)}" if stated else f"Memory says: {said}"
+            looked.value = "Yes" if stated else looked.value
         yield Text(said, backed=True)
 
     def _free(self, context: list[int], clock: _Clock) -> Iterator[Text]:
@@ -370,6 +378,10 @@ class _Looked:
     result: ReadResult | None = None
     told: Collection[Key] = ()
     """Facts that a person stated with a question like this one."""
+    chosen: tuple[Source, ...] = ()
+    """What carries the answer."""
+    value: str = ""
+    """The answer alone."""
     context: list[int] = field(default_factory=list)
     opened: list[float] = field(default_factory=list)
     weighed: tuple[float, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from memllm_cli.memory.edit.memory import Evidence
+from memllm_cli.memory.edit.evidence import Evidence
 from memllm_cli.memory.search.find import Hit
 from memllm_cli.types import Query
 
@@ -71,6 +71,12 @@ class Done:
     """`free` when the model wrote the answer in its own words; it may then say what the memory does not."""
     backed: bool = False
     """Whether the answer states, or in the model's words holds, a value that the last read returned."""
+    outcome: str = "talk"
+    """`fact` when it rests on facts, `nothing` when memory has no answer, `talk` for words that rest on nothing."""
+    value: str = ""
+    """The answer alone, without a sentence around it."""
+    sources: tuple[Source, ...] = ()
+    """What carries the answer, best first."""
     wanted: bool = False
     """Whether a model that was trained to read opened the first read by itself."""
     opened: Sequence[float] = ()

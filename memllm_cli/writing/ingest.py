@@ -14,7 +14,9 @@ from memllm_cli.documents.readers import FORMATS
 from memllm_cli.errors import DocumentError, NotFound
 from memllm_cli.memory.edit.memory import Memory, Written
 from memllm_cli.memory.edit.statements import is_name
-from memllm_cli.types import Document
+from memllm_cli.memory.values.names import normal
+from memllm_cli.types import Document, Triple
+from memllm_cli.writing import structure
 from memllm_cli.writing.drafts import DocumentWriter, Found
 
 
@@ -58,6 +60,9 @@ class Read:
     notes: tuple[str, ...]
     held: int = 0
     """Facts kept out because a person removed or replaced them."""
+    silent: int = 0
+    """Words that no fact and no proposal rests on."""
+    words: int = 0
 
 
 Event = Progress | Read
@@ -114,29 +119,42 @@ def _gone(document: Document, memory: Memory) -> str:
     return ""
 
 
-def ingest(planned: Planned, memory: Memory, writer: DocumentWriter) -> Generator[Event, None, None]:
-    """Write each document's facts and commit it with its evidence; what is committed stays if this is stopped."""
+def ingest(planned: Planned, memory: Memory, writer: DocumentWriter | None) -> Generator[Event, None, None]:
+    """Write each document's facts and commit it with its evidence; what is committed stays if this is stopped.
+
+    What structure states comes first; `writer` reads the prose. Without one that is all.
+    """
     total, before = planned.sentences, 0
     run = uuid4().hex
     for document in planned.documents:
-        reading = writer.read(document)
-        while True:
-            try:
-                done = next(reading)
-            except StopIteration as end:
-                found: tuple[Found, ...] = end.value
-                break
-            if done % 8 == 0:
-                yield Progress(document.uri, before + done, total, writer.meter.rate)
         facts = [
-            Written(f.triple, f.sentences, f.probability, proposed=not f.sure)
-            for f in found
-            if f.probability >= writer.least and is_name(f.triple.subject) and is_name(f.triple.object)
+            Written(s.triple, (), s.probability, not s.sure, s.block, own=True, one_object=s.one_object)
+            for s in structure.stated(document)
         ]
-        change = memory.ingest(document, facts, writer.model, writer.format, run)
+        if writer is not None:
+            known = {_compared(f.triple) for f in facts}
+            reading = writer.read(document)
+            while True:
+                try:
+                    done = next(reading)
+                except StopIteration as end:
+                    found: tuple[Found, ...] = end.value
+                    break
+                if done % 8 == 0:
+                    yield Progress(document.uri, before + done, total, writer.meter.rate)
+            facts += [
+                Written(f.triple, f.sentences, f.probability, proposed=not f.sure)
+                for f in found
+                if f.probability >= writer.least
+                and is_name(f.triple.subject)
+                and is_name(f.triple.object)
+                and _compared(f.triple) not in known
+            ]
+        model, format = (writer.model, f"{structure.FORMAT}+{writer.format}") if writer else ("", structure.FORMAT)
+        change = memory.ingest(document, facts, model, format, run, aliases=structure.aliases(document))
         proposals = sum(f.proposed for f in facts)
         before += len(document.sentences)
-        yield Progress(document.uri, before, total, writer.meter.rate)
+        yield Progress(document.uri, before, total, writer.meter.rate if writer else 0.0)
         yield Read(
             document.uri,
             document.title,
@@ -146,4 +164,32 @@ def ingest(planned: Planned, memory: Memory, writer: DocumentWriter) -> Generato
             change.operation,
             document.notes,
             change.held,
+            *_silent(document, facts),
         )
+
+
+def _compared(triple: Triple) -> tuple[str, str, str]:
+    return normal(triple.subject), normal(triple.relation), normal(triple.object)
+
+
+def _silent(document: Document, facts: Sequence[Written]) -> tuple[int, int]:
+    """Words of a document that no fact and no proposal rests on, and all its words."""
+    spans = [document.sentences[i] for f in facts for i in f.sentences]
+    heard = {s.start for s in spans}
+    stretches = []
+    for fact in facts:
+        if fact.block is not None:
+            block = document.blocks[fact.block]
+            if block.kind == "cell" and block.parent is not None:
+                block = document.blocks[block.parent]
+            stretches.append((block.start, block.end))
+    stretches.sort()
+    words = silent = at = 0
+    for s in document.sentences:
+        count = len(document.text[s.start : s.end].split())
+        words += count
+        while at < len(stretches) and stretches[at][1] <= s.start:
+            at += 1
+        inside = at < len(stretches) and stretches[at][0] < s.end
+        silent += 0 if inside or s.start in heard else count
+    return silent, words

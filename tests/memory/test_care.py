@@ -6,6 +6,7 @@ import gzip
 import json
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from memllm_cli.memory.care.full_export import restore
 from memllm_cli.memory.care.purge import purge
 from memllm_cli.memory.disk import journal
 from memllm_cli.memory.disk.cache import Sidecar
+from memllm_cli.memory.disk.database import Database
 from memllm_cli.memory.disk.files import CACHES, WORDS, ours
 from memllm_cli.memory.disk.tables import Rows
 from memllm_cli.memory.edit import identity
@@ -467,6 +469,35 @@ def test_every_cache_bears_the_id_of_its_knowledge_base(memory: Memory) -> None:
     for path in list(ours(folder)):
         path.unlink()
     assert [p.name for p in folder.iterdir()] == ["notes.txt"]
+
+
+def test_a_journal_whose_beginning_is_damaged_is_set_aside_whole(memory: Memory) -> None:
+    path = left(memory.database.folder, "Paris")
+    path.write_bytes(b"\0\0" + path.read_bytes()[2:])
+    other = Memory(memory.database.folder)
+    notices: list[str] = []
+    other.database.notice = notices.append
+    assert facts(other) == set()
+    assert len(notices) == 1
+    (aside,) = memory.database.folder.glob("facts.journal.damaged-*")
+    assert b"Paris" in aside.read_bytes()
+
+
+def test_a_session_opens_the_database_twice_however_many_edits_it_makes(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[int] = []
+    connected = Database.connected
+
+    def counted(self: Database) -> Any:
+        opened.append(1)
+        return connected(self)
+
+    monkeypatch.setattr(Database, "connected", counted)
+    with memory.session():
+        for i in range(6):
+            memory.set(Triple(f"Land {i}", "capital", "Paris"))
+    assert len(opened) <= 2  # when it begins, and when it ends
 
 
 def test_a_full_disk_keeps_the_journal_and_lets_read(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:

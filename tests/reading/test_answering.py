@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from memllm_cli.engine.scripted import ScriptedEngine
-from memllm_cli.memory.edit.memory import Evidence, Memory, Written
+from memllm_cli.memory.edit.evidence import Evidence
+from memllm_cli.memory.edit.memory import Memory, Written
 from memllm_cli.memory.search.find import Finder
 from memllm_cli.reading.answer import NOTHING, Answerer, Conversation, Options, says, telling
 from memllm_cli.reading.events import Done, ReadCall, ReadResult, Text

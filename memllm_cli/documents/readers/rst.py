@@ -19,6 +19,7 @@ _SHOWN = words(
     "versionadded versionchanged deprecated rubric glossary"
 )
 _FIELD = re.compile(r"(\s*):([^:\s](?:[^:]{0,60}[^:\s])?):(?:\s+(\S.*))?$")
+_KEYED = re.compile(r"[^\W\d_][\w -]{0,30}:\s+\S")
 _NOTE_MARK = re.compile(r"\s?\[(?:\d{1,3}|#[\w-]*|\*)\]_(?!\w)")
 _CODE = words("code code-block sourcecode parsed-literal prompt console literalinclude")
 _ITEM = re.compile(r"(\s*)(?:[-*+•]|#\.|\(?\d{1,3}[.)]|\(?[a-z]\))\s+(?=\S)")
@@ -179,7 +180,8 @@ class _Reader:
         text, below = self.line(), self.line(1)
         if not below.strip() or _indent(below) <= _indent(text) or _ITEM.match(text) or text.rstrip().endswith("::"):
             return False
-        if self.line(-1).strip() or text.rstrip().endswith((".", ":", ",")) or _EXPLICIT.match(below):
+        ends = text.rstrip().endswith((".", ":", ","))
+        if self.line(-1).strip() or ends or _EXPLICIT.match(below) or _KEYED.match(text):
             return False
         term = inline(text).split(" : ")[0].strip()
         self.emit("term", [Line(self.at + 1, term)])
@@ -227,7 +229,7 @@ class _Reader:
         self.tabled([r for r in rows if r], head)
 
     def simple_table(self) -> None:
-        """A table under rulers of `===`; the second ends its header. Without a first cell a row goes on with the last."""
+        """A table under rulers of `===`; the second ends its header. A row without a first cell goes on."""
         columns = [m.start() for m in re.finditer("=+", self.line())]
         self.at += 1
         borders = head = 0
@@ -266,6 +268,11 @@ class _Reader:
         self.at += 1
         # A definition list's term is followed by an indented line: no continuation unless in an item.
         while self.line().strip() and not _EXPLICIT.match(self.line()) and not _ITEM.match(self.line()):
+            deeper = _indent(self.line()) > indent and _KEYED.match(lines[-1].text) is not None
+            if deeper and not item:  # a key's value goes on
+                lines[-1] = Line(lines[-1].number, f"{lines[-1].text.rstrip()} {self.line().strip()}")
+                self.at += 1
+                continue
             if not item and _indent(self.line()) != indent:
                 break
             lines.append(Line(self.at + 1, self.line()))

@@ -193,6 +193,10 @@ def unwrap(lines: list[Line]) -> list[list[Line]]:
         new_clause = starts_clause(line.text) and (fits or ends_sentence(before.text))
         # "Name: Ann", "Role: Master": a form, not a wrapped sentence.
         labels = bool(_LABEL.match(before.text) and _LABEL.match(line.text))
+        indent, first = (len(t) - len(t.lstrip()) for t in (line.text, groups[-1][0].text))
+        if indent >= first + 2 and _LABEL.match(groups[-1][0].text) and not labels:  # a key's value goes on
+            groups[-1].append(line)
+            continue
         if new_item or new_clause or fits or labels or heading_level(before.text):
             groups.append([line])
         else:

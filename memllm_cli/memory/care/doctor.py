@@ -14,6 +14,7 @@ from memllm_cli.memory.disk.cache import Sidecar
 from memllm_cli.memory.disk.tables import RELATIONS, TABLES, VERSION
 from memllm_cli.memory.edit.memory import Memory
 from memllm_cli.memory.history import loading
+from memllm_cli.types import READER
 
 if TYPE_CHECKING:
     import duckdb
@@ -57,6 +58,9 @@ def examine(memory: Memory, repair: bool = True) -> Iterator[Finding]:
         yield Finding(OK, f"{len(facts)} facts and proposals, the same from the cache and from the database")
     else:
         yield _caught(Sidecar(folder, files.HISTORY), repair, "gives other facts than the database")
+    old = sum((d.reader or 0) < READER for d in snapshot.documents())
+    if old:
+        yield Finding(NOTE, f"{old} documents were read by an older version", "memllm ingest --again reads them better")
     yield from _caches(memory, repair)
     yield from _vectors(memory)
     yield from _files(folder, repair)

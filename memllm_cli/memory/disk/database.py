@@ -149,7 +149,7 @@ class Database:
             if replayed.damaged:
                 aside = journal.set_aside(self.journal, DAMAGED, replayed.end)
                 self._tell(f"the journal was damaged; what could not be read was set aside: {aside}")
-            self.journal.unlink()
+            self.journal.unlink(missing_ok=True)  # all of it may have been set aside
             sync_folder(self.folder)
         except duckdb.Error as error:
             with suppress(duckdb.Error):

@@ -19,11 +19,18 @@ from memllm_cli.memory.disk.table import Table
 from memllm_cli.memory.values.literals import KINDS
 from memllm_cli.memory.values.relations import Relation
 from memllm_cli.memory.values.validity import ALWAYS, Span, span
+from memllm_cli.types import BLOCK_KINDS
 
 if TYPE_CHECKING:
     import duckdb
 
 ACTIONS = ("add", "set", "remove")
+USE = "use"
+"""In the place of an external id: the row of an operation that states something under a relation out of documents.
+
+Such a relation is there while an operation counts that needs it, and goes with the last."""
+JOINED = "joined "
+"""Begins, in the place of an external id, the row that makes a relation one with another, whose id follows."""
 LARGEST_ID = (1 << 31) - 1
 """Of operations, statements, entities and documents: they are packed into four bytes."""
 LARGEST_RELATION = (1 << 20) - 1
@@ -75,6 +82,16 @@ class RelationRow(NamedTuple):
         """The relation."""
         return Relation(self.id, self.name, self.inverse, tuple(self.aliases), *self[4:-1])
 
+    @property
+    def is_use(self) -> bool:
+        """Whether it says nothing of the relation but that its operation needs it: see `USE`."""
+        return self.external == USE
+
+    @property
+    def joined(self) -> int | None:
+        """The relation that it says this one is the same as; None for other rows."""
+        return int(self.external[len(JOINED) :]) if self.external.startswith(JOINED) else None
+
 
 class Entity(NamedTuple):
     """A name or a literal value. `normal` is what it is compared by, `scope` the document a name such as 'the Tenant'
@@ -114,7 +131,10 @@ class Move(NamedTuple):
 
 
 class DocumentRow(NamedTuple):
-    """A document that was read. `text` is empty in memory: only the database keeps it."""
+    """A document that was read. `text` is empty in memory: only the database keeps it.
+
+    `reader` is the version of the readers that made its blocks; None where there was none yet.
+    """
 
     id: int
     uri: str
@@ -123,6 +143,7 @@ class DocumentRow(NamedTuple):
     sha256: str
     text: str
     operation: int
+    reader: int | None = None
 
 
 class SentenceRow(NamedTuple):
@@ -134,6 +155,24 @@ class SentenceRow(NamedTuple):
     line: int
     page: int | None
     heading: str
+
+
+class BlockRow(NamedTuple):
+    """A block of a document (`types.Block`), by its number in it."""
+
+    document: int
+    number: int
+    parent: int | None
+    kind: str
+    span_start: int
+    span_end: int
+    line: int
+    page: int | None
+    level: int
+    label: str
+    note: str
+    table_row: int | None
+    table_column: int | None
 
 
 class Assertion(NamedTuple):
@@ -168,7 +207,7 @@ class Assertion(NamedTuple):
 
 
 class EvidenceRow(NamedTuple):
-    """Where a document makes a statement."""
+    """Where a document makes a statement: a stretch of its text, and the block that says it where structure does."""
 
     assertion: int
     document: int
@@ -177,6 +216,7 @@ class EvidenceRow(NamedTuple):
     line: int
     page: int | None
     heading: str
+    block: int | None = None
 
 
 OPERATIONS = Table(
@@ -203,6 +243,10 @@ MOVES = Table(
 )  # fmt: skip
 DOCUMENTS = Table("documents", DocumentRow, "documents", large=("text",), references={"operation": "operations"})
 SENTENCES = Table("sentences", SentenceRow, "sentences", references={"document": "documents"}, in_memory=False)
+BLOCKS = Table(
+    "blocks", BlockRow, "blocks", order="document, number", references={"document": "documents"}, in_memory=False,
+    allowed={"kind": BLOCK_KINDS},
+)  # fmt: skip
 ASSERTIONS = Table(
     "assertions", Assertion, "statements", joined=("source",), allowed={"action": ACTIONS},
     references={"operation": "operations", "subject": "entities", "relation": "relations", "object": "entities"},
@@ -214,7 +258,7 @@ EVIDENCE = Table(
 TABLES = {
     t.name: t
     for t in (
-        OPERATIONS, RELATIONS, ENTITIES, ALIASES, MERGES, MOVES, DOCUMENTS, SENTENCES, ASSERTIONS, EVIDENCE,
+        OPERATIONS, RELATIONS, ENTITIES, ALIASES, MERGES, MOVES, DOCUMENTS, SENTENCES, BLOCKS, ASSERTIONS, EVIDENCE,
     )
 }  # fmt: skip
 """The tables of the history, in the order in which their rows may be stored. Two more hold none: `meta` (key, value)
@@ -233,6 +277,7 @@ class Rows:
     moves: list[Move] = field(default_factory=list)
     documents: list[DocumentRow] = field(default_factory=list)
     sentences: list[SentenceRow] = field(default_factory=list)
+    blocks: list[BlockRow] = field(default_factory=list)
     assertions: list[Assertion] = field(default_factory=list)
     evidence: list[EvidenceRow] = field(default_factory=list)
 
@@ -335,6 +380,19 @@ MIGRATIONS: tuple[tuple[int, str], ...] = (
         DROP TABLE vectors;          -- a cache; bytes are read and written many times faster than lists
         -- little-endian 4-byte floats; DuckDB takes seconds to find that they cannot be compressed
         CREATE TABLE vectors (entity BIGINT NOT NULL, vector BLOB NOT NULL USING COMPRESSION uncompressed);
+        """,
+    ),
+    (
+        3,
+        """
+        CREATE TABLE blocks (        -- the tree of a document; one read before has its sentences as paragraphs
+            document BIGINT NOT NULL, number BIGINT NOT NULL, parent BIGINT, kind TEXT NOT NULL,
+            span_start BIGINT NOT NULL, span_end BIGINT NOT NULL, line BIGINT NOT NULL, page BIGINT,
+            level BIGINT NOT NULL, label TEXT NOT NULL, note TEXT NOT NULL, table_row BIGINT, table_column BIGINT);
+        INSERT INTO blocks SELECT document, row_number() OVER (PARTITION BY document ORDER BY span_start) - 1, NULL,
+            'paragraph', span_start, span_end, line, page, 0, '', '', NULL, NULL FROM sentences;
+        ALTER TABLE documents ADD COLUMN reader BIGINT;  -- version of the readers; NULL: none that knew blocks
+        ALTER TABLE evidence ADD COLUMN block BIGINT;    -- the block of the document that says it
         """,
     ),
 )

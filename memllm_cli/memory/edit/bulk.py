@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from memllm_cli.memory.disk.tables import ASSERTIONS, ENTITIES, OPERATIONS, Operation, Rows
+from memllm_cli.memory.disk.tables import ASSERTIONS, ENTITIES, Operation, Rows
 from memllm_cli.memory.edit.change import Change, now
 from memllm_cli.memory.edit.statements import Writer
 from memllm_cli.memory.values.literals import ENTITY
@@ -39,7 +39,7 @@ def load_columns(memory: Core, columns: Columns, note: str, person: bool) -> Cha
         writer = Writer(snapshot)
         relations: dict[str, tuple[Relation, bool]] = {}
         for name in dict.fromkeys(columns.relations):
-            relations[name] = snapshot.relations.get(name)
+            relations[name] = writer.known(name)
         names = _Names(writer)
         count = len(columns.subjects)
         subjects, objects, numbers = (np.empty(count, dtype=np.int64) for _ in range(3))
@@ -81,7 +81,7 @@ def _insert(
         named |= {n: _objects([getattr(e, n) for e in entities]) for n in ("name", "normal", "kind")}
         connection.register("named", named)
     connection.execute("BEGIN")
-    OPERATIONS.insert(connection, [made])
+    Rows(operations=[made], relations=writer.rows.relations).insert(connection)
     if entities:
         ENTITIES.insert_from(connection, "named", **{n: n for n in named}, operation=str(made.id))
     action, stated = ("'set'", "TRUE") if person else ("'add'", "FALSE")

@@ -124,6 +124,9 @@ def touched(snapshot: Snapshot, rows: Rows) -> set[Key]:
         moved = snapshot.history.statement(move.assertion)
         keys |= {snapshot.key(moved)} if moved is not None else set()
         keys |= snapshot.keys_about(snapshot.canonical(move.entity))
+    for row in rows.relations:
+        if row.joined is not None:
+            keys |= {f.key for r in (row.id, row.joined) for f in snapshot.facts(None, snapshot.one_relation(r))}
     for operation in rows.operations:
         keys |= _touched_by(snapshot, operation)
     return keys
@@ -149,6 +152,7 @@ def _touched_by(snapshot: Snapshot, operation: Operation) -> set[Key]:
         rows = Rows(
             merges=[m for m in history.merges if m.operation == undone.id],
             moves=[m for m in history.moves if m.operation == undone.id],
+            relations=[r for r in history.relations if r.operation == undone.id],
         )
         keys |= touched(snapshot, rows)
         keys |= _touched_by(snapshot, undone)

@@ -2,50 +2,39 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from memllm_cli.errors import NotFound, UsageError
-from memllm_cli.memory.disk.tables import Operation, RelationRow, Rows
+from memllm_cli.memory.disk.tables import JOINED, Operation, RelationRow, Rows
 from memllm_cli.memory.edit.change import BULKY, Change, now
 from memllm_cli.memory.edit.core import TYPED, Core
+from memllm_cli.memory.edit.evidence import Evidence, evidence_of
 from memllm_cli.memory.edit.statements import Writer
 from memllm_cli.memory.history.facts import Fact, Key
 from memllm_cli.memory.history.snapshot import Snapshot
 from memllm_cli.memory.values.relations import Relation, read_table
-from memllm_cli.types import Document, Triple
+from memllm_cli.types import Block, Document, Triple
 
 Filler = Callable[[Writer], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A fact found in a document: the sentences (by index) that state it, and how sure the writer is."""
+    """A fact found in a document: the sentences (by index) or the block that state it, and how sure the writer is.
+
+    `own` says that its relation stands in the document's words, and is made where no relation is called so;
+    `one_object` what such a one is taken for.
+    """
 
     triple: Triple
-    sentences: tuple[int, ...]
+    sentences: tuple[int, ...] = ()
     probability: float | None = None
     proposed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """Where a document states a fact."""
-
-    document: int
-    title: str
-    uri: str
-    line: int
-    page: int | None
-    heading: str
-    sentence: str
-
-    @property
-    def place(self) -> str:
-        """The place for people: `lease.md, line 12` or `freedonia.pdf, page 1`."""
-        return f"{os.path.basename(self.uri)}, " + (f"page {self.page}" if self.page else f"line {self.line}")
+    block: int | None = None
+    own: bool = False
+    one_object: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +84,18 @@ class Memory(Core):
         valid_to: str | None = None,
         note: str = "",
         dry_run: bool = False,
+        own: bool = False,
     ) -> Change:
         """State a fact as a person and retract what conflicts.
+
+        With `own` a relation is made in these words where none is called so.
 
         `mode`: `auto` follows the relation's cardinalities; `replace` also replaces other values on the side
         written last; `add` retracts nothing. With `dry_run` nothing is kept.
         """
 
         def fill(writer: Writer) -> None:
-            relation, flipped = writer.snapshot.relations.get(triple.relation)
+            relation, flipped = writer.relation(triple.relation) if own else writer.known(triple.relation)
             subject, object = (triple.object, triple.subject) if flipped else (triple.subject, triple.object)
             clears_objects = mode != "add" and (relation.one_object or (mode == "replace" and not flipped))
             clears_subjects = mode != "add" and (relation.one_subject or (mode == "replace" and flipped))
@@ -153,6 +145,23 @@ class Memory(Core):
         self.operate("relation", fill, note=note or relation.name)
         return kept[0]
 
+    def join(self, old: str, new: str, note: str = "") -> Change:
+        """Make a relation one with another, which then has its names and facts. Raises NotFound, UsageError."""
+
+        def fill(writer: Writer) -> None:
+            (source, flipped), (target, turned) = (writer.snapshot.relations.get(name) for name in (old, new))
+            if source.id == target.id:
+                raise UsageError(f"'{old}' and '{new}' are one relation already.", "See: memllm relation list")
+            if flipped or turned:
+                raise UsageError("Relations can be joined in one direction only.", "Name them from their subjects.")
+            if not source.is_own and target.is_own:
+                raise UsageError(f"'{source.name}' is a known relation.", f'Join it the other way: "{new}" "{old}"')
+            writer.rows.relations.append(
+                RelationRow.of(source, writer.operation)._replace(external=f"{JOINED}{target.id}")
+            )
+
+        return self.operate("join", fill, note=note or f"{old} into {new}")
+
     def undo(self, target: int | None = None, dry_run: bool = False, run: str = "") -> tuple[Operation, Change]:
         """Switch an operation off: the given one, or the newest that is neither undone nor an undo itself.
 
@@ -160,7 +169,7 @@ class Memory(Core):
         """
         snapshot = self.snapshot
         if target is None:
-            kinds = ("undo", "create", "purge")
+            kinds = ("undo", "create", "purge", "failed")
             ids = range(snapshot.last_operation, 0, -1)
             counted = (o for i in ids if snapshot.counts(i) and (o := snapshot.operation(i)) is not None)
             operation = next((o for o in counted if o.kind not in kinds), None)
@@ -189,14 +198,27 @@ class Memory(Core):
         return row is not None and row.sha256 == document.sha256
 
     def ingest(
-        self, document: Document, facts: Iterable[Written], model: str, format: str, run: str = "", note: str = ""
+        self,
+        document: Document,
+        facts: Iterable[Written],
+        model: str,
+        format: str,
+        run: str = "",
+        note: str = "",
+        aliases: Iterable[tuple[str, str]] = (),
     ) -> Change:
-        """Record a document with the facts found in it, as one operation. Replaces what its last version stated."""
+        """Record a document with the facts found in it, as one operation. Replaces what its last version stated.
+
+        `aliases` are other names that it gives its things: (name, other name).
+        """
 
         def fill(writer: Writer) -> None:
             writer.document(document)
             for found in facts:
-                relation, flipped = writer.snapshot.relations.get(found.triple.relation)
+                if found.own:
+                    relation, flipped = writer.relation(found.triple.relation, found.one_object)
+                else:
+                    relation, flipped = writer.known(found.triple.relation)
                 subject, object = found.triple.subject, found.triple.object
                 if flipped:
                     subject, object = object, subject
@@ -205,6 +227,10 @@ class Memory(Core):
                 )
                 for index in found.sentences:
                     writer.evidence(made, document, document.sentences[index])
+                if found.block is not None:
+                    writer.evidence_of_block(made, document, found.block)
+            for entity, name in aliases:
+                writer.alias(entity, name)
 
         return self.operate(
             "ingest", fill, actor="memllm", note=note or document.title, source=document.uri, model=model,
@@ -231,7 +257,7 @@ class Memory(Core):
         def fill(writer: Writer) -> None:
             before: set[Triple] = set()
             for row in rows:
-                relation, flipped = writer.snapshot.relations.get(row.triple.relation)
+                relation, flipped = writer.known(row.triple.relation)
                 subject, object = row.triple.subject, row.triple.object
                 if flipped:
                     subject, object = object, subject
@@ -250,6 +276,22 @@ class Memory(Core):
 
     # -- looking -----------------------------------------------------------------------------------------------------
 
+    def document(self, id: int) -> Document:
+        """A document as it was read, with its blocks; its sentences and notes are left out. Raises NotFound."""
+        with self.open() as connection:
+            row = connection.execute(
+                "SELECT uri, title, media_type, sha256, text FROM documents WHERE id = ?", [id]
+            ).fetchone()
+            blocks = connection.execute(
+                "SELECT kind, span_start, span_end, line, page, parent, level, label, note, table_row, table_column "
+                "FROM blocks WHERE document = ? ORDER BY number",
+                [id],
+            ).fetchall()
+        if row is None:
+            raise NotFound(f"There is no document {id}.", "See: memllm source list")
+        uri, title, media_type, sha256, text = row
+        return Document(uri, title, media_type, sha256, text, (), blocks=tuple(Block(*b) for b in blocks))
+
     def evidence(self, facts: Sequence[Fact]) -> dict[Key, list[Evidence]]:
         """Where documents state these facts, newest document first."""
         snapshot = self.snapshot
@@ -257,22 +299,15 @@ class Memory(Core):
         out: dict[Key, list[Evidence]] = {f.key: [] for f in facts}
         if by_assertion and snapshot.history.documents:
             with self.open() as connection:
-                rows = connection.execute(
-                    "SELECT e.assertion, e.document, d.title, d.uri, e.line, e.page, e.heading, "
-                    "substring(d.text, e.span_start + 1, e.span_end - e.span_start) "
-                    "FROM evidence e JOIN documents d ON d.id = e.document "
-                    "WHERE e.assertion IN (SELECT unnest(?::BIGINT[])) ORDER BY e.document DESC, e.span_start",
-                    [list(by_assertion)],
-                ).fetchall()
-            for assertion, *rest in rows:
-                out[by_assertion[assertion]].append(Evidence(*rest))
+                for assertion, place in evidence_of(connection, list(by_assertion)):
+                    out[by_assertion[assertion]].append(place)
         return out
 
 
 def _still_used(snapshot: Snapshot, operation: int) -> None:
     """Raise UsageError when the relation that an operation added has facts."""
     history = snapshot.history
-    for relation in history.relations:
+    for relation in (r for r in history.relations if not r.is_use and r.joined is None):
         versions = [r for r in history.relations if r.id == relation.id]
         if relation.operation == operation and all(r.operation == operation for r in versions):
             used = next((f for f in snapshot.facts(None) if f.key[1] == relation.id), None)

@@ -7,18 +7,30 @@ import re
 from typing import TYPE_CHECKING
 
 from memllm_cli.errors import NotFound, UsageError
-from memllm_cli.memory.disk.tables import Assertion, DocumentRow, Entity, EvidenceRow, Rows, SentenceRow
+from memllm_cli.memory.disk.tables import (
+    USE,
+    Alias,
+    Assertion,
+    BlockRow,
+    DocumentRow,
+    Entity,
+    EvidenceRow,
+    RelationRow,
+    Rows,
+    SentenceRow,
+)
 from memllm_cli.memory.history.facts import Key
 from memllm_cli.memory.history.snapshot import Snapshot
 from memllm_cli.memory.values.literals import ENTITY, normalise, space
 from memllm_cli.memory.values.names import is_role, normal
-from memllm_cli.memory.values.relations import Relation
-from memllm_cli.types import Document, Sentence
+from memllm_cli.memory.values.relations import DOCUMENTS, Relation
+from memllm_cli.types import READER, Document, Sentence
 
 if TYPE_CHECKING:
     import duckdb
 
 LONGEST_NAME = 2000  # characters; longer ones are text, not names
+LONGEST_RELATION = 100
 
 
 def is_name(text: str) -> bool:
@@ -52,6 +64,9 @@ class Writer:
         self._next_entity = snapshot.last_entity + 1
         self._next_assertion = snapshot.history.last_statement + 1
         self._fresh: dict[tuple[str, str, int | None], int] = {}
+        self._relations: dict[str, tuple[Relation, bool]] = {}
+        """Relations that this operation makes, by the compared form of their names."""
+        self._used: set[int] = set()
 
     def entity(self, name: str, kind: str) -> int:
         """Id of a name or literal, new if nothing is called exactly so."""
@@ -72,6 +87,46 @@ class Writer:
             self.rows.entities.append(Entity(self._next_entity, shown, form, kind, scope, self.operation))
             self._next_entity += 1
         return self._fresh[key]
+
+    def relation(self, phrase: str, one_object: bool = True) -> tuple[Relation, bool]:
+        """The relation a phrase names, and whether from the object's side; a new one in these words if none does.
+
+        `one_object` is what a new one is taken for: whether a subject has one object at a time. Raises UsageError for
+        a phrase that cannot name a relation.
+        """
+        name = " ".join(phrase.split())
+        form = normal(name)
+        found = self.snapshot.relations.find(name) or self._relations.get(form)
+        if found is None:
+            if not is_name(name) or not is_sayable(name) or len(name) > LONGEST_RELATION:
+                raise UsageError(f"'{name[:60]}' cannot name a relation.", "Use a few words.")
+            rows = self.snapshot.history.relations
+            before = next((r for r in rows if r.domain == DOCUMENTS and not r.is_use and normal(r.name) == form), None)
+            id_ = before.id if before is not None else max((r.id for r in rows), default=0) + 1 + len(self._relations)
+            made = Relation(id_, name, self._inverse(name), (), "", False, one_object, "text", DOCUMENTS)
+            self.rows.relations.append(RelationRow.of(made, self.operation))
+            found = self._relations[form] = (made, False)
+            self._used.add(made.id)
+        self.use(found[0])
+        return found
+
+    def known(self, phrase: str) -> tuple[Relation, bool]:
+        """The relation a phrase names, and whether from the object's side. Raises NotFound, UsageError."""
+        found = self.snapshot.relations.get(phrase)
+        self.use(found[0])
+        return found
+
+    def use(self, relation: Relation) -> None:
+        """Say that this operation needs a relation, which then stays as long as it counts."""
+        if relation.is_own and relation.id not in self._used:
+            self._used.add(relation.id)
+            self.rows.relations.append(RelationRow.of(relation, self.operation)._replace(external=USE))
+
+    def _inverse(self, name: str) -> str:
+        for inverse in (f"{name} of", f"is {name} of", f"is the {name} of"):
+            if self.snapshot.relations.find(inverse) is None:
+                return inverse
+        return f"has as {name}"
 
     def _meant(self, found: list[int], scope: int | None, name: str) -> int | None:
         """Which of the entities with a name is meant here; None for a new one.
@@ -135,6 +190,7 @@ class Writer:
         if fact is None:
             raise NotFound("That fact is no longer there.", "See: memllm fact list")
         newest = fact.newest
+        self.use(self.snapshot.relations.by_id[key[1]])
         begin, end = fact.valid if action == "add" else (None, None)
         self.rows.assertions.append(
             Assertion(self._next_assertion, self.operation, action, *key, None, newest.object_text, person=True,
@@ -150,8 +206,13 @@ class Writer:
         self.scope = min((d.id for d in known.values() if d.uri == document.uri), default=self.document_id)
         self.rows.documents.append(
             DocumentRow(self.document_id, document.uri, document.title, document.media_type, document.sha256,
-                        document.text, self.operation)
+                        document.text, self.operation, READER if document.blocks else None)
         )  # fmt: skip
+        self.rows.blocks += [
+            BlockRow(self.document_id, n, b.parent, b.kind, b.start, b.end, b.line, b.page, b.level, b.label, b.note,
+                     b.row, b.column)
+            for n, b in enumerate(document.blocks)
+        ]  # fmt: skip
         self.rows.sentences += [
             SentenceRow(self.document_id, s.start, s.end, s.line, s.page, s.heading) for s in document.sentences
         ]
@@ -159,9 +220,31 @@ class Writer:
 
     def evidence(self, assertion: int, document: Document, sentence: Sentence) -> None:
         """Point an assertion to a sentence of the document being read."""
-        assert self.document_id is not None
         s = sentence
-        self.rows.evidence.append(EvidenceRow(assertion, self.document_id, s.start, s.end, s.line, s.page, s.heading))
+        self._point(assertion, s.start, s.end, s.line, s.page, s.heading, document.block_at(s.start))
+
+    def evidence_of_block(self, assertion: int, document: Document, number: int) -> None:
+        """Point an assertion to the block of the document being read that says it; a cell to its whole row."""
+        block = shown = document.blocks[number]
+        if block.kind == "cell" and block.parent is not None:
+            shown = document.blocks[block.parent]
+        heading = (document.path(number) or ("",))[-1]
+        self._point(assertion, shown.start, shown.end, block.line, block.page, heading, number)
+
+    def _point(
+        self, assertion: int, start: int, end: int, line: int, page: int | None, heading: str, block: int | None
+    ) -> None:
+        assert self.document_id is not None
+        self.rows.evidence.append(EvidenceRow(assertion, self.document_id, start, end, line, page, heading, block))
+
+    def alias(self, entity: str, name: str) -> None:
+        """Give an entity another name, unless that is its own or another one's."""
+        shown = " ".join(name.split())
+        if not is_name(shown) or not is_sayable(shown) or self.snapshot.named(shown):
+            return
+        known = self.entity(entity, ENTITY)
+        if normal(shown) != normal(entity):
+            self.rows.aliases.append(Alias(known, shown, self.operation))
 
     def find_evidence(self, assertion: int, name: str, sentence: str) -> bool:
         """Point an assertion to where a sentence stands in a document read before (by file name); True if found."""

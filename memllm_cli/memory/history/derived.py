@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from dataclasses import replace
 from operator import attrgetter
 
 from memllm_cli.memory.disk.tables import Assertion, Merge, Move
@@ -10,7 +11,7 @@ from memllm_cli.memory.history.facts import undone
 from memllm_cli.memory.history.history import Derived, History
 from memllm_cli.memory.values.literals import ENTITY, space
 from memllm_cli.memory.values.names import normal
-from memllm_cli.memory.values.relations import Relation, Relations
+from memllm_cli.memory.values.relations import Relations
 
 
 def derive(history: History, last: int) -> Derived:
@@ -28,12 +29,24 @@ def derive(history: History, last: int) -> Derived:
     def counts(operation: int) -> bool:
         return operation <= last and operation not in off
 
-    out = Derived(history.version, last, off, _relations(history, counts_key(history, last, off)))
+    def stays(operation: int) -> bool:
+        """Whether it counts and, where it read a document, no later one read that again or forgot it."""
+        made = history.operation(operation) if counts(operation) else None
+        if made is None or made.source is None:
+            return made is not None
+        events = history.sources.get(made.source, ())
+        return not any(o > operation and counts(o) for o in events[bisect_right(events, operation) :])
+
+    key = tuple(i for i, r in enumerate(history.relations) if stays(r.operation))
+    joined = _joined(history, key)
+    out = Derived(history.version, last, off, _relations(history, key, joined), joined=joined)
+    for relation, end in joined.items():
+        out.together[end] = (*out.together.get(end, (end,)), relation)
     _merge(out, [m for m in history.merges if counts(m.operation)])
     _move(out, history, [m for m in history.moves if counts(m.operation)])
-    out.plain = not out.merged and not out.moved
+    out.plain = not out.merged and not out.moved and not joined
     for entity, name, operation in history.aliases:
-        if counts(operation):
+        if stays(operation):
             out.aliases.setdefault(entity, []).append(name)
             out.named.setdefault((space(ENTITY), normal(name)), []).append(entity)
     if last >= history.last:
@@ -41,23 +54,36 @@ def derive(history: History, last: int) -> Derived:
     return out
 
 
-def counts_key(history: History, last: int, off: frozenset[int]) -> tuple[int, ...]:
-    """Which versions of relations count: their places in the list."""
-    return tuple(i for i, r in enumerate(history.relations) if r.operation <= last and r.operation not in off)
-
-
 _BY_OPERATION = attrgetter("operation")
 _CACHE: dict[tuple[str, tuple[int, ...]], Relations] = {}
 
 
-def _relations(history: History, key: tuple[int, ...]) -> Relations:
-    """The newest version of each relation. Thousands of phrases are normalised for it, so the last one is kept."""
+def _joined(history: History, key: tuple[int, ...]) -> dict[int, int]:
+    """Relations that were made one with others, by the rows that count."""
+    direct: dict[int, int] = {}
+    for i in key:
+        row = history.relations[i]
+        if row.joined is not None and _end(direct, row.joined) != row.id:
+            direct[row.id] = row.joined
+    return {relation: _end(direct, relation) for relation in direct}
+
+
+def _relations(history: History, key: tuple[int, ...], joined: dict[int, int]) -> Relations:
+    """The relations that rows which count are about, each as its newest such row has it, or as it was made.
+
+    Thousands of phrases are normalised for it, so the last one is kept.
+    """
     full = (history.id, key)
     if full not in _CACHE:
-        newest: dict[int, Relation] = {}
+        rows = history.relations
+        newest = {rows[i].id: rows[i].relation for i in key if not rows[i].is_use and rows[i].joined is None}
         for i in key:
-            relation = history.relations[i].relation
-            newest[relation.id] = relation
+            id_ = rows[i].id
+            if id_ not in newest:  # only its uses count: what made it was undone, or its document read again
+                newest[id_] = next(r.relation for r in rows if r.id == id_ and not r.is_use)
+        for relation, end in joined.items():
+            gone, kept = newest.pop(relation), newest[end]
+            newest[end] = replace(kept, aliases=(*kept.aliases, gone.name, *gone.aliases))
         _CACHE.clear()
         _CACHE[full] = Relations(newest.values())
     return _CACHE[full]

@@ -55,6 +55,10 @@ class Derived:
     """Statements that a split gave another entity, by id, as they are now."""
     moved_to: dict[int, list[Assertion]] = field(default_factory=dict)
     """The same by the entities they have now."""
+    joined: dict[int, int] = field(default_factory=dict)
+    """Relation to the one it was joined to, all the way."""
+    together: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    """Relations that others were joined to, with all that are one with them."""
     aliases: dict[int, list[str]] = field(default_factory=dict)
     named: dict[tuple[str, str], list[int]] = field(default_factory=dict)
     """Entities by the compared form of an alias."""
@@ -127,7 +131,9 @@ class History:
                 self.undos.append((operation.id, operation.target))
                 self.version += 1
             if operation.source is not None and operation.kind in ("ingest", "forget"):
-                self.sources.setdefault(operation.source, []).append(operation.id)
+                events = self.sources.setdefault(operation.source, [])
+                self.version += bool(events)  # what an earlier reading made may go: its relations, its aliases
+                events.append(operation.id)
         for entity in rows.entities:
             self._entities[entity.id] = entity
             self._names.setdefault((space(entity.kind), entity.normal), []).append(entity.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -108,7 +109,7 @@ def repack(history: History) -> Packed:
     entities = history.new_entities()
     pool = Pool()
     layouts: tuple[Layout, ...] = (OPERATION, ENTITY, STATEMENT)
-    made = (fresh, entities, history.statements.values())
+    made: tuple[Iterable[Any], ...] = (fresh, entities, history.statements.values())
     parts = [layout.encode(rows, pool.add) for layout, rows in zip(layouts, made, strict=True)]
     starts, data = pool.arrays()
     shift = len(old.arrays["starts"]) - 1

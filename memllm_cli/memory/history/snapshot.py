@@ -24,7 +24,12 @@ class Snapshot:
         self.history = history
         self.last_operation = history.last if last is None else last
         self._derived = derive(history, self.last_operation)
-        self._clearing_somewhere = history.clearing_objects | history.clearing_subjects
+        joined = self._derived.joined
+        self._clears_objects, self._clears_subjects = (
+            {joined.get(r, r) for r in side} if joined else side
+            for side in (history.clearing_objects, history.clearing_subjects)
+        )
+        self._clearing_somewhere = self._clears_objects | self._clears_subjects
         self.relations = self._derived.relations
 
     @property
@@ -110,6 +115,14 @@ class Snapshot:
         """The entity that an id stands for after merges."""
         return self._derived.merged.get(entity, entity)
 
+    def one_relation(self, relation: int) -> int:
+        """The relation that an id stands for after joins."""
+        return self._derived.joined.get(relation, relation)
+
+    def _same(self, relation: int) -> tuple[int, ...]:
+        """All relations that are one with a relation, itself first."""
+        return self._derived.together.get(relation) or (relation,)
+
     def members(self, entity: int) -> tuple[int, ...]:
         """All entities that are one with a canonical one, itself first."""
         return self._derived.members.get(entity) or (entity,)
@@ -189,7 +202,7 @@ class Snapshot:
     def key(self, a: Assertion) -> Key:
         """The fact a statement is about, after splits and merges."""
         a = self._derived.moved.get(a.id, a)
-        return self.canonical(a.subject), a.relation, self.canonical(a.object)
+        return self.canonical(a.subject), self.one_relation(a.relation), self.canonical(a.object)
 
     def _current(self, rows: Iterable[Assertion], entity: int) -> list[Assertion]:
         """Statements about an entity as they are now, splits followed, oldest first."""
@@ -203,16 +216,16 @@ class Snapshot:
     def _of_subject(self, subject: int, relation: int) -> list[Assertion]:
         if self._derived.plain:
             return self.history.of_subject(subject, relation)
-        rows = [a for m in self.members(subject) for a in self.history.of_subject(m, relation)]
-        found = self._current(rows, subject)
-        return [a for a in found if a.relation == relation and self.canonical(a.subject) == subject]
+        pairs = ((m, r) for m in self.members(subject) for r in self._same(relation))
+        found = self._current([a for m, r in pairs for a in self.history.of_subject(m, r)], subject)
+        return [a for a in found if self.one_relation(a.relation) == relation and self.canonical(a.subject) == subject]
 
     def _of_object(self, object: int, relation: int) -> list[Assertion]:
         if self._derived.plain:
             return self.history.of_object(object, relation)
-        rows = [a for m in self.members(object) for a in self.history.of_object(m, relation)]
-        found = self._current(rows, object)
-        return [a for a in found if a.relation == relation and self.canonical(a.object) == object]
+        pairs = ((m, r) for m in self.members(object) for r in self._same(relation))
+        found = self._current([a for m, r in pairs for a in self.history.of_object(m, r)], object)
+        return [a for a in found if self.one_relation(a.relation) == relation and self.canonical(a.object) == object]
 
     def _clearing(self, entity: int, relation: int, side: int) -> list[Assertion]:
         """`set`s that clear the objects (side 0) of a subject or the subjects (1) of an object."""
@@ -237,13 +250,12 @@ class Snapshot:
 
     def _settle(self, key: Key, own: Sequence[Assertion]) -> Settled:
         subject, relation, object = key
-        history = self.history
         clears: list[Assertion] = []
         first = own[0].id  # before it was stated there was nothing to clear
-        if relation in history.clearing_objects:
+        if relation in self._clears_objects:
             sets = self._clearing(subject, relation, 0)
             clears = [a for a in sets if a.id > first and self.canonical(a.object) != object]
-        if relation in history.clearing_subjects:
+        if relation in self._clears_subjects:
             sets = self._clearing(object, relation, 1)
             clears += [a for a in sets if a.id > first and self.canonical(a.subject) != subject]
         return settle(key, own, clears, self)
@@ -346,16 +358,17 @@ class Snapshot:
     def facts(self, proposed: bool | None = False, relation: int | None = None) -> Iterator[Fact]:
         """All facts, of one relation if given; with `proposed` the proposals instead, with None both."""
         wanted = relation
-        merged = bool(self._derived.merged or self._derived.moved)
+        merged = not self._derived.plain
         seen: set[tuple[int, int]] = set()
         pairs: Iterable[tuple[int, int]] = self.history.pairs()
         if self._derived.moved_to:
             pairs = (*pairs, *((a.subject, a.relation) for rows in self._derived.moved_to.values() for a in rows))
         for subject, relation in pairs:
+            if merged:
+                subject, relation = self.canonical(subject), self.one_relation(relation)
             if wanted is not None and relation != wanted:
                 continue
             if merged:
-                subject = self.canonical(subject)
                 if (subject, relation) in seen:
                     continue
                 seen.add((subject, relation))
@@ -395,7 +408,14 @@ class Snapshot:
             written = self.shown(object)
         else:
             written = fact.newest.object_text or self.entity(fact.newest.object).name
-        return self.shown(subject), self.relations.by_id[relation].name, written
+        return self.shown(subject), self.relation_name(relation), written
+
+    def relation_name(self, relation: int) -> str:
+        """The name of a relation, of one that no longer counts, too."""
+        known = self.relations.by_id.get(relation)
+        if known is not None:
+            return known.name
+        return next((r.name for r in reversed(self.history.relations) if r.id == relation), f"relation {relation}")
 
     def shown(self, entity: int) -> str:
         """A name for people; one that belongs to a document says which."""

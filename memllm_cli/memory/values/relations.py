@@ -12,6 +12,11 @@ from memllm_cli.errors import DamagedError, NotFound, UsageError
 from memllm_cli.memory.values.literals import KINDS
 from memllm_cli.memory.values.names import normal
 
+NEAR = 0.84
+"""How alike a name is that may be a slip of the pen: `capitol` and `capital`; `architect` is like nothing known."""
+DOCUMENTS = "documents"
+"""Domain of relations that were made from the words of documents, or by a person's fact."""
+
 
 @dataclass(frozen=True, slots=True)
 class Relation:
@@ -28,15 +33,14 @@ class Relation:
     domain: str
     external: str = ""
 
+    @property
+    def is_own(self) -> bool:
+        """Whether it was made from the words of a document or of a person's fact."""
+        return self.domain == DOCUMENTS
+
     def phrases(self) -> list[tuple[str, bool]]:
         """Every way to say it, with whether that way is from the object's side."""
         return [(self.name, False), *((a, False) for a in self.aliases), (self.inverse, True)]
-
-
-def fields(r: Relation) -> tuple[str, str, tuple[str, ...], str, bool, bool, str, str, str]:
-    """All of a relation but its id."""
-    sides = (r.one_subject, r.one_object)
-    return (r.name, r.inverse, r.aliases, r.description, *sides, r.object_type, r.domain, r.external)
 
 
 def read_table(path: Path) -> list[Relation]:
@@ -90,6 +94,10 @@ class Relations:
     def find(self, phrase: str) -> tuple[Relation, bool] | None:
         """The relation a phrase names, and whether from the object's side; None if nothing is named so."""
         return self._phrases.get(normal(phrase))
+
+    def near(self, phrase: str) -> list[str]:
+        """Names that a phrase which names nothing may have been meant for: those spelled nearly so, nearest first."""
+        return difflib.get_close_matches(normal(phrase), self._phrases, n=3, cutoff=NEAR)
 
     def get(self, phrase: str) -> tuple[Relation, bool]:
         """Like `find`, for what a person typed. Raises UsageError for none, NotFound with the nearest names."""

@@ -1,0 +1,115 @@
+"""Where documents state facts: the sentence, and the block of the document it stands in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The block of a document that states a fact: its kind, the headings above it, and what it is called.
+
+    `row` and `column` are names within a table, `table` is its caption; `lead` is the line above a list, `label` the
+    key of a pair or the speaker of a turn.
+    """
+
+    kind: str
+    path: tuple[str, ...] = ()
+    row: str = ""
+    column: str = ""
+    table: str = ""
+    lead: str = ""
+    label: str = ""
+    number: int = -1
+    """Its number in the document."""
+
+    @property
+    def said(self) -> str:
+        """Where it is, for people: `table Subprocessors, row Fastly, column Country`; empty for running text."""
+        section = self.path[-1] if self.path else ""
+        if self.row or self.column:
+            named = f"table {self.table or section}".strip()
+            return ", ".join(
+                x for x in (named, self.row and f"row {self.row}", self.column and f"column {self.column}") if x
+            )
+        if self.kind == "item" and (self.lead or section):
+            return f"in the list under '{self.lead or section}'"
+        return f"{self.kind} '{self.label}'" if self.label and self.kind != "paragraph" else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where a document states a fact."""
+
+    document: int
+    title: str
+    uri: str
+    line: int
+    page: int | None
+    heading: str
+    sentence: str
+    start: int = 0
+    end: int = 0
+    block: Place | None = None
+
+    @property
+    def place(self) -> str:
+        """The place for people: `lease.md, line 12` or `freedonia.pdf, page 1`."""
+        return f"{os.path.basename(self.uri)}, " + (f"page {self.page}" if self.page else f"line {self.line}")
+
+
+_EVIDENCE = """
+    SELECT e.assertion, e.block, e.document, d.title, d.uri, e.line, e.page, e.heading,
+        substring(d.text, e.span_start + 1, e.span_end - e.span_start), e.span_start, e.span_end
+    FROM evidence e JOIN documents d ON d.id = e.document
+    WHERE e.assertion IN (SELECT unnest(?::BIGINT[])) ORDER BY e.document DESC, e.span_start
+"""
+_UPWARD = """
+    WITH RECURSIVE up AS (
+        SELECT b.document, b.number AS leaf, b.parent, b.kind, b.label, b.span_start, b.span_end, 0 AS depth
+        FROM blocks b JOIN (SELECT unnest(?::BIGINT[]) AS document, unnest(?::BIGINT[]) AS number) w
+            ON w.document = b.document AND w.number = b.number
+        UNION ALL
+        SELECT b.document, u.leaf, b.parent, b.kind, b.label, b.span_start, b.span_end, u.depth + 1
+        FROM up u JOIN blocks b ON b.document = u.document AND b.number = u.parent WHERE u.depth < 200)
+    SELECT u.document, u.leaf, u.kind, u.label,
+        CASE WHEN u.kind = 'heading' THEN substring(d.text, u.span_start + 1, u.span_end - u.span_start) ELSE '' END
+    FROM up u JOIN documents d ON d.id = u.document ORDER BY u.document, u.leaf, u.depth
+"""
+
+
+def evidence_of(connection: duckdb.DuckDBPyConnection, statements: Sequence[int]) -> Iterator[tuple[int, Evidence]]:
+    """The evidence of statements, by their ids, newest document first."""
+    rows = connection.execute(_EVIDENCE, [list(statements)]).fetchall()
+    wanted = {(document, block) for _, block, document, *_ in rows if block is not None}
+    places = _places(connection, wanted) if wanted else {}
+    for assertion, block, document, title, uri, line, page, heading, sentence, start, end in rows:
+        place = places.get((document, block))
+        yield assertion, Evidence(document, title, uri, line, page, heading, sentence, start, end, place)
+
+
+def _places(connection: duckdb.DuckDBPyConnection, wanted: set[tuple[int, int]]) -> dict[tuple[int, int], Place]:
+    """The blocks of these documents and numbers, by both."""
+    above: dict[tuple[int, int], list[tuple[str, str, str]]] = {}
+    documents, numbers = zip(*sorted(wanted), strict=True)
+    for document, leaf, *row in connection.execute(_UPWARD, [list(documents), list(numbers)]).fetchall():
+        above.setdefault((document, leaf), []).append((row[0], row[1], row[2]))
+    return {key: replace(_place(chain), number=key[1]) for key, chain in above.items()}
+
+
+def _place(chain: list[tuple[str, str, str]]) -> Place:
+    """A block from what it is and what is above it: (kind, label, text of a heading) each."""
+    kind, label, _ = chain[0]
+    path = tuple(text for k, _, text in reversed(chain[1:]) if k == "heading")
+    said = {k: name for k, name, _ in reversed(chain[1:])}
+    if kind == "cell":
+        return Place(kind, path, said.get("row", ""), label, said.get("table", ""))
+    if kind == "row":
+        return Place(kind, path, label, "", said.get("table", ""))
+    return Place(kind, path, lead=said.get("list", ""), label=label)
