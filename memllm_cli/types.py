@@ -124,6 +124,11 @@ class Document:
         return tuple(reversed(out))
 
 
+def flat(document: Document) -> tuple[Block, ...]:
+    """Blocks of a document whose reader told none: its sentences, each a paragraph."""
+    return tuple(Block("paragraph", s.start, s.end, s.line, s.page) for s in document.sentences)
+
+
 class Encoder(Protocol):
     """Turns short texts into unit vectors; their dot product is the cosine."""
 

@@ -15,8 +15,8 @@ from itertools import groupby
 from memllm_cli.documents.base import Line, Part
 
 _KEY = re.compile(
-    r"(?:\(?(?:\d{1,3}[.)]|\d{1,3}(?:\.\d{1,3}){1,5}[.)]?|(?:[a-z]|[ivx]{1,4})[.)])\s+)?"
-    r"(?P<key>[^\W\d_](?:(?:[^:\n|>\"“”;.!?]|[.!?](?!\s)){0,48}?[\w)\].])?)"
+    r"(?:\(?(?:\d{1,3}|[a-z]|[ivx]{1,4})[.)]\s+)?"
+    r"(?P<key>(?:\d[\d.]*\s)?[^\W\d_](?:(?:[^:\n|>\"“”;.!?]|[.!?](?!\s)){0,48}?[\w)\].])?)"
     r"(?:\s?:{1,2}|\s=)(?:\s+(?P<value>\S.*))?$",
     re.S,
 )
@@ -33,6 +33,8 @@ _PLACEHOLDER = re.compile(r"<[^<>\n]{3,40}>|\{[^{}\n]{3,40}\}")
 _SENTENCE = re.compile(r"[.!?…][\"'”’)]*\s+\S|[.!?…][\"'”’)]*$")
 _WORDS = 5
 """Words of a key above which it is a clause."""
+_ITEM_WORDS = 6
+"""Words behind the colon of an item above which it is a remark."""
 _LONGEST_VALUE = 140
 """Characters above which what follows a colon is text."""
 
@@ -135,23 +137,31 @@ def _forms(parts: Sequence[Part]) -> Iterator[Part]:
     """Key–value lines: neighbours whose keys differ and whose values are short."""
     for keyed, run in _runs(parts):
         matches = [m for _, m in run if m is not None]
-        form = keyed and _is_form(matches)
+        items = run[0][0].kind == "item"  # those are remarks and tasks more often than values
+        form = keyed and _is_form(matches, _ITEM_WORDS if items else 0)
         for part, match in run:
             alone = _FIELD.match(" ".join(line.text.strip() for line in part.lines)) if part.lines and keyed else None
             if alone is not None:
                 key = alone["key"].strip()
                 text = f"{key}: {alone['value']}"
                 yield replace(part, kind="pair", label=key, lines=(replace(part.lines[0], text=text),))
-            elif form and match is not None and match["value"] and len(match["key"].split()) <= _WORDS:
+            elif (
+                form
+                and match is not None
+                and match["value"]
+                and len(match["key"].split()) <= _WORDS
+                and (not items or len(match["value"].split()) <= _ITEM_WORDS)
+            ):
                 yield replace(part, kind="pair" if part.kind == "paragraph" else part.kind, label=match["key"].strip())
             else:
                 yield part
 
 
-def _is_form(matches: Sequence[re.Match[str]]) -> bool:
+def _is_form(matches: Sequence[re.Match[str]], most: int = 0) -> bool:
+    """Whether lines are key and value: keys differ and are brief, values are short; `most` words of them, if given."""
     keys = [m["key"].casefold() for m in matches]
     values = [m["value"] for m in matches if m["value"]]
-    short = sum(_is_value(v) for v in values)
+    short = sum(_is_value(v) and (not most or len(v.split()) <= most) for v in values)
     brief = sum(len(k.split()) <= _WORDS for k in keys)
     return len(values) >= 2 and len(set(keys)) >= 0.9 * len(keys) and min(short, brief) >= 0.7 * len(values)
 

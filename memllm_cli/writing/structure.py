@@ -31,7 +31,7 @@ MOST_FACTS = 5000
 """Facts of one document: a table that has more is for searching, not for remembering."""
 _SENTENCE_END = re.compile(r"[.!?…][\"'”’)]*$")
 _WITHIN = re.compile(r"[.!?…]\s+[A-ZÀ-Þ]")
-_ROLE = re.compile(r"(?P<name>[^()]{2,80}?)\s*\((?P<role>[^()]{2,60})\)\s*$")
+_ROLE = re.compile(r"(?P<name>[^()]{2,80}?)\s+\((?P<role>[^()]{2,60})\)\s*$")
 _DOTTED = re.compile(r"(?:\b[^\W\d_]{1,3}|\.\w)\.$")
 """What ends with the full stop of an abbreviation."""
 _DASHED = re.compile(r"(?P<name>[^–—]{2,80}?)\s+(?:[–—]|-{1,2})\s+(?P<role>[^–—:]{2,60})$")
@@ -39,6 +39,7 @@ _WITHIN_LEAD = re.compile(r"(?<=[.!?…])\s+")
 _MAILBOX = re.compile(r"(?P<name>[^<>@,;]{2,60}?)\s*<(?P<address>[^<>\s]+(?:@| at )[^<>\s]+)>")
 _BETWEEN_BOXES = re.compile(r"(?<=>)\s*[,;]\s*")
 _DATE_IN = re.compile(r"\b(?:1[89]|20)\d\d-[01]\d-[0-3]\d\b")
+_SPLIT_OFF = re.compile(r"\s[-–—]{1,2}\s")
 _HANDLE = re.compile(r"\s+@[\w./-]+")
 _PATH = re.compile(r"[/#.]\S*$")
 _ADDRESS = re.compile(r"(?:https?://|www\.|mailto:)\S+", re.I)
@@ -47,7 +48,7 @@ _UNIT_WORD = re.compile(r"[$€£¥%]|[A-Z]{3}|[°µ]?[a-zA-Z]{1,4}[²³]?(?:/[a
 _MONEY_WORD = re.compile(r"[A-Z]{0,3}[$€£¥]\s?(?:m|mn|bn|k|M|B|K|000s?|'000)?|%")
 _ADDED = 60
 """Rows that one that adds them up is looked for below."""
-_ENUMERATOR = re.compile(r"^\(?(?:\d{1,3}[.)]|\d{1,3}(?:\.\d{1,3}){1,5}[.)]?|(?:[a-z]|[ivx]{1,4})[.)])\s+", re.I)
+_ENUMERATOR = re.compile(r"^\(?(?:\d{1,3}(?:\.\d{1,3}){0,5}|[a-z]|[ivx]{1,4})[.)]\s+", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,7 @@ class _Reading:
         for number, block in enumerate(self.blocks):
             self.children.setdefault(block.parent, []).append(number)
         self.title = document.title
+        self.sections = sum(b.kind == "heading" for b in self.blocks)
         self.keys = self._repeated()
         self.nameless = self._nameless()
 
@@ -180,6 +182,7 @@ class _Reading:
         and nothing says what the others are about."""
         out: set[int] = set()
         seen: dict[int | None, set[str]] = {}
+        thread: set[int | None] = set()
         at = 0
         while at < len(self.blocks):
             end = at
@@ -191,6 +194,8 @@ class _Reading:
             keys = {self.blocks[n].label.casefold() for n in range(at, end)}
             known = seen.setdefault(self.blocks[at].parent, set())
             if known & keys:
+                thread.add(self.blocks[at].parent)
+            if self.blocks[at].parent in thread:
                 out.update(range(at, end))
             known |= keys
             at = end
@@ -249,7 +254,10 @@ class _Reading:
         heading = self._section_of_list(block)
         before = self.blocks[number - 1] if number else None
         led = before is not None and before.kind != "heading" and bool(block.label)
-        yield from self._items(items, block.label, self._thing(heading), led)
+        thing = self._thing(heading)
+        if led and heading is not None and self.sections >= 3:  # a sentence that leads a list speaks of its section
+            thing = _ENUMERATOR.sub("", self._text(heading)).rstrip(":").strip()
+        yield from self._items(items, block.label, thing, led)
 
     def _items(self, items: list[int], lead: str, thing: str, led: bool) -> Iterator[Stated]:
         """What the items of one list state about a thing; `led` when a line with a colon stands above them."""
@@ -299,6 +307,8 @@ class _Reading:
         """The name an item is, and what stands in brackets or behind a dash; None for one that is text."""
         text = _ENUMERATOR.sub("", self._text(number)).strip().rstrip(";,").strip()
         role = _ROLE.fullmatch(text) or _DASHED.fullmatch(text)
+        if role is not None and not _proper(_HANDLE.sub("", role["name"])):
+            role = None  # what stands behind it describes it
         name = _HANDLE.sub("", role["name"] if role else text).strip()
         said = role["role"].strip() if role else ""
         words = name.split()
@@ -307,7 +317,7 @@ class _Reading:
         if _SENTENCE_END.search(name) or _ADDRESS.search(name):
             return None
         capitals = sum(w[:1].isupper() or w[:1].isdigit() for w in words)
-        if len(words) > 3 and 2 * capitals < len(words):
+        if (len(words) > 3 and 2 * capitals < len(words)) or _SPLIT_OFF.search(name):
             return None
         return name, said if any(c.isalpha() for c in said) and len(said.split()) <= 6 else ""
 
@@ -396,6 +406,12 @@ def _cell(subject: str, key: str, value: str, block: int, kind: str, sure: bool)
         if value_kind(subject) == "number" or not any(c.isalpha() for c in subject + relation):
             return
         yield from _made(subject, relation, value, block, kind, sure)
+
+
+def _proper(name: str) -> bool:
+    """Whether a text is the name of somebody or something: its words begin with capitals."""
+    words = [w for w in name.split() if len(w) > 3 or w[:1].isupper()]
+    return bool(words) and all(w[:1].isupper() and "_" not in w for w in words)
 
 
 def _with_address(subject: str, key: str, value: str, block: int, kind: str) -> Iterator[Stated]:

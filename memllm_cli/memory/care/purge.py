@@ -105,6 +105,7 @@ def _rewrite(memory: Memory, documents: set[int], operations: set[int], statemen
             "moves": f"SELECT * FROM kb.moves WHERE {moves}",
             "documents": f"SELECT * FROM kb.documents WHERE {outside('id', documents)}",
             "sentences": f"SELECT * FROM kb.sentences WHERE {outside('document', documents)}",
+            "blocks": f"SELECT * FROM kb.blocks WHERE {outside('document', documents)}",
             "assertions": f"SELECT * FROM kb.assertions WHERE {outside('id', statements)}",
             "evidence": f"SELECT * FROM kb.evidence WHERE {outside('document', documents)} "
             f"AND {outside('assertion', statements)}",

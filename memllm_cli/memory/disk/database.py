@@ -18,7 +18,7 @@ from memllm_cli.files import sync_folder
 from memllm_cli.memory.disk import journal
 from memllm_cli.memory.disk.files import DAMAGED, DATABASE, FOREIGN, JOURNAL, LOG, PART
 from memllm_cli.memory.disk.lock import TIMEOUT, Lock
-from memllm_cli.memory.disk.tables import MIGRATIONS, VERSION, Rows
+from memllm_cli.memory.disk.tables import MIGRATIONS, TABLES, VERSION, Rows
 from memllm_cli.paths import storage_error
 from memllm_cli.terminal import interrupts_held
 
@@ -164,12 +164,13 @@ class Database:
             self.notice(text)
 
     def rewrite(self, tables: dict[str, str]) -> None:
-        """Replace the file by a new one that holds what these queries say of each table, and nothing else.
+        """Replace the file by a new one that holds what these queries say of each table (all must be named), no more.
 
         Nothing is changed when this fails. The queries read the old file as `kb`.
         """
         import duckdb
 
+        assert set(tables) == {"meta", "vectors", *TABLES}, "a table would be lost"
         fresh = self.path.with_name(DATABASE + PART)
         try:
             with self.lock.turn(), interrupts_held():

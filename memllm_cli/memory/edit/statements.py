@@ -24,7 +24,7 @@ from memllm_cli.memory.history.snapshot import Snapshot
 from memllm_cli.memory.values.literals import ENTITY, normalise, space
 from memllm_cli.memory.values.names import is_role, normal
 from memllm_cli.memory.values.relations import DOCUMENTS, Relation
-from memllm_cli.types import READER, Document, Sentence
+from memllm_cli.types import READER, Document, Sentence, flat
 
 if TYPE_CHECKING:
     import duckdb
@@ -206,12 +206,12 @@ class Writer:
         self.scope = min((d.id for d in known.values() if d.uri == document.uri), default=self.document_id)
         self.rows.documents.append(
             DocumentRow(self.document_id, document.uri, document.title, document.media_type, document.sha256,
-                        document.text, self.operation, READER if document.blocks else None)
+                        document.text, self.operation, READER)
         )  # fmt: skip
         self.rows.blocks += [
             BlockRow(self.document_id, n, b.parent, b.kind, b.start, b.end, b.line, b.page, b.level, b.label, b.note,
                      b.row, b.column)
-            for n, b in enumerate(document.blocks)
+            for n, b in enumerate(document.blocks or flat(document))
         ]  # fmt: skip
         self.rows.sentences += [
             SentenceRow(self.document_id, s.start, s.end, s.line, s.page, s.heading) for s in document.sentences
