@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("duckdb", "numpy", "llama_cpp", "prompt_toolkit", "hnswlib", "gguf", "pypdf", "bs4", "torch", "rich.console")
+HEAVY = tuple("duckdb numpy llama_cpp prompt_toolkit hnswlib gguf pypdfium2 bs4 torch rich.console".split())
 PROGRAM = """
 import sys
 from memllm_cli.cli.main import run

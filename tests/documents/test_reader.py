@@ -30,8 +30,8 @@ def problem(path: Path, limits: Limits | None = None) -> str:
     return caught.value.message
 
 
-def make_pdf(pages: list[list[tuple[int, str]]], title: str = "") -> bytes:
-    """A PDF written by hand: on each page lines of (font size, text)."""
+def make_pdf(pages: list[list[tuple[int, str]]], title: str = "", place: str = "1 0 0 1 50 {up}") -> bytes:
+    """A PDF written by hand: on each page lines of (font size, text), at places that depend on `up` or `down`."""
     bodies: list[bytes] = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"",
@@ -41,7 +41,8 @@ def make_pdf(pages: list[list[tuple[int, str]]], title: str = "") -> bytes:
     kids = []
     for lines in pages:
         text = "".join(
-            f"BT /F1 {size} Tf 1 0 0 1 50 {780 - 20 * i} Tm ({line}) Tj ET\n" for i, (size, line) in enumerate(lines)
+            f"BT /F1 {size} Tf {place.format(up=780 - 20 * i, down=20 + 20 * i)} Tm ({line}) Tj ET\n"
+            for i, (size, line) in enumerate(lines)
         )
         stream = text.encode("latin-1")
         bodies.append(b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream))
@@ -87,7 +88,7 @@ def encrypted(password: str) -> bytes:
 def test_importing_the_package_is_cheap() -> None:
     code = (
         "import sys, memllm_cli.documents as d; d.find; d.read; "
-        "print([m for m in ('bs4', 'pypdf', 'markdown_it', 'numpy') if m in sys.modules])"
+        "print([m for m in ('bs4', 'pypdfium2', 'markdown_it', 'numpy') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -174,6 +175,13 @@ def test_pdf(tmp_path: Path) -> None:
     assert document.sentences[1].heading == "Supply Contract"
 
 
+@pytest.mark.parametrize("place", ["0 1 -1 0 {down} 50", "0 -1 1 0 {up} 700", "-1 0 0 -1 550 {down}"])
+def test_pdf_whose_pages_lie_on_their_side(tmp_path: Path, place: str) -> None:
+    document = read(file(tmp_path, "c.pdf", make_pdf(CONTRACT, place=place)))
+    assert document.text == read(file(tmp_path, "d.pdf", make_pdf(CONTRACT))).text
+    assert document.title == "Supply Contract"
+
+
 def test_pdf_title_from_its_metadata_and_without_a_suffix(tmp_path: Path) -> None:
     assert read(file(tmp_path, "c", make_pdf(CONTRACT, "The Acme Deal"))).title == "The Acme Deal"
     assert read(file(tmp_path, "d.pdf", make_pdf(CONTRACT, "deal.docx"))).title == "Supply Contract"
@@ -213,7 +221,7 @@ def test_pdf_child_is_stopped_by_an_interrupt(tmp_path: Path, monkeypatch: pytes
 
 
 def test_the_current_folder_is_not_on_the_childs_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "pypdf.py").write_text("raise SystemExit(9)")
+    (tmp_path / "pypdfium2.py").write_text("raise SystemExit(9)")
     monkeypatch.chdir(tmp_path)
     assert "warehouse" in read(file(tmp_path, "c.pdf", make_pdf(CONTRACT))).text
 

@@ -1,18 +1,27 @@
 """The child process that opens a PDF: `python -m memllm_cli.documents.readers.pdf_worker PATH SECONDS MEMORY OUTPUT`.
 
-MEMORY and OUTPUT are in bytes. Prints one JSON object: `{"title": …, "largest": …, "pages": ["text", …],
-"bad": [page numbers]}` or `{"error": code, "detail": …}`.
+MEMORY and OUTPUT are in bytes. Prints one JSON object: `{"title": …, "largest": …, "pages": [[line or table, …], …],
+"bad": [page numbers]}` or `{"error": code, "detail": …}`. A line is `[text, fill, indent, gap, size]`, see `TextLine`;
+a table is `{"rows": [[[text, width, height], …], …]}`.
 A PDF can make its reader loop or eat memory, so both are limited here and nothing else runs in this process.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from memllm_cli.documents.readers.pdf_layout import Table, TextLine, page
+from memllm_cli.documents.readers.pdf_words import Char, rows, words
+
 if TYPE_CHECKING:
-    from pypdf import PdfReader
+    from pypdfium2 import PdfDocument
+
+# FPDF_GetLastError
+_CODES = {4: "password", 5: "cipher"}
 
 
 def _limit(seconds: int, memory: int) -> None:
@@ -35,100 +44,93 @@ def _limit(seconds: int, memory: int) -> None:
             continue
 
 
-def _title(reader: PdfReader) -> str:
+def _title(document: PdfDocument) -> str:
+    from pypdfium2 import PdfiumError
+
     try:
-        metadata = reader.metadata
-        return str(metadata.title or "")[:500] if metadata else ""
-    except _broken():
+        return str(document.get_metadata_value("Title"))[:500]
+    except (PdfiumError, UnicodeError):
         return ""
 
 
-def _broken() -> tuple[type[Exception], ...]:
-    """What pypdf raises on damaged files: its own errors and, deep inside, nearly anything a parser trips over."""
-    import struct
-    import zlib
-
-    from pypdf.errors import PyPdfError
-
-    return (
-        PyPdfError,
-        struct.error,
-        zlib.error,
-        ArithmeticError,
-        AssertionError,
-        AttributeError,
-        LookupError,
-        NotImplementedError,
-        OSError,
-        RecursionError,
-        TypeError,
-        ValueError,
-    )
-
-
-def _largest(reader: PdfReader) -> str:
-    """The text in the largest letters on the first page, which is the title more often than not; "" if doubtful."""
-    runs: list[tuple[float, str]] = []
-
-    def visit(text: str, _cm: list[float], tm: list[float], _font: object, size: float) -> None:
-        # Rotated text is a stamp in the margin.
-        if text.strip() and abs(tm[1]) < 1e-6:
-            runs.append((round(abs(size * tm[3]), 1), text))
-
-    try:
-        reader.pages[0].extract_text(visitor_text=visit)
-    except _broken():
-        return ""
-    sizes = {size for size, _ in runs}
+def _largest(items: Sequence[TextLine | Table]) -> str:
+    """The text in the largest letters of a page, which is the title more often than not; "" if doubtful."""
+    lines = [item for item in items if isinstance(item, TextLine) and item.size]
+    sizes = {round(line.size, 1) for line in lines}
     if len(sizes) < 2:
         return ""
-    text = " ".join(" ".join(t for size, t in runs if size == max(sizes)).split())
+    text = " ".join(" ".join(line.text for line in lines if round(line.size, 1) == max(sizes)).split())
     return text if 4 <= len(text) <= 200 else ""
 
 
-def extract(path: str, output: int) -> dict[str, object]:
-    """Title and pages' text of the PDF at `path`, or an error; at most about `output` bytes of text."""
-    import logging
+def _open(path: str) -> PdfDocument | dict[str, object]:
+    """The PDF, or what is wrong with it. The empty password opens files that are protected against printing only."""
+    from pypdfium2 import PdfDocument, PdfiumError
 
-    from pypdf import PasswordType, PdfReader
-    from pypdf.errors import DependencyError, FileNotDecryptedError
-
-    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
-    broken = _broken()
     try:
-        reader = PdfReader(path)
-        # Many files are encrypted against printing only: the empty password opens them.
-        if reader.is_encrypted and reader.decrypt("") == PasswordType.NOT_DECRYPTED:
-            return {"error": "password"}
-        count = len(reader.pages)
-    except DependencyError:
-        return {"error": "cipher"}
-    except FileNotDecryptedError:
-        return {"error": "password"}
+        # PDFium does not say why it cannot open a file.
+        os.close(os.open(path, os.O_RDONLY))
+        return PdfDocument(path)
     except PermissionError:
         return {"error": "permission"}
     except FileNotFoundError:
         return {"error": "gone"}
-    except broken as error:
-        return {"error": "broken", "detail": str(error)[:200]}
-    pages: list[str] = []
+    except (PdfiumError, OSError) as error:
+        code = getattr(error, "err_code", None)
+        return {"error": _CODES.get(code or 0, "broken"), "detail": str(error)[:200]}
+
+
+def _page(document: PdfDocument, number: int) -> list[TextLine | Table]:
+    """Lines and tables of a page; text that runs in another direction, as a stamp in the margin, comes last."""
+    from memllm_cli.documents.readers.pdf_chars import read
+
+    opened = document[number]
+    try:
+        upright, other, rules = read(opened)
+    finally:
+        opened.close()
+    return [*page(upright, rules), *_aside(other)]
+
+
+def _aside(chars: Sequence[Char]) -> list[TextLine]:
+    return [TextLine(row.text, 1.0, 0.0, 9.0, 0.0) for row in rows(words(chars))]
+
+
+def _length(item: TextLine | Table) -> int:
+    if isinstance(item, TextLine):
+        return len(item.text)
+    return sum(len(cell.text) for row in item.rows for cell in row)
+
+
+def extract(path: str, output: int) -> dict[str, object]:
+    """Title, lines and tables of the PDF at `path`, or an error; at most about `output` bytes of text."""
+    from pypdfium2 import PdfiumError
+
+    document = _open(path)
+    if isinstance(document, dict):
+        return document
+    pages: list[list[object]] = []
     bad: list[int] = []
     size = 0
-    for number in range(count):
+    largest = ""
+    for number in range(len(document)):
+        items: list[TextLine | Table] = []
         try:
-            text = reader.pages[number].extract_text()
-        except DependencyError:
-            return {"error": "cipher"}
-        except broken:
+            items = _page(document, number)
+        except (PdfiumError, UnicodeError):
             bad.append(number + 1)
-            text = ""
-        size += len(text)
+        size += sum(map(_length, items))
         if size > output // 8:
             return {"error": "output"}
-        pages.append(text)
-    if bad and len(bad) == count:
+        largest = _largest(items) if number == 0 else largest
+        pages.append([{"rows": item.rows} if isinstance(item, Table) else _rounded(item) for item in items])
+    if len(bad) == len(pages):
         return {"error": "broken", "detail": "no page could be read"}
-    return {"title": _title(reader), "largest": _largest(reader), "pages": pages, "bad": bad}
+    return {"title": _title(document), "largest": largest, "pages": pages, "bad": bad}
+
+
+def _rounded(line: TextLine) -> list[object]:
+    return [line.text, round(line.fill, 2), round(line.indent, 1), round(line.gap, 2), round(line.size, 1)]
 
 
 def main(arguments: list[str]) -> int:

@@ -73,7 +73,7 @@ def parse(source: str) -> Parsed:
 def _parse(source: str, parsed: Parsed) -> None:
     units = _units(source)
     for index, (lines, level) in enumerate(units):
-        if level == 0 and len(lines) == 1 and index + 1 < len(units) and _is_title_like(lines[0].text):
+        if level == 0 and len(lines) == 1 and index + 1 < len(units) and is_title_like(lines[0].text):
             following = units[index + 1]
             alone = lines[0].number + 1 < following[0][0].number
             if alone and following[1] == 0 and sum(len(line.text) for line in following[0]) >= 80:
@@ -108,7 +108,8 @@ def _piped(lines: list[Line]) -> Part | None:
     ))  # fmt: skip
 
 
-def _is_title_like(text: str) -> bool:
+def is_title_like(text: str) -> bool:
+    """Whether a line reads like a title: short, with a capital letter first and no full stop."""
     text = text.strip()
     return len(text) <= 80 and len(text.split()) <= 10 and text[0].isupper() and text[-1] not in ".!?:;,\"'”’)"
 
