@@ -157,6 +157,17 @@ def test_a_cell_of_two_lines() -> None:
     ]
 
 
+def test_near_rows_of_numbers_stay_rows() -> None:
+    rows = [("Model", "Size", "Score"), ("Small", "4", "31"), ("", "8", "35"), ("Large", "16", "52"), ("", "32", "70")]
+    chars = [
+        c
+        for y, row in zip((100, 130, 141, 170, 181), rows, strict=True)
+        for n, t in enumerate(row)
+        for c in text(50 + 100 * n, y, t)
+    ]
+    assert read(chars) == ["Model | Size | Score\nSmall | 4 | 31\n | 8 | 35\nLarge | 16 | 52\n | 32 | 70"]
+
+
 def test_a_table_with_lines() -> None:
     xs, ys = (40.0, 140.0, 300.0), (90.0, 106.0, 130.0)
     rules = [Rule(x, 90, x, 130) for x in xs] + [Rule(40, y, 300, y) for y in ys]

@@ -23,6 +23,7 @@ from memllm_cli.documents.readers.pdf_words import (
     middle,
     rows,
     spaces,
+    usual_size,
     words,
 )
 
@@ -184,13 +185,15 @@ def _narrowed(
 
 
 def _margins(made: list[Row]) -> tuple[int, int]:
-    """How many rows at the top are a running head, and where the foot begins: rows with white space beside the text."""
+    """How many rows at the top are a running head, and where the foot begins: short rows that stand apart."""
     steps = [b.y - a.y for a, b in pairwise(made)]
     wide = 1.6 * middle(steps)
     if len(made) < 6 or wide <= 0:
         return 0, len(made)
-    first = next((n + 1 for n in (0, 1) if steps[n] > wide), 0)
-    last = next((len(made) - 1 - n for n in (0, 1) if steps[-1 - n] > wide), len(made))
+    most = 0.6 * (max(r.x1 for r in made) - min(r.x0 for r in made))
+    short = [sum(w.x1 - w.x0 for w in r.words) < most for r in (*made[:2], *made[-2:])]
+    first = next((n + 1 for n in (0, 1) if steps[n] > wide and all(short[: n + 1])), 0)
+    last = next((len(made) - 1 - n for n in (0, 1) if steps[-1 - n] > wide and all(short[3 - n :])), len(made))
     return first, last
 
 
@@ -201,7 +204,7 @@ def _sides(made: Sequence[Row], gutter: _Gutter) -> tuple[list[Row], list[Row]]:
         for side, on_left in ((sides[0], True), (sides[1], False)):
             part = [w for w in row.words if (w.x0 < middle_x) is on_left]
             if part:
-                side.append(Row(row.y, row.size, part))
+                side.append(Row(row.y, usual_size(part), part))
     return sides
 
 
@@ -213,11 +216,18 @@ def _trimmed(made: list[Row], gutter: _Gutter) -> _Gutter | None:
     first, last = gutter.first, gutter.last
     steps = [made[n + 1].y - made[n].y for n in range(first, last)]
     wide = 2.2 * middle(steps)
+    widths = [0.75 * (max(r.x1 for r in side) - min(r.x0 for r in side)) for side in (left, right)]
+
+    def apart(top: int, bottom: int) -> bool:
+        sides = _sides(made[top : bottom + 1], gutter)
+        full = any(r.x1 - r.x0 > width for side, width in zip(sides, widths, strict=True) for r in side)
+        return wide > 0 and not full and not _filled(*sides)
+
     for n in range(first, min(first + 12, last)):
-        if wide > 0 and made[n + 1].y - made[n].y > wide and not _filled(*_sides(made[first : n + 1], gutter)):
+        if made[n + 1].y - made[n].y > wide and apart(first, n):
             first = n + 1
     for n in range(last, max(last - 12, first), -1):
-        if wide > 0 and made[n].y - made[n - 1].y > wide and not _filled(*_sides(made[n : last + 1], gutter)):
+        if made[n].y - made[n - 1].y > wide and apart(n, last):
             last = n - 1
     return _Gutter(gutter.x0, gutter.x1, first, last)
 

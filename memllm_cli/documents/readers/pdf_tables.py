@@ -26,6 +26,7 @@ from memllm_cli.documents.readers.pdf_words import (
 _MARK = re.compile(r"[-*•‣▪▫◦●○■□☐☑☒✓–—·»]|[(\[]?(?:\d{0,3}(?:\.\d{1,3})*|[a-zA-Z]|[ivxIVX]{1,5})[.)\]]{0,2}")
 _PAGE = re.compile(r"[^\W\d_]+\.?\s*\d{1,4}\s*(?:of|von|de|di|sur|/)\s*\d{1,4}", re.I)
 """The number of a page, which stands in a running head and in no table."""
+_NUMBER = re.compile(r"[-+–−(<>~≈]*\s*[$€£¥]?\s*\d")
 _MOST_ROWS = 400
 _MOST_COLUMNS = 60
 
@@ -140,7 +141,10 @@ def _goes_on(above: list[list[Row]], cells: list[list[Row]], tight: float) -> bo
     filled = [c for c, cell in enumerate(cells) if cell]
     if not all(above[c] and cells[c][0].y - above[c][-1].y < tight for c in filled):
         return False
-    return not cells[0] or all(cells[c][0].text[:1].islower() for c in filled)
+    texts = [cells[c][0].text for c in filled]
+    if any(_NUMBER.match(t) for t in texts):
+        return False
+    return not cells[0] or all(t[:1].islower() for t in texts)
 
 
 def _is_prose(column: Sequence[str]) -> bool:
@@ -222,11 +226,13 @@ def _spread(row: Row, run: _Run) -> tuple[TableCell, ...] | None:
             pieces.append([])
         pieces[-1].append(word)
     cells: list[TableCell] = []
+    slack = 0.6 * row.size
     for piece in pieces:
-        first = bisect_right(run.gutters, piece[0].x0)
-        last = bisect_right(run.gutters, piece[-1].x1)
+        first = bisect_right(run.gutters, piece[0].x0 + slack)
+        last = bisect_right(run.gutters, piece[-1].x1 - slack)
         used = sum(c.width for c in cells)
-        if first < used:
+        first = max(first, used)
+        if last < first:
             return None
         cells += [TableCell("")] * (first - used)
         cells.append(TableCell(joined(piece), last - first + 1))

@@ -202,11 +202,11 @@ def rows(found: Sequence[Word]) -> list[Row]:
             made.insert(at, Row(head.y, head.size, list(clusters[n])))
     for row in made:
         row.words.sort(key=lambda w: w.x0)
-        row.size = _usual_size(row.words)
+        row.size = usual_size(row.words)
     return _absorbed(made)
 
 
-def _usual_size(found: Sequence[Word]) -> float:
+def usual_size(found: Sequence[Word]) -> float:
     """The size of most letters."""
     sizes: Counter[float] = Counter()
     for word in found:
