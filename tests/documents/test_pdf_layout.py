@@ -87,11 +87,14 @@ def test_two_columns_are_read_one_after_the_other() -> None:
     assert read(row_by_row([(50, LEFT), (250, RIGHT)])) == [*LEFT, *RIGHT]
 
 
-def test_columns_whose_lines_are_not_level() -> None:
+@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize("lower", [4, 6])
+def test_columns_whose_lines_are_not_level(count: int, lower: int) -> None:
     chars: list[Char] = []
     for n, (left, right) in enumerate(zip(LEFT, RIGHT, strict=True)):
-        chars += [*text(50, 100 + 12 * n, left), *text(250, 105 + 12 * n, right)]
-    assert read(chars) == [*LEFT, *RIGHT]
+        drawn = [(50, 0, left), (250, lower, right), (450, 0, left)]
+        chars += [c for x, y, words in drawn[:count] for c in text(x, 100 + 12 * n + y, words)]
+    assert read(chars) == [*LEFT, *RIGHT, *LEFT][: 6 * count]
 
 
 def test_three_columns() -> None:

@@ -187,8 +187,8 @@ def _narrowed(
 def _margins(made: list[Row]) -> tuple[int, int]:
     """How many rows at the top are a running head, and where the foot begins: short rows that stand apart."""
     steps = [b.y - a.y for a, b in pairwise(made)]
-    wide = 1.6 * middle(steps)
-    if len(made) < 6 or wide <= 0:
+    wide = 1.6 * max(middle(steps), middle(r.size for r in made))
+    if len(made) < 6:
         return 0, len(made)
     most = 0.6 * (max(r.x1 for r in made) - min(r.x0 for r in made))
     short = [sum(w.x1 - w.x0 for w in r.words) < most for r in (*made[:2], *made[-2:])]
@@ -215,13 +215,13 @@ def _trimmed(made: list[Row], gutter: _Gutter) -> _Gutter | None:
         return None
     first, last = gutter.first, gutter.last
     steps = [made[n + 1].y - made[n].y for n in range(first, last)]
-    wide = 2.2 * middle(steps)
+    wide = 2.2 * max(middle(steps), middle(r.size for r in made[first : last + 1]))
     widths = [0.75 * (max(r.x1 for r in side) - min(r.x0 for r in side)) for side in (left, right)]
 
     def apart(top: int, bottom: int) -> bool:
         sides = _sides(made[top : bottom + 1], gutter)
         full = any(r.x1 - r.x0 > width for side, width in zip(sides, widths, strict=True) for r in side)
-        return wide > 0 and not full and not _filled(*sides)
+        return not full and not _filled(*sides)
 
     for n in range(first, min(first + 12, last)):
         if made[n + 1].y - made[n].y > wide and apart(first, n):
@@ -272,8 +272,8 @@ def _column(side: list[Row], depth: int) -> bool:
     width = middle((r.x1 for r in side), 0.9) - min(r.x0 for r in side)
     filled = sum(r.x1 - r.x0 > 0.6 * width for r in side) / len(side)
     parted = sum(any(b.x0 - a.x1 > 1.3 * r.size for a, b in pairwise(r.words)) for r in side)
-    if parted <= 0.3 * len(side):
-        return filled >= 0.5
+    if parted <= 0.3 * len(side) and filled >= 0.5:
+        return True
     if depth >= 2:
         return False
     width = 0.9 * middle(r.size for r in side)
