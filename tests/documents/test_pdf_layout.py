@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import pytest
 
 from memllm_cli.documents.base import Part
-from memllm_cli.documents.readers.pdf_blocks import blocks
-from memllm_cli.documents.readers.pdf_layout import Table, TextLine, page
-from memllm_cli.documents.readers.pdf_words import Char, Rule
+from memllm_cli.documents.readers.pdf.blocks import blocks
+from memllm_cli.documents.readers.pdf.layout import Table, TextLine, page
+from memllm_cli.documents.readers.pdf.words import Char, Rule
 
 SIZE = 10.0
 WIDTH = 5.0

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from memllm_cli.documents import Limits, read, read_text
 from memllm_cli.errors import DocumentError
+from memllm_cli.types import BLOCK_KINDS
 
 
 def file(folder: Path, name: str, data: bytes) -> Path:
@@ -248,10 +249,37 @@ def test_sentences_cover_the_text(text: str, name: str) -> None:
         document = read_text(name, text)
     except DocumentError:
         return
+    held = bytearray(len(document.text))  # code and front matter are blocks and no sentences
+    for b in document.blocks:
+        if b.kind == "code" or b.note == "front matter":
+            held[b.start : b.end] = b"1" * (b.end - b.start)
     at = 0
-    for s in document.sentences:
-        assert at <= s.start < s.end
-        assert not document.text[at : s.start].strip()
-        assert 1 <= s.line <= text.count("\n") + 1
-        at = s.end
-    assert not document.text[at:].strip()
+    for s in (*document.sentences, None):
+        start, end = (s.start, s.end) if s is not None else (len(document.text), len(document.text))
+        assert at <= start <= end
+        assert all(c.isspace() or held[at + i] for i, c in enumerate(document.text[at:start]))
+        assert s is None or (s.start < s.end and 1 <= s.line <= text.count("\n") + 1)
+        at = end
+
+
+@settings(deadline=None)
+@given(text=st.text(alphabet=MARKUP, max_size=400), name=st.sampled_from(["a.txt", "a.md", "a.html", "a.rst"]))
+def test_blocks_are_a_tree_that_covers_the_text(text: str, name: str) -> None:
+    try:
+        document = read_text(name, text)
+    except DocumentError:
+        return
+    covered = bytearray(len(document.text))
+    before = 0
+    for number, b in enumerate(document.blocks):
+        assert b.kind in BLOCK_KINDS
+        assert before <= b.start <= b.end <= len(document.text)
+        before = b.start
+        assert b.parent is None or 0 <= b.parent < number
+        if b.parent is not None and b.kind in ("row", "header", "cell"):
+            around = document.blocks[b.parent]
+            assert around.start <= b.start <= b.end <= around.end
+            assert around.kind == ("table" if b.kind != "cell" else around.kind)
+        covered[b.start : b.end] = b"1" * (b.end - b.start)
+        assert document.path(number) == tuple(p for p in document.path(number) if p)
+    assert all(c.isspace() or covered[i] for i, c in enumerate(document.text))

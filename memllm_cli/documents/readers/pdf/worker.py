@@ -1,4 +1,4 @@
-"""The child process that opens a PDF: `python -m memllm_cli.documents.readers.pdf_worker PATH SECONDS MEMORY OUTPUT`.
+"""The child process that opens a PDF: `python -m memllm_cli.documents.readers.pdf.worker PATH SECONDS MEMORY OUTPUT`.
 
 MEMORY and OUTPUT are in bytes. Prints one JSON object: `{"title": …, "largest": …, "pages": [[line or table, …], …],
 "bad": [page numbers]}` or `{"error": code, "detail": …}`. A line is `[text, fill, indent, gap, size]`, see `TextLine`;
@@ -14,8 +14,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from memllm_cli.documents.readers.pdf_layout import Table, TextLine, page
-from memllm_cli.documents.readers.pdf_words import Char, rows, words
+from memllm_cli.documents.readers.pdf.layout import Table, TextLine, page
+from memllm_cli.documents.readers.pdf.words import Char, rows, words
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument
@@ -82,7 +82,7 @@ def _open(path: str) -> PdfDocument | dict[str, object]:
 
 def _page(document: PdfDocument, number: int) -> list[TextLine | Table]:
     """Lines and tables of a page; text that runs in another direction, as a stamp in the margin, comes last."""
-    from memllm_cli.documents.readers.pdf_chars import read
+    from memllm_cli.documents.readers.pdf.chars import read
 
     opened = document[number]
     try:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pypdfium2.raw as pdfium
 
-from memllm_cli.documents.readers.pdf_words import Char, Rule
+from memllm_cli.documents.readers.pdf.words import Char, Rule
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfObject, PdfPage, PdfTextPage

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from memllm_cli.documents.base import MB, Limits, Parsed, Part
 from memllm_cli.documents.clean import one_line, sane_title
-from memllm_cli.documents.readers.pdf_blocks import blocks, plain
+from memllm_cli.documents.readers.pdf.blocks import blocks, plain
 from memllm_cli.errors import DocumentError
 
 # Error codes of the child in plain words: what is wrong, what to do.
@@ -78,9 +78,9 @@ def _child(path: Path, name: str, limits: Limits) -> dict[str, object]:
     """Run the worker on `path` within the limits; its JSON object. The child never outlives this call."""
     seconds = limits.pdf_seconds
     # -P keeps the current folder, which may hold anything, off the child's import path.
-    package_root = str(Path(__file__).resolve().parents[3])
+    package_root = str(Path(__file__).resolve().parents[4])
     paths = [package_root, *filter(None, [os.environ.get("PYTHONPATH")])]
-    command = [sys.executable, "-P", "-m", "memllm_cli.documents.readers.pdf_worker", os.fspath(path)]
+    command = [sys.executable, "-P", "-m", "memllm_cli.documents.readers.pdf.worker", os.fspath(path)]
     command += [str(int(seconds) + 5), str(limits.pdf_memory), str(limits.pdf_output)]
     child = subprocess.Popen(
         command,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
-from memllm_cli.documents.readers.pdf_words import (
+from memllm_cli.documents.readers.pdf.words import (
     Cells,
     Rule,
     TableCell,

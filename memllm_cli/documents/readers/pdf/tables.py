@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from memllm_cli.documents.readers.pdf_words import (
+from memllm_cli.documents.readers.pdf.words import (
     Cells,
     Row,
     TableCell,

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
-from memllm_cli.documents.readers.pdf_grids import ruled
-from memllm_cli.documents.readers.pdf_tables import borderless
-from memllm_cli.documents.readers.pdf_words import (
+from memllm_cli.documents.readers.pdf.grids import ruled
+from memllm_cli.documents.readers.pdf.tables import borderless
+from memllm_cli.documents.readers.pdf.words import (
     Char,
     Row,
     Rule,
