@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -30,7 +32,10 @@ def register(app: typer.Typer) -> None:
 
 def ingest(
     context: typer.Context,
-    paths: Annotated[list[str], typer.Argument(help=f"Files and folders: {', '.join(f[1:] for f in FORMATS)}.")],
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(help=f"Files and folders: {', '.join(f[1:] for f in FORMATS)}; - reads standard input."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count and estimate; store nothing.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Read unchanged documents too.")] = False,
     fast: Annotated[bool, typer.Option("--fast", help="The drafter alone, which no model checks.")] = False,
@@ -41,6 +46,13 @@ def ingest(
     structure: Annotated[
         bool, typer.Option("--structure", help="Tables, lists and key-value lines alone: no model reads the prose.")
     ] = False,
+    status: Annotated[
+        bool, typer.Option("--status", help="Say of each file whether it is new, changed, done, empty or failed.")
+    ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Read what could not be read before; paths are not needed.")
+    ] = False,
+    name: Annotated[str, typer.Option(help="What standard input is called; a suffix says its kind.")] = "text.txt",
 ) -> None:
     """Read documents and write the facts they state into memory, each with its sentence.
 
@@ -54,21 +66,60 @@ def ingest(
     Example: memllm ingest docs/ contract.pdf
     """
     state: App = context.obj
-    if not all(paths):  # an empty path is this folder, and more often a variable that is not set
+    given = paths or []
+    if not all(given):  # an empty path is this folder, and more often a variable that is not set
         raise UsageError("A path is empty.", "Name a file or a folder; this folder is: memllm ingest .")
-    state.check_models()
+    if retry_failed:
+        from memllm_cli.writing.ingest import failures
+
+        given = [uri for uri in failures(state.memory()) if Path(uri).exists()]
+        if not given:
+            state.output.line("nothing failed that is still there")
+            state.output.data({"documents": [], "failed": []})
+            return
+    if not given:
+        raise UsageError("There is nothing to read.", "Name files or folders: memllm ingest docs/")
+    if status:
+        _status(state, [Path(p) for p in given])
+        return
+    kind = _kind(state, fast, no_draft, structure)
+    if kind != "structure":
+        state.check_models()
+    text = sys.stdin.buffer.read().decode("utf-8", errors="replace") if "-" in given else None
     try:
-        _ingest(state, [Path(p) for p in paths], dry_run, again, _kind(state, fast, no_draft, structure), prune)
+        _ingest(state, [Path(p) for p in given if p != "-"], dry_run, again, kind, prune, text, name)
     except KeyboardInterrupt:
         raise Interrupted(AGAIN) from None
 
 
-def _ingest(state: App, paths: list[Path], dry_run: bool, again: bool, kind: str, prune: bool = False) -> None:
+def _status(state: App, paths: list[Path]) -> None:
+    """What is known of each file; nothing is read into memory."""
+    from memllm_cli.writing.ingest import statuses
+
+    memory = state.memory() if _exists(state) else None
+    with state.output.working("looking"):
+        rows = list(statuses(paths, memory))
+    state.output.table(("state", "document", "why"), [(s, path, why) for path, s, why in rows])
+    counts = Counter(s for _, s, _ in rows)
+    state.output.data({"documents": [{"path": p, "state": s, "why": w} for p, s, w in rows], "counts": counts})
+    state.output.note(", ".join(f"{n} {s}" for s, n in counts.most_common()))
+
+
+def _ingest(
+    state: App,
+    paths: list[Path],
+    dry_run: bool,
+    again: bool,
+    kind: str,
+    prune: bool = False,
+    text: str | None = None,
+    name: str = "",
+) -> None:
     output = state.output
     began = time.perf_counter()
     memory = state.memory() if _exists(state) else None
     try:
-        planned = _plan(state, memory, paths, again, prune)
+        planned = _plan(state, memory, paths, again, prune, text, name)
     except KeyboardInterrupt:
         raise Interrupted("nothing was written") from None
     result: dict[str, Any] = {
@@ -93,13 +144,17 @@ def _ingest(state: App, paths: list[Path], dry_run: bool, again: bool, kind: str
             with suppress(MemllmError):  # somebody else may hold the memory now
                 raise Interrupted(_kept(memory, planned, last)) from None
         raise
+    if planned.failed and memory is not None and not dry_run:
+        from memllm_cli.writing.ingest import note_failures
+
+        note_failures(memory, planned.failed)
     result["seconds"] = round(time.perf_counter() - began, 3)
     output.data(result)
     if planned.failed:
         total = len(planned.failed) + len(planned.documents) + len(planned.unchanged)
         raise PartlyDone(
             f"{len(planned.failed)} of {count(total, 'document')} could not be read.",
-            "The reasons are above; everything else is done." if not output.json else "See data.failed.",
+            "The reasons are above; again: memllm ingest --retry-failed" if not output.json else "See data.failed.",
         )
 
 
@@ -169,12 +224,20 @@ def _exists(state: App) -> bool:
     return (state.home.knowledge_base(state.setting("kb").value) / "facts.duckdb").is_file()
 
 
-def _plan(state: App, memory: Memory | None, paths: list[Path], again: bool, prune: bool = False) -> Planned:
+def _plan(
+    state: App,
+    memory: Memory | None,
+    paths: list[Path],
+    again: bool,
+    prune: bool = False,
+    text: str | None = None,
+    name: str = "",
+) -> Planned:
     with interrupts_held():  # numpy is loaded
         from memllm_cli.writing.ingest import Planned, plan
     with state.output.working("reading documents") as say:
         try:
-            for step in plan(paths, memory, again):
+            for step in plan(paths, memory, again, text, name):
                 if isinstance(step, Planned):
                     return step
                 say(f"reading {safe(Path(step).name)}")

@@ -127,6 +127,11 @@ class Gatherer:
                 self._cut()
             self._parts.append(part)
 
+    def break_line(self) -> None:
+        """End the line and not the part, as `<br>` does."""
+        self._parts.append(" ")
+        self._cut()
+
     def _cut(self) -> None:
         text = "".join(self._parts)
         if text.strip():

@@ -44,16 +44,18 @@ def recognised(parts: Sequence[Part]) -> list[Part]:
     lines = [line.text for part in parts if part.kind == "paragraph" for line in part.lines]
     stamped = sum(bool(_STAMPED.match(text.strip())) for text in lines) >= max(3, len(lines) / 4)
     out: list[Part] = []
-    for part in parts:
-        out += _lines_of(part, stamped) if part.kind == "paragraph" else [part]
+    for text, group in groupby(parts, key=lambda part: part.kind == "paragraph"):
+        if text and stamped:  # what has no stamp goes on with the message before, whatever a reader made of its lines
+            out += _stamped([line for part in group for line in part.lines])
+        elif text:
+            out += [line for part in group for line in _lines_of(part)]
+        else:
+            out += group
     return list(_forms(_talk(out)))
 
 
-def _lines_of(part: Part, stamped: bool) -> Iterator[Part]:
-    """A paragraph as the parts its lines are, where each is one of its own; `stamped` where a chat was exported."""
-    if stamped:
-        yield from _stamped(part)
-        return
+def _lines_of(part: Part) -> Iterator[Part]:
+    """A paragraph as the parts its lines are, where each is one of its own."""
     texts = [line.text.strip() for line in part.lines]
     if len(texts) >= 2:
         keyed = [_KEY.match(t) for t in texts]
@@ -71,11 +73,11 @@ def _lines_of(part: Part, stamped: bool) -> Iterator[Part]:
     yield part
 
 
-def _stamped(part: Part) -> Iterator[Part]:
+def _stamped(lines: Sequence[Line]) -> Iterator[Part]:
     """The messages of an exported chat, one for each stamp; lines without one go on with the message before."""
     held: list[Line] = []
     label = time = ""
-    for line in part.lines:
+    for line in lines:
         text = line.text.strip()
         match = _STAMPED.match(text)
         system = None if match else _SYSTEM.match(text)
@@ -150,6 +152,7 @@ def _forms(parts: Sequence[Part]) -> Iterator[Part]:
                 and match is not None
                 and match["value"]
                 and len(match["key"].split()) <= _WORDS
+                and _is_value(match["value"])
                 and (not items or len(match["value"].split()) <= _ITEM_WORDS)
             ):
                 yield replace(part, kind="pair" if part.kind == "paragraph" else part.kind, label=match["key"].strip())

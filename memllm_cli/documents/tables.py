@@ -198,6 +198,8 @@ def _looks_like_head(shape: Shape, row: int) -> bool:
         below = [value_kind(shape.text(r, c)) for r in range(row + 1, len(shape.grid))]
         below = [k for k in below if k != "nothing"]
         kind = value_kind(texts[c])
+        if shape.width == 2 and _mixed(below) > 1:
+            continue  # properties of one thing
         if below and kind in ("text", "year", "date") and sum(k not in ("text", kind) for k in below) > len(below) / 2:
             return True
     return False
@@ -217,6 +219,8 @@ def _goes_on(shape: Shape, row: int, named: bool) -> bool:
         if shape.text(r, 0):
             below += [value_kind(shape.text(r, c)) for c in range(1, shape.width)]
     below = [k for k in below if k != "nothing"]
+    if shape.width == 2 and _mixed(below) > 1:
+        return False  # properties of one thing
     return bool(below) and sum(k == "number" for k in below) >= len(below) / 2
 
 

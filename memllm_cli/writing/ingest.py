@@ -68,13 +68,20 @@ class Read:
 Event = Progress | Read
 
 
-def plan(paths: Sequence[Path], memory: Memory | None, again: bool = False) -> Iterator[str | Planned]:
+STANDARD_INPUT = Path("-")
+"""In the place of a file: text that came another way."""
+
+
+def plan(
+    paths: Sequence[Path], memory: Memory | None, again: bool = False, text: str | None = None, name: str = "text"
+) -> Iterator[str | Planned]:
     """Find and read the files; yields the path being read, and the plan last.
 
-    Raises NotFound when a path does not exist or nothing readable was found.
+    `text` is that of standard input, `name` what it is called; a suffix says its kind. Raises NotFound when a path does
+    not exist or nothing readable was found.
     """
     found = documents.find(paths)
-    if not found.files:
+    if not found.files and text is None:
         raise NotFound(
             f"Nothing to read in {', '.join(str(p) for p in paths)}.",
             f"memllm reads {', '.join(FORMATS[:-1])} and {FORMATS[-1]} files.",
@@ -83,10 +90,11 @@ def plan(paths: Sequence[Path], memory: Memory | None, again: bool = False) -> I
     unchanged: list[str] = []
     failed: list[tuple[str, str]] = []
     moved: list[tuple[str, str]] = []
-    for path in found.files:
+    sources = [*found.files, *([STANDARD_INPUT] if text is not None else [])]
+    for path in sources:
         yield str(path)
         try:
-            document = documents.read(path)
+            document = documents.read(path) if path is not STANDARD_INPUT else documents.read_text(name, text or "")
         except DocumentError as error:
             failed.append((str(path), _reason(path, error)))
             continue
@@ -98,6 +106,50 @@ def plan(paths: Sequence[Path], memory: Memory | None, again: bool = False) -> I
                 moved.append((str(path), old))
     skipped = tuple((str(s.path), s.reason) for s in found.skipped)
     yield Planned(tuple(read), tuple(unchanged), tuple(failed), skipped, tuple(moved))
+
+
+def state_of(document: Document, memory: Memory | None) -> tuple[str, str]:
+    """What became of a document, and why: `new`, `changed`, `done`, or `partial` where pages were left out."""
+    if memory is None or document.uri not in memory.snapshot.history.sources:
+        return "new", ""
+    if not memory.holds(document):
+        return "changed", "other bytes than were read"
+    lost = [n for n in document.notes if "could not be read" in n or "have no text" in n]
+    return ("partial", "; ".join(lost)) if lost else ("done", "")
+
+
+def statuses(paths: Sequence[Path], memory: Memory | None) -> Iterator[tuple[str, str, str]]:
+    """Each file with its state and why: `new`, `changed`, `done`, `partial`, `empty`, `failed`. Stores nothing."""
+    found = documents.find(paths)
+    for path in found.files:
+        try:
+            yield (str(path), *state_of(documents.read(path), memory))
+        except DocumentError as error:
+            reason = _reason(path, error)
+            empty = any(word in reason for word in ("empty", "no text"))
+            yield str(path), "empty" if empty else "failed", reason
+    for skipped in found.skipped:
+        yield str(skipped.path), "skipped", skipped.reason
+
+
+def failures(memory: Memory) -> dict[str, str]:
+    """Files whose last reading failed, and why."""
+    out: dict[str, str] = {}
+    for operation in memory.snapshot.operations():
+        if operation.source is not None and operation.kind in ("ingest", "forget", "failed"):
+            out.pop(operation.source, None)
+            if operation.kind == "failed":
+                out[operation.source] = operation.note
+    return out
+
+
+def note_failures(memory: Memory, failed: Sequence[tuple[str, str]]) -> None:
+    """Keep in the log what could not be read and why, once, so that it can be tried again."""
+    known = failures(memory)
+    for path, reason in failed:
+        uri, note = os.path.realpath(path), f"{os.path.basename(path)}: {reason}"
+        if known.get(uri) != note:
+            memory.operate("failed", lambda _: None, actor="memllm", note=note, source=uri)
 
 
 def _reason(path: Path, error: DocumentError) -> str:

@@ -39,6 +39,7 @@ _WITHIN_LEAD = re.compile(r"(?<=[.!?…])\s+")
 _MAILBOX = re.compile(r"(?P<name>[^<>@,;]{2,60}?)\s*<(?P<address>[^<>\s]+(?:@| at )[^<>\s]+)>")
 _BETWEEN_BOXES = re.compile(r"(?<=>)\s*[,;]\s*")
 _DATE_IN = re.compile(r"\b(?:1[89]|20)\d\d-[01]\d-[0-3]\d\b")
+_NO_NAME = re.compile(r"[.!?…][\"'”’)\]]*$|:")
 _SPLIT_OFF = re.compile(r"\s[-–—]{1,2}\s")
 _HANDLE = re.compile(r"\s+@[\w./-]+")
 _PATH = re.compile(r"[/#.]\S*$")
@@ -110,6 +111,8 @@ def is_value(text: str) -> bool:
     """Whether a text can be the value of a fact: it says something, and is no sentence."""
     text = text.strip()
     if is_nothing(text) or len(text) > LONGEST_VALUE or not any(c.isalnum() for c in text):
+        return False
+    if text[-1] in ",;:" or text[0] in ",;:":  # it goes on elsewhere
         return False
     words = text.split()
     if _WITHIN.search(text) and len(words) > 6:
@@ -241,10 +244,11 @@ class _Reading:
             yield from _with_address(subject, key, value, number, "front matter" if front else "pair")
 
     def _definition(self, number: int, block: Block) -> Iterator[Stated]:
+        """What a term means; proposed, for nothing says whose term it is."""
         value = self._text(number)
         if block.label and is_value(value) and len(value.split()) <= 6:
             subject = self._thing(self._heading(block))
-            yield from _made(subject, _key(block.label), value, number, "definition", sure=_is_key(_key(block.label)))
+            yield from _made(subject, _key(block.label), value, number, "definition", sure=False)
 
     # -- lists ------------------------------------------------------------------------------------------------------
 
@@ -257,22 +261,23 @@ class _Reading:
         thing = self._thing(heading)
         if led and heading is not None and self.sections >= 3:  # a sentence that leads a list speaks of its section
             thing = _ENUMERATOR.sub("", self._text(heading)).rstrip(":").strip()
-        yield from self._items(items, block.label, thing, led)
+        yield from self._items(items, block.label, thing, self._thing(self._heading(block)), led)
 
-    def _items(self, items: list[int], lead: str, thing: str, led: bool) -> Iterator[Stated]:
-        """What the items of one list state about a thing; `led` when a line with a colon stands above them."""
+    def _items(self, items: list[int], lead: str, thing: str, owner: str, led: bool) -> Iterator[Stated]:
+        """What the items of one list state: names about `thing`, keys and values about `owner`, which is another where
+        the heading of a record leads the list; `led` when a line with a colon stands above them."""
         for item in items:
             below = [n for n in self.children.get(item, []) if self.blocks[n].kind == "item"]
             named = self._named(item) if below else None
             if self.blocks[item].label:
-                yield from self._labelled(item, thing)
+                yield from self._labelled(item, owner)
             if below:
                 text = _key(self._text(item).partition("\n")[0])
                 records = [n for n in below if self.blocks[n].label]
                 if named is not None and len(records) >= 2:
-                    yield from self._items(below, "", named[0], led=False)
+                    yield from self._items(below, "", named[0], named[0], led=False)
                 elif _leads(text) and not self.blocks[item].label:
-                    yield from self._items(below, text, thing, self._text(item).rstrip().endswith(":"))
+                    yield from self._items(below, text, thing, owner, self._text(item).rstrip().endswith(":"))
         bare = [n for n in items if not self.blocks[n].label and not self._has_items(n)]
         relation = _relation(lead)
         if not bare or not relation or relation.casefold() == thing.casefold():
@@ -309,6 +314,8 @@ class _Reading:
         role = _ROLE.fullmatch(text) or _DASHED.fullmatch(text)
         if role is not None and not _proper(_HANDLE.sub("", role["name"])):
             role = None  # what stands behind it describes it
+        if role is not None and _SPLIT_OFF.search(role["role"]):
+            return None  # two dashes: no telling what is whose
         name = _HANDLE.sub("", role["name"] if role else text).strip()
         said = role["role"].strip() if role else ""
         words = name.split()
@@ -332,7 +339,7 @@ class _Reading:
         values = [_bare(self._text(n)) for n in inside]
         if any(self.blocks[n].kind != "paragraph" for n in inside):
             return
-        if not all(is_value(v) and len(v.split()) <= 8 and not _SENTENCE_END.search(v) for v in values):
+        if not all(is_value(v) and len(v.split()) <= 8 and not _NO_NAME.search(v) for v in values):
             return
         thing = self._thing(heading.parent)
         for n, value in zip(inside, values, strict=True):

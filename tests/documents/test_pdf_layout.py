@@ -263,7 +263,7 @@ def test_running_heads_and_page_numbers_are_left_out() -> None:
 def test_ligatures_and_signs_of_fonts() -> None:
     assert parts([line("\ufb01rst o\ufb03ce", 0.2), line("\uf0b7 a \ufb02at", 0.2)]) == [
         ("paragraph", "first office"),
-        ("item", "• a flat"),
+        ("item", "a flat"),
     ]
 
 

@@ -138,7 +138,7 @@ class _Walk:
             if _after_br(tag):
                 self.out.flush(self.kind())
             else:
-                self.out.add(" ")
+                self.out.break_line()
         elif name in _BLOCKS:
             self.end()
         if name in ("ul", "ol"):

@@ -10,7 +10,7 @@ from memllm_cli.documents.clean import one_line
 
 _QUOTE = re.compile(r"^[ \t]{0,3}(?:>[ \t]?)+", re.M)
 _BULLET = re.compile(r"\s*(?:[-*•–‣▪◦+]|\(?(?:[a-zA-Z]|[ivx]{1,5}|\d{1,2})\))\s+(?=\S)")
-_BULLET_MARK = re.compile(r"\s*[-*•‣▪◦+]\s+")
+_BULLET_MARK = re.compile(r"\s*[-*•–‣▪◦+]\s+")
 _NUMBERED = re.compile(r"\s*\d{1,3}\.\s+(?=\S)")
 _CLAUSE = re.compile(r"\s*(?:§\s*)?\d{1,3}(?:\.\d{1,3})+\.?\s+(?=\S)")
 _LABEL = re.compile(r"\s*[^\W\d_][\w /()-]{0,30}:\s+\S")
@@ -28,6 +28,11 @@ def ends_sentence(text: str) -> bool:
 def starts_item(text: str) -> bool:
     """Whether a line begins with a bullet or an enumerator in brackets."""
     return bool(_BULLET.match(text))
+
+
+def without_bullet(text: str) -> str:
+    """A line without the bullet it begins with; what counts its items, as `(a)`, stays."""
+    return _BULLET_MARK.sub("", text, count=1)
 
 
 def starts_clause(text: str) -> bool:
@@ -88,7 +93,7 @@ def _parse(source: str, parsed: Parsed) -> None:
         elif _BULLET.match(lines[0].text) or _NUMBERED.match(lines[0].text):
             kind = "item"
             nested = (len(lines[0].text) - len(lines[0].text.lstrip())) // 2
-            lines[0] = Line(lines[0].number, _BULLET_MARK.sub("", lines[0].text, count=1))
+            lines[0] = Line(lines[0].number, without_bullet(lines[0].text))
         elif (table := _piped(lines)) is not None:
             parsed.parts.append(table)
             continue
@@ -193,9 +198,12 @@ def unwrap(lines: list[Line]) -> list[list[Line]]:
         new_item = starts_item(line.text) or (numbered and bool(_NUMBERED.match(line.text)))
         new_clause = starts_clause(line.text) and (fits or ends_sentence(before.text))
         # "Name: Ann", "Role: Master": a form, not a wrapped sentence.
-        labels = bool(_LABEL.match(before.text) and _LABEL.match(line.text))
-        indent, first = (len(t) - len(t.lstrip()) for t in (line.text, groups[-1][0].text))
-        if indent >= first + 2 and _LABEL.match(groups[-1][0].text) and not labels:  # a key's value goes on
+        labelled = bool(_LABEL.match(groups[-1][0].text))
+        last, indent, first = (len(t) - len(t.lstrip()) for t in (before.text, line.text, groups[-1][0].text))
+        labels = bool(_LABEL.match(line.text)) and (
+            bool(_LABEL.match(before.text)) or (labelled and last >= first + 2 > indent)
+        )
+        if indent >= first + 2 and labelled and not labels:  # a key's value goes on
             groups[-1].append(line)
             continue
         if new_item or new_clause or fits or labels or heading_level(before.text):

@@ -12,7 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from memllm_cli.documents.base import Cell, Kind, Line, Part, words
-from memllm_cli.documents.readers.text import ends_sentence, heading_level, is_title_like, starts_clause, starts_item
+from memllm_cli.documents.readers.text import (
+    ends_sentence,
+    heading_level,
+    is_title_like,
+    starts_clause,
+    starts_item,
+    without_bullet,
+)
 from memllm_cli.documents.sentences import ends_with_abbreviation
 
 _CHARS = str.maketrans(
@@ -257,7 +264,10 @@ class _Builder:
         if not level and len(group) == 1 and isinstance(after, list) and _stands_above(group[0], after):
             level = 2
         kind: Kind = "heading" if level else "item" if starts_item(text) else "paragraph"
-        return Part(kind, tuple(_line(row) for row in group), level)
+        lines = [_line(row) for row in group]
+        if kind == "item":
+            lines[0] = replace(lines[0], text=without_bullet(lines[0].text))
+        return Part(kind, tuple(lines), level)
 
 
 def _stands_above(row: _Row, after: list[_Row]) -> bool:

@@ -1,0 +1,207 @@
+"""What a document is made of: blocks, told from running text in every format."""
+
+from __future__ import annotations
+
+import pytest
+
+from memllm_cli.documents import read_text
+from memllm_cli.documents.base import Cell
+from memllm_cli.documents.tables import laid_out, shaped, unmarked, value_kind
+from memllm_cli.types import Document
+
+
+def kinds(document: Document) -> list[tuple[str, str]]:
+    """Kind and text of every block but the cells of tables."""
+    return [
+        (b.kind, document.block(n)) for n, b in enumerate(document.blocks) if b.kind not in ("cell", "list", "table")
+    ]
+
+
+def labels(document: Document, kind: str) -> list[str]:
+    return [b.label for b in document.blocks if b.kind == kind]
+
+
+def test_markdown_has_every_kind() -> None:
+    document = read_text(
+        "a.md",
+        "---\ntitle: Harbour office\naliases: [Quay, The Office]\n---\n# Harbour office\n\nIt stands.[^1]\n\n"
+        "Staff:\n\n- Ann Poe\n  - deputy: Bo Lind\n- Cy Ray\n\n> Quoted words.\n\n```\ncode here\n```\n\n"
+        "| Town | Boats |\n|---|---|\n| Rufus Town | 4 |\n\n**Opened:** 1904\n\n[^1]: Since the fire.\n",
+    )
+    assert document.title == "Harbour office"
+    assert kinds(document) == [
+        ("pair", "title: Harbour office"), ("pair", "aliases: Quay"), ("pair", "aliases: The Office"),
+        ("heading", "Harbour office"), ("paragraph", "It stands."), ("paragraph", "Staff:"), ("item", "Ann Poe"),
+        ("item", "deputy: Bo Lind"), ("item", "Cy Ray"), ("quote", "Quoted words."), ("code", "code here"),
+        ("header", "Town | Boats"), ("row", "Rufus Town | 4"), ("pair", "Opened: 1904"),
+        ("footnote", "Since the fire."),
+    ]  # fmt: skip
+    assert labels(document, "list") == ["Staff"]
+    assert labels(document, "pair")[-1] == "Opened"
+    (row,) = [n for n, b in enumerate(document.blocks) if b.kind == "row"]
+    cells = [b for b in document.blocks if b.parent == row]
+    assert [(b.label, document.text[b.start : b.end], b.row, b.column) for b in cells] == [
+        ("Town", "Rufus Town", 1, 0),
+        ("Boats", "4", 1, 1),
+    ]
+    assert document.path(row) == ("Harbour office",)
+    assert "code here" not in [document.sentence(i) for i in range(len(document.sentences))]
+
+
+@pytest.mark.parametrize("depth", [3, 12, 30, 200])
+def test_an_item_is_read_at_any_depth(depth: int) -> None:
+    text = "".join(f"{'  ' * i}- level {i}\n" for i in range(depth)) + "\nAfter it.\n"
+    document = read_text("deep.md", text)
+    assert f"level {depth - 1}" in document.text
+    assert "After it." in document.text
+    assert bool(document.notes) == (depth == 200)  # read as plain text, and that is said
+
+
+def test_a_note_program_leaves_words_only() -> None:
+    document = read_text(
+        "n.md",
+        '---\naliases: ["Q A"]\nborn: "[[Tromby]]"\n---\n> [!info] About\n'
+        "> It is [[Quill Archive|the archive]]. ==Old==.\n\n"
+        "%% secret\nplans %%\n\n![[map.png]]\nowner:: [[Ann Poe]] #people\n\n- [x] done thing ^b1\n",
+    )
+    assert document.text.split("\n") == [
+        "aliases: Q A", "born: Tromby", "", "About", "It is the archive. Old.", "", "owner: Ann Poe", "", "done thing",
+    ]  # fmt: skip
+    assert document.notes == ("left out comments",)
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("Tromby<sup>1</sup> is old.", "Tromby is old."),
+        ("Tromby<sup><a href='#n'>[3]</a></sup> is old.", "Tromby is old."),
+        ("It has 310 m<sup>2</sup>.", "It has 310 m²."),
+        ("About 10<sup>6</sup> of them, the 2<sup>nd</sup> time.", "About 10⁶ of them, the 2nd time."),
+        ("x<sup>2</sup> + y<sub>1</sub>", "x² + y1"),
+    ],
+)
+def test_raised_text_is_a_note_an_exponent_or_an_ending(source: str, text: str) -> None:
+    assert read_text("a.html", f"<p>{source}</p>").text == text
+    if "<a" not in source:
+        assert read_text("a.md", source).text == text
+
+
+def test_a_mail_has_a_head_and_quotes() -> None:
+    document = read_text(
+        "m.txt",
+        "From: Ines <ines@t.example>\nTo: Tom\nDate: Tue, 10 Mar 2026\nSubject: The pilot\n\nIt starts on 17 April.\n\n"
+        "On 9 March Tom wrote:\n> It starts on\n> 27 March.\n>\n>> Does it start?\n",
+    )
+    assert document.title == "The pilot"
+    assert labels(document, "pair") == ["From", "To", "Date", "Subject"]
+    assert [(b.level, document.block(n)) for n, b in enumerate(document.blocks) if b.kind == "quote"] == [
+        (1, "It starts on 27 March."),
+        (2, "Does it start?"),
+    ]
+
+
+def test_an_exported_chat_is_turns() -> None:
+    document = read_text(
+        "c.txt",
+        "[12/03/2026, 14:05:11] Dana: I live in Tromby now\n[12/03/2026, 14:05:40] Marek: Nice!\nReally.\n"
+        "[12/03/2026, 14:06:01] Dana: <Media omitted>\n[12/03/2026, 14:07:00] Dana: Yes\n",
+    )
+    turns = [(b.label, b.note, document.block(n)) for n, b in enumerate(document.blocks) if b.kind == "turn"]
+    assert turns == [
+        ("Dana", "12/03/2026, 14:05:11", "Dana: I live in Tromby now"),
+        ("Marek", "12/03/2026, 14:05:40", "Marek: Nice! Really."),
+        ("Dana", "12/03/2026, 14:07:00", "Dana: Yes"),
+    ]
+
+
+def test_a_talk_is_turns_and_a_form_is_pairs() -> None:
+    talk = "\n\n".join(f"{n}: I think that is so.\n\n{m}: No, it is not." for n, m in [("Ann Poe", "Bo")] * 3)
+    assert labels(read_text("t.txt", talk), "turn") == ["Ann Poe", "Bo"] * 3
+    form = read_text(
+        "f.txt", "Name: Zed\nBorn: 4 May 1970\nCity: Ostrava\n\nHe wrote: it is a long way to go from here.\n"
+    )
+    assert labels(form, "pair") == ["Name", "Born", "City"]
+    assert [b.kind for b in form.blocks][-1] == "paragraph"
+
+
+def test_a_value_that_goes_on_belongs_to_its_key() -> None:
+    for name in ("p.txt", "p.rst"):
+        document = read_text(name, "PEP: 7\nAuthor: Ann Poe,\n        Bo Lind\nStatus: Final\n\nText follows here.\n")
+        pairs = [document.block(n) for n, b in enumerate(document.blocks) if b.kind == "pair"]
+        assert pairs == ["PEP: 7", "Author: Ann Poe, Bo Lind", "Status: Final"], name
+
+
+def test_rst_has_fields_definitions_code_and_tables() -> None:
+    document = read_text(
+        "r.rst",
+        "Title\n=====\n\n:Author: Ann Poe\n:Version: 2\n\nTerm\n    What it means.\n\nSo::\n\n    code()\n\n"
+        "====  =====\nTown  Boats\n====  =====\nRufus 4\nOst   5\n====  =====\n\nText [1]_ here.\n\n.. [1] A note.\n",
+    )
+    assert ("term", "Term") in kinds(document)
+    assert labels(document, "definition") == ["Term"]
+    assert ("code", "code()") in kinds(document)
+    assert [t for k, t in kinds(document) if k == "row"] == ["Rufus | 4", "Ost | 5"]
+    assert ("paragraph", "Text here.") in kinds(document)
+    assert ("footnote", "A note.") in kinds(document)
+
+
+# -- tables ---------------------------------------------------------------------------------------------------------
+
+
+def cells(*rows: str, header: int = 0) -> list[list[Cell]]:
+    return [[Cell(c.strip(), n, header=n < header) for c in row.split("|")] for n, row in enumerate(rows)]
+
+
+def test_a_header_of_several_rows_is_one_name_a_column() -> None:
+    shape = shaped(cells(
+        " | | Years ended June 30, |", " | 2019 | 2018 | 2017", " | | (in millions) |", "Fees | 4.1 | 3.0 | 2.2",
+        "Rent | 7 | 6 | 5",
+    ))  # fmt: skip
+    assert (shape.head, shape.named, shape.sure) == (3, True, True)
+    assert shape.columns[1:] == ["Years ended June 30, 2019", "Years ended June 30, 2018", "Years ended June 30, 2017"]
+    assert shape.rows[3:] == ["Fees", "Rent"]
+
+
+def test_units_stand_beside_the_names() -> None:
+    shape = shaped(cells("Costs | | ", " | 2019 | 2018", " | €m | €m", "Fees | 4.1 | 3.0", "Rent | 7 | 6"))
+    assert (shape.columns[1:], shape.units[1:]) == (["2019", "2018"], ["€m", "€m"])
+
+
+def test_a_table_without_a_head_is_not_sure() -> None:
+    shape = shaped(cells("Ann | likes | tea", "Bo | likes | cake", "Cy | hates | rain"))
+    assert not shape.sure
+    assert not shaped(cells("a | b", "a | c", "a | d", header=1)).sure  # the first column names nothing
+
+
+def test_cells_that_reach_over_others_stand_at_each_place() -> None:
+    grid = laid_out([[Cell("a", 1, width=2), Cell("b", 1, height=2)], [Cell("c", 2), Cell("d", 2)]])
+    assert [[c.text if c else "" for c in row] for row in grid] == [["a", "a", "b"], ["c", "d", "b"]]
+
+
+def test_properties_of_one_thing_and_of_several() -> None:
+    record = shaped(cells("Capital | Marn", "Founded | 1904", "People | 2,400"))
+    assert record.record
+    compared = shaped(cells(" | Model A | Model B", "Price | 10 EUR | 12 EUR", "Sold | 2020-01-02 | 2021-02-03",
+                            "Colour | red | blue", header=1))  # fmt: skip
+    assert compared.transposed
+    assert not shaped(cells(" | 2019 | 2018", "Fees | 4 | 3", "Rent | 7 | 6", "Tax | 1 | 2", header=1)).transposed
+
+
+def test_rows_that_head_others_are_groups() -> None:
+    shape = shaped(cells(" | 2019", "Land: | ", "Other | 4", "Sea: | ", "Other | 7", header=1))
+    assert shape.rows == ["", "", "Land: Other", "", "Sea: Other"]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [("", "nothing"), ("—", "nothing"), ("2019", "year"), ("3 May 2025", "date"), ("2025-05-03", "date"),
+     ("$ 1,452.4", "number"), ("(12)", "number"), ("95.2%", "number"), ("red", "text")],
+)  # fmt: skip
+def test_what_cells_hold(text: str, kind: str) -> None:
+    assert value_kind(text) == kind
+
+
+def test_marks_of_notes_are_no_part_of_a_name() -> None:
+    assert [unmarked(n) for n in ("Total debt(2)", "Loan due July 2023(1)", "Rate*", "Section 5(1)", "CO2")] == [
+        "Total debt", "Loan due July 2023", "Rate", "Section 5(1)", "CO2",
+    ]  # fmt: skip
