@@ -222,7 +222,7 @@ class Renderer:
             return one_line(source.origin)
         first = source.evidence[0]
         who = "stated by you; " if source.hit.fact.person else ""
-        return f"{who}{self.screen.quote(first.sentence)} {self.screen.marks.dash} {one_line(first.place)}"
+        return f"{who}{self.screen.quote(first.said)} {self.screen.marks.dash} {one_line(first.place)}"
 
     def _disagree(self, clashes: dict[Key, tuple[str, str]], indent: int) -> None:
         for name, relation in dict.fromkeys(clashes.values()):

@@ -59,4 +59,4 @@ def _evidence(screen: Screen, evidence: Evidence) -> None:
     where = one_line(evidence.place)
     if evidence.title and one_line(evidence.title) not in where:
         where = f"{one_line(evidence.title)} ({where})"
-    screen.line(f"    {screen.quote(evidence.sentence)} ", (f"{screen.marks.dash} {where}", "dim"))
+    screen.line(f"    {screen.quote(evidence.said)} ", (f"{screen.marks.dash} {where}", "dim"))

@@ -82,7 +82,7 @@ def get(
             said = origin(memory.snapshot, hit.fact, places) + days(hit.fact)
             state.output.line(f"{safe(hit.value)}{asked}  [dim]{safe(said)}[/dim]")
             if places:
-                state.output.line(f'  [dim]"{safe(places[0].sentence)}"[/dim]')
+                state.output.line(f'  [dim]"{safe(places[0].said)}"[/dim]')
         else:
             sys.stdout.write(clean(hit.value) + "\n")
     state.output.data(rows)
@@ -114,9 +114,9 @@ def why(context: typer.Context, statement: Pattern, as_of: AS_OF = None) -> None
         names += [t for a in fact.supports for t in (a.subject_text, a.object_text) if t]
         places = []
         for e in evidence[fact.key]:
-            spans = marked(e.sentence, names)
+            spans = marked(e.said, names)
             where = f", {e.block.said}" if e.block is not None and e.block.said else ""
-            state.output.line(f"  {safe(e.place + where)}: {_highlighted(e.sentence, spans)}")
+            state.output.line(f"  {safe(e.place + where)}: {_highlighted(e.said, spans)}")
             places.append(evidence_data(e) | {"spans": [list(s) for s in spans]})
         supports = []
         for a in sorted(fact.supports, key=lambda a: -a.id):

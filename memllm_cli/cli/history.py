@@ -197,7 +197,7 @@ def conflicts(
                 f"[dim]{safe(origin(snapshot, fact, places) + days(fact))}[/dim]"
             )
             if places:
-                state.output.line(f'    [dim]"{safe(places[0].sentence)}"[/dim]')
+                state.output.line(f'    [dim]"{safe(places[0].said)}"[/dim]')
     if len(found) > len(shown):
         state.output.note(f"{len(found) - len(shown)} more; --limit 0 shows all")
     operation = _resolve(state, memory, found, list(gone.values()), resolve, yes, dry_run) if resolve else None

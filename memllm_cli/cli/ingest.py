@@ -78,7 +78,7 @@ def ingest(
             state.output.data({"documents": [], "failed": []})
             return
     if not given:
-        raise UsageError("There is nothing to read.", "Name files or folders: memllm ingest docs/")
+        raise UsageError("Name files or folders to read, or - for standard input.", "See: memllm ingest --help")
     if status:
         _status(state, [Path(p) for p in given])
         return

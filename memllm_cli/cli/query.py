@@ -126,7 +126,7 @@ def _words(memory: Memory, words: str, proposed: bool | None, day: int | None) -
     rows: Rows = []
     for m in matches:
         places = evidence[m.fact.key]
-        sentence = m.text if not m.named else (places[0].sentence if places else "")
+        sentence = m.text if not m.named else (places[0].said if places else "")
         rows.append((*snapshot.texts(m.fact), origin(snapshot, m.fact, places), sentence))
     data = [
         fact_data(snapshot, m.fact, evidence[m.fact.key]) | {"matched": m.text, "score": round(m.score, 4)}

@@ -28,6 +28,8 @@ class Place:
     label: str = ""
     number: int = -1
     """Its number in the document."""
+    cells: tuple[tuple[str, str], ...] = ()
+    """The row a cell stands in: name of the column and text, of each of its cells."""
 
     @property
     def said(self) -> str:
@@ -59,6 +61,13 @@ class Evidence:
     block: Place | None = None
 
     @property
+    def said(self) -> str:
+        """What states it, for people: the sentence; of a table the row, with the names of its columns."""
+        if self.block is None or not any(name for name, _ in self.block.cells):
+            return self.sentence
+        return " | ".join(f"{name}: {text}" if name else text for name, text in self.block.cells if text)
+
+    @property
     def place(self) -> str:
         """The place for people: `lease.md, line 12` or `freedonia.pdf, page 1`."""
         return f"{os.path.basename(self.uri)}, " + (f"page {self.page}" if self.page else f"line {self.line}")
@@ -83,6 +92,14 @@ _UPWARD = """
     FROM up u JOIN documents d ON d.id = u.document ORDER BY u.document, u.leaf, u.depth
 """
 
+_CELLS = """
+    SELECT c.document, leaf.number, c.label, substring(d.text, c.span_start + 1, c.span_end - c.span_start)
+    FROM (SELECT unnest(?::BIGINT[]) AS document, unnest(?::BIGINT[]) AS number) w
+    JOIN blocks leaf ON leaf.document = w.document AND leaf.number = w.number AND leaf.kind = 'cell'
+    JOIN blocks c ON c.document = leaf.document AND c.parent = leaf.parent AND c.kind = 'cell'
+    JOIN documents d ON d.id = c.document ORDER BY c.document, leaf.number, c.number
+"""
+
 
 def evidence_of(connection: duckdb.DuckDBPyConnection, statements: Sequence[int]) -> Iterator[tuple[int, Evidence]]:
     """The evidence of statements, by their ids, newest document first."""
@@ -100,7 +117,10 @@ def _places(connection: duckdb.DuckDBPyConnection, wanted: set[tuple[int, int]])
     documents, numbers = zip(*sorted(wanted), strict=True)
     for document, leaf, *row in connection.execute(_UPWARD, [list(documents), list(numbers)]).fetchall():
         above.setdefault((document, leaf), []).append((row[0], row[1], row[2]))
-    return {key: replace(_place(chain), number=key[1]) for key, chain in above.items()}
+    cells: dict[tuple[int, int], list[tuple[str, str]]] = {}
+    for document, leaf, label, text in connection.execute(_CELLS, [list(documents), list(numbers)]).fetchall():
+        cells.setdefault((document, leaf), []).append((label, text))
+    return {key: replace(_place(chain), number=key[1], cells=tuple(cells.get(key, ()))) for key, chain in above.items()}
 
 
 def _place(chain: list[tuple[str, str, str]]) -> Place:
