@@ -144,6 +144,7 @@ class _Reading:
         self.sections = sum(b.kind == "heading" for b in self.blocks)
         self.keys = self._repeated()
         self.nameless = self._nameless()
+        self.mail = {"from", "subject"} <= {b.label.casefold() for b in self.blocks if b.kind == "pair"}
 
     def facts(self) -> Iterator[Stated]:
         """All of them, in order."""
@@ -241,7 +242,7 @@ class _Reading:
             return
         subject = self.title if front else self._thing(self._heading(block))
         if value.casefold() != subject.casefold():
-            yield from _with_address(subject, key, value, number, "front matter" if front else "pair")
+            yield from _with_address(subject, key, value, number, "front matter" if front else "pair", self.mail)
 
     def _definition(self, number: int, block: Block) -> Iterator[Stated]:
         """What a term means; proposed, for nothing says whose term it is."""
@@ -421,8 +422,11 @@ def _proper(name: str) -> bool:
     return bool(words) and all(w[:1].isupper() and "_" not in w for w in words)
 
 
-def _with_address(subject: str, key: str, value: str, block: int, kind: str) -> Iterator[Stated]:
-    """A value; one that is a mailbox (`Ann Poe <ann@poe.example>`, RFC 5322) is a name that has an address."""
+def _with_address(subject: str, key: str, value: str, block: int, kind: str, mail: bool = False) -> Iterator[Stated]:
+    """A value; one that is a mailbox (`Ann Poe <ann@poe.example>`, RFC 5322) is a name that has an address.
+
+    In the head of a `mail` it is only the name: that says how a message went, and is nothing stated of a person.
+    """
     boxes = [_MAILBOX.fullmatch(part.strip()) for part in _BETWEEN_BOXES.split(value)]
     if not boxes or any(box is None for box in boxes):
         yield from _made(subject, key, value, block, kind)
@@ -431,7 +435,8 @@ def _with_address(subject: str, key: str, value: str, block: int, kind: str) -> 
         if box is not None:
             name = box["name"].strip(" \"'")
             yield from _made(subject, key, name, block, kind, one_object=len(boxes) == 1)
-            yield from _made(name, "e-mail", box["address"].strip(), block, kind, one_object=False)
+            if not mail:
+                yield from _made(name, "e-mail", box["address"].strip(), block, kind, one_object=False)
 
 
 def _relation(lead: str) -> str:

@@ -151,3 +151,17 @@ def test_standard_input_is_a_document(run: Run) -> None:
     assert ran.code == 0, ran.err
     assert "Ring >> Sold by >> Marn AG" in facts(run)
     assert run("ingest").code == 2
+
+
+def test_other_names_in_front_matter_are_names_and_come_again_with_the_next_reading(run: Run, tmp_path: Path) -> None:
+    note = tmp_path / "bank.md"
+    note.write_text("---\naliases: [NGB]\n---\n# Northern Grain Bank\n\nSeat: Tromby\nYear: 1931\n", encoding="utf-8")
+    table = tmp_path / "t.md"
+    table.write_text("# T\n\n| Bank | Chair |\n|---|---|\n| NGB | Ann Poe |\n| Ost | Bo |\n", encoding="utf-8")
+    run("ingest", "--structure", str(note), str(table))
+    for _ in range(2):
+        assert run("fact", "get", "NGB >> Year >>").out == "1931\n"
+        assert run("fact", "get", "Northern Grain Bank >> chairperson >>").out == "Ann Poe\n"
+        note.write_text(note.read_text(encoding="utf-8") + "\nMore.\n", encoding="utf-8")
+        run("ingest", "--structure", str(note))
+    run("undo", "--run")

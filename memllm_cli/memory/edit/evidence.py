@@ -63,7 +63,8 @@ class Evidence:
     @property
     def said(self) -> str:
         """What states it, for people: the sentence; of a table the row, with the names of its columns."""
-        if self.block is None or not any(name for name, _ in self.block.cells):
+        names = {name for name, _ in self.block.cells} if self.block is not None else set()
+        if self.block is None or len(names) < 2:  # a list of properties: what stands in a cell is said beside it
             return self.sentence
         return " | ".join(f"{name}: {text}" if name else text for name, text in self.block.cells if text)
 

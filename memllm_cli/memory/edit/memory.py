@@ -214,6 +214,8 @@ class Memory(Core):
 
         def fill(writer: Writer) -> None:
             writer.document(document)
+            for entity, name in aliases:
+                writer.alias(entity, name)
             for found in facts:
                 if found.own:
                     relation, flipped = writer.relation(found.triple.relation, found.one_object)
@@ -229,8 +231,6 @@ class Memory(Core):
                     writer.evidence(made, document, document.sentences[index])
                 if found.block is not None:
                     writer.evidence_of_block(made, document, found.block)
-            for entity, name in aliases:
-                writer.alias(entity, name)
 
         return self.operate(
             "ingest", fill, actor="memllm", note=note or document.title, source=document.uri, model=model,

@@ -67,6 +67,8 @@ class Writer:
         self._relations: dict[str, tuple[Relation, bool]] = {}
         """Relations that this operation makes, by the compared form of their names."""
         self._used: set[int] = set()
+        self._called: dict[str, int] = {}
+        """What the names that this operation gives, in compared form, mean."""
 
     def entity(self, name: str, kind: str) -> int:
         """Id of a name or literal, new if nothing is called exactly so."""
@@ -81,6 +83,8 @@ class Writer:
         found = self.snapshot.of_form(form, kind)
         if found and (known := self._meant(found, scope, shown)) is not None:
             return self.snapshot.own(shown, known, kind)
+        if kind == ENTITY and form in self._called:
+            return self._called[form]
         key = (space(kind), form, scope)
         if key not in self._fresh:
             self._fresh[key] = self._next_entity
@@ -240,10 +244,11 @@ class Writer:
     def alias(self, entity: str, name: str) -> None:
         """Give an entity another name, unless that is its own or another one's."""
         shown = " ".join(name.split())
-        if not is_name(shown) or not is_sayable(shown) or self.snapshot.named(shown):
+        if not is_name(shown) or not is_sayable(shown) or normal(shown) == normal(entity):
             return
-        known = self.entity(entity, ENTITY)
-        if normal(shown) != normal(entity):
+        known, others = self.entity(entity, ENTITY), self.snapshot.named(shown)
+        if not others or others == [known]:  # said again, it outlives the reading that said it first
+            self._called[normal(shown)] = known
             self.rows.aliases.append(Alias(known, shown, self.operation))
 
     def find_evidence(self, assertion: int, name: str, sentence: str) -> bool:

@@ -46,7 +46,7 @@ def derive(history: History, last: int) -> Derived:
     _move(out, history, [m for m in history.moves if counts(m.operation)])
     out.plain = not out.merged and not out.moved and not joined
     for entity, name, operation in history.aliases:
-        if stays(operation):
+        if stays(operation) and name not in out.aliases.get(entity, ()):  # several documents may say it
             out.aliases.setdefault(entity, []).append(name)
             out.named.setdefault((space(ENTITY), normal(name)), []).append(entity)
     if last >= history.last:
