@@ -87,11 +87,11 @@ def test_the_whole_demo_folder(home: Home) -> None:
     from tests.e2e.conftest import DEMO
 
     read = home.run("--json", "ingest", str(DEMO)).data
-    assert len(read["documents"]) == 5
+    assert len(read["documents"]) == 7
     assert read["failed"] == []
     assert home.run("fact", "accept", "Freedonia >> capital >> Sylvania City").code == 0
     the_story(home)
     _, reads = asked(home, "What is the notice period of the Harbour Lease?")
     assert {r["value"] for r in found(reads)} == {"three months", "six months"}
     again = home.run("--json", "ingest", str(DEMO)).data
-    assert (len(again["documents"]), len(again["unchanged"])) == (0, 5)
+    assert (len(again["documents"]), len(again["unchanged"])) == (0, 7)
