@@ -25,7 +25,10 @@ def _steps(folder: Path) -> list[tuple[str, list[str]]]:
     questions = ["What is the capital of Freedonia?", "Which country is Sylvania City the capital of?"]
     return [
         ("Seven documents are read; what the reader is unsure of becomes a proposal.", ["ingest", str(folder)]),
-        ("A table is read cell by cell; each block of a document says what it gave:", ["source", "show", "suppliers.md"]),
+        (
+            "A table is read cell by cell; each block says what it gave:",
+            ["source", "show", "suppliers.md"],
+        ),
         ("So is a page of minutes, here who was present:", ["fact", "list", ">> Present >>"]),
         ("You have the last word on a proposal:", ["fact", "accept", "Freedonia >> capital >> Sylvania City"]),
         ("Answers come from memory, with the read and its source.", ["ask", questions[0]]),

@@ -35,6 +35,8 @@ _WORDS = 5
 """Words of a key above which it is a clause."""
 _ITEM_WORDS = 6
 """Words behind the colon of an item above which it is a remark."""
+_FEW = 8
+"""Words up to which a full stop makes no sentence of what follows a key."""
 _LONGEST_VALUE = 140
 """Characters above which what follows a colon is text."""
 
@@ -152,7 +154,7 @@ def _forms(parts: Sequence[Part]) -> Iterator[Part]:
                 and match is not None
                 and match["value"]
                 and len(match["key"].split()) <= _WORDS
-                and _is_value(match["value"])
+                and not _is_text(match["value"])
                 and (not items or len(match["value"].split()) <= _ITEM_WORDS)
             ):
                 yield replace(part, kind="pair" if part.kind == "paragraph" else part.kind, label=match["key"].strip())
@@ -169,8 +171,12 @@ def _is_form(matches: Sequence[re.Match[str]], most: int = 0) -> bool:
     return len(values) >= 2 and len(set(keys)) >= 0.9 * len(keys) and min(short, brief) >= 0.7 * len(values)
 
 
+def _is_text(text: str) -> bool:
+    """Whether what follows a key is a sentence, or several."""
+    return len(text.split()) > _FEW and bool(_SENTENCE.search(text.strip()))
+
+
 def _is_value(text: str) -> bool:
     """Whether what follows a key is a value: short, and no sentences."""
     text = text.strip()
-    words = len(text.split())
-    return len(text) <= _LONGEST_VALUE and (words <= 3 or not _SENTENCE.search(text) or words <= 8)
+    return len(text) <= _LONGEST_VALUE and not _is_text(text)

@@ -315,8 +315,6 @@ class _Reading:
         role = _ROLE.fullmatch(text) or _DASHED.fullmatch(text)
         if role is not None and not _proper(_HANDLE.sub("", role["name"])):
             role = None  # what stands behind it describes it
-        if role is not None and _SPLIT_OFF.search(role["role"]):
-            return None  # two dashes: no telling what is whose
         name = _HANDLE.sub("", role["name"] if role else text).strip()
         said = role["role"].strip() if role else ""
         words = name.split()
