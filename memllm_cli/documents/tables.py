@@ -127,7 +127,8 @@ def laid_out(rows: Sequence[Sequence[Cell]]) -> list[list[Cell | None]]:
 def shaped(rows: Sequence[Sequence[Cell]]) -> Shape:
     """The shape of a table."""
     shape = Shape(laid_out(rows))
-    shape.columns, shape.rows, shape.groups = [""] * shape.width, [""] * len(shape.grid), [""] * len(shape.grid)
+    shape.columns, shape.units = [""] * shape.width, [""] * shape.width
+    shape.rows, shape.groups = [""] * len(shape.grid), [""] * len(shape.grid)
     if not shape.grid or shape.width < 2:
         return shape
     marked_side = _marked_side(shape)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from memllm_cli.documents import read_text
 from memllm_cli.documents.base import Cell
 from memllm_cli.documents.tables import laid_out, shaped, unmarked, value_kind
 from memllm_cli.types import Document
+from memllm_cli.writing.structure import stated
 
 
 def kinds(document: Document) -> list[tuple[str, str]]:
@@ -205,3 +208,39 @@ def test_marks_of_notes_are_no_part_of_a_name() -> None:
     assert [unmarked(n) for n in ("Total debt(2)", "Loan due July 2023(1)", "Rate*", "Section 5(1)", "CO2")] == [
         "Total debt", "Loan due July 2023", "Rate", "Section 5(1)", "CO2",
     ]  # fmt: skip
+
+
+_CELL = st.sampled_from(
+    ["", "–", "Rufus", "4", "2019", "EUR 4", "3 May 2025", "(in millions)", "Total", "a sentence. Or two."]
+)
+_SPAN = st.integers(1, 3)
+_ROWS = st.lists(st.lists(st.tuples(_CELL, _SPAN, _SPAN, st.booleans()), max_size=4), max_size=5)
+
+
+@given(_ROWS)
+def test_no_table_breaks_the_reader_or_loses_a_cell(rows: list[list[tuple[str, int, int, bool]]]) -> None:
+    source = "<p>Before.</p><table>"
+    for row in rows:
+        source += "<tr>"
+        for text, width, height, head in row:
+            tag = "th" if head else "td"
+            source += f"<{tag} colspan={width} rowspan={height}>{text}</{tag}>"
+        source += "</tr>"
+    document = read_text("t.html", source + "</table><p>After.</p>")
+    for text in (cell[0] for row in rows for cell in row if cell[0]):
+        assert text in document.text
+    for fact in stated(document):
+        assert document.blocks[fact.block].kind == "cell"
+
+
+@given(st.lists(st.lists(_CELL, min_size=1, max_size=4), min_size=1, max_size=5))
+def test_no_table_of_text_breaks_the_reader(rows: list[list[str]]) -> None:
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    width = len(rows[0])
+    for name, text in (
+        ("t.md", "\n".join([lines[0], "|" + "---|" * width, *lines[1:]])),
+        ("t.txt", "\n".join(lines)),
+    ):
+        document = read_text(name, "Before.\n\n" + text + "\n\nAfter.\n")
+        assert document.text.endswith("After.")
+        list(stated(document))
