@@ -92,8 +92,8 @@ def cells(document: Document) -> Counter[str]:
     return Counter("".join(document.block(n).split()) for n, b in enumerate(document.blocks) if b.kind == "cell")
 
 
-def tables(path: Path) -> None:
-    """Cells of the first hundred tables, exactly; the names that were read in the first thirty, to judge."""
+def tables(path: Path, first: int) -> None:
+    """Cells of the first hundred tables, exactly; the names that were read in thirty of them, to judge."""
     found = [t["table"]["table"] for t in json.loads(path.read_text(encoding="utf-8"))[:100]]
     exact: Counter[str] = Counter()
     for rows in found:
@@ -101,7 +101,7 @@ def tables(path: Path) -> None:
         for name, text in (("t.md", as_markdown(rows)), ("t.html", as_html(rows))):
             exact[name] += cells(documents.read_text(name, text)) == wanted
     print(f"cells exact: md {exact['t.md']} of {len(found)}, html {exact['t.html']} of {len(found)}")
-    for number, rows in enumerate(found[:30]):
+    for number, rows in enumerate(found[first : first + 30], start=first):
         for name, text in (("md", as_markdown(rows)), ("html", as_html(rows))):
             document = documents.read_text(f"t.{name}", text)
             columns: dict[int, str] = {}
@@ -157,11 +157,13 @@ def main() -> None:
         if name == "draw":
             command.add_argument("--seed", type=int, default=7)
             command.add_argument("--count", type=int, default=100)
+        if name == "tables":
+            command.add_argument("--first", type=int, default=0, help="the first of the thirty whose names are shown")
     arguments = parser.parse_args()
     if arguments.command == "draw":
         draw(arguments.paths, arguments.seed, arguments.count)
     elif arguments.command == "tables":
-        tables(arguments.paths[0])
+        tables(arguments.paths[0], arguments.first)
     else:
         speed(arguments.paths)
 

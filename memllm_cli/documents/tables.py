@@ -28,6 +28,8 @@ _DATE = re.compile(
 _NOTHING = re.compile(r"(?:[-–—−.·\s]|n/?a|tbd|nil|none|\?)*", re.I)
 _BRACKETED = re.compile(r"\(.*\)", re.S)
 _MARK = re.compile(r"(?:(?<=[^\W\d_.)%])|(?<=\b(?:19|20)\d\d))\s?(?:\(\d{1,2}\)|\[(?:\d{1,2}|[a-z])\]|[*†‡§]+)+$")
+_LEADS_ON = re.compile(r"[,:]$|[^\W\d_]{3,9}\.?\s+\d{1,2}$")
+"""How a text ends that the years beside it go on: `Years ended 31 March:`, `At December 31`."""
 _SHORT = 60
 """Characters above which a cell names nothing."""
 
@@ -229,13 +231,19 @@ def _column_name(shape: Shape, column: int) -> tuple[str, str]:
     """The names of a column's header cells, from above, and the unit they say; other texts in brackets stay out."""
     said: list[str] = []
     unit = ""
+    named = False
     for row in range(shape.head):
         if not any(shape.text(row, c) for c in range(1, shape.width)):
             continue  # a title of the table
+        if named and shape.width > 3 and sum(bool(shape.text(row, c)) for c in range(shape.width)) == 1:
+            continue  # said of what stands below, all columns have their names
+        named = named or _fills(shape, row)
         cell = shape.grid[row][column]
         text = unmarked(shape.text(row, column))
         if not text and (cell is None or not cell.text.strip()):
             text = unmarked(_over(shape, row, column))
+        if column and value_kind(text) == "year" and (lead := _led(shape, row)):
+            text = f"{lead} {text}"
         if _MONEY.fullmatch(text.strip("()")):
             unit = text.strip("()")
         elif text and not _BRACKETED.fullmatch(text) and text not in said:
@@ -243,9 +251,15 @@ def _column_name(shape: Shape, column: int) -> tuple[str, str]:
     return " ".join(said), unit
 
 
+def _led(shape: Shape, row: int) -> str:
+    """What the first column says of the years beside it or below it, where it reads on into them."""
+    corners = [unmarked(shape.text(r, 0)) for r in range(row, -1, -1)]
+    return next((c.rstrip(":") for c in corners if len(c) <= _SHORT and _LEADS_ON.search(c)), "")
+
+
 def _over(shape: Shape, row: int, column: int) -> str:
     """The heading that reaches over an empty header cell, where another row of headers is below it: the nearest to the
-    left, else the first, which often stands over the middle of its columns."""
+    left, or the only one, which often stands over the middle of its columns."""
     below = any(shape.text(r, column) and not _BRACKETED.fullmatch(shape.text(r, column))
                 for r in range(row + 1, shape.head))  # fmt: skip
     if column == 0 or not below:
@@ -254,7 +268,7 @@ def _over(shape: Shape, row: int, column: int) -> str:
     if len(given) == 1 and given[0] < column and value_kind(shape.text(shape.head - 1, column)) == "text":
         return ""  # a name that goes on in the row below it
     left = [c for c in given if c < column]
-    return shape.text(row, left[-1] if left else given[0]) if given else ""
+    return shape.text(row, left[-1]) if left else shape.text(row, given[0]) if len(given) == 1 else ""
 
 
 def _name_rows(shape: Shape, body: range) -> None:

@@ -124,7 +124,7 @@ def _key(text: str) -> str:
     """A relation's name from a key, a column or a lead: without marks of notes, numbers before it and units behind."""
     text = unmarked(_ENUMERATOR.sub("", text.strip())).rstrip(":").strip(" *_#")
     unit = _UNIT.search(text)
-    if unit is not None and unit.start() > 1:
+    if unit is not None and unit.start() > 1 and _UNIT_WORD.fullmatch(unit[1].strip()):
         text = text[: unit.start()].strip()
     return text
 

@@ -165,6 +165,17 @@ def test_a_header_of_several_rows_is_one_name_a_column() -> None:
     assert shape.rows[3:] == ["Fees", "Rent"]
 
 
+def test_a_name_goes_on_from_the_first_column_and_reaches_over_its_own_columns_only() -> None:
+    years = shaped(cells("Years to 31 March: | 2019 | 2018", "Fees | 4 | 3", "Rent | 7 | 6", header=1))
+    assert years.columns[1:] == ["Years to 31 March 2019", "Years to 31 March 2018"]
+    towns = shaped(cells("Town | 2019 | 2018", "Rufus | 4 | 3", "Ost | 7 | 6", header=1))
+    assert towns.columns[1:] == ["2019", "2018"]
+    noted = shaped(cells(" | | 2019 | 2018", " | Note | EUR | EUR", "Fees | 3 | 41 | 30", "Rent | 4 | 7 | 6", header=2))
+    assert noted.columns[1:] == ["Note", "2019", "2018"]
+    part = shaped(cells(" | 2019 | 2018 | 2017", " | Sea trade | | ", "Fees | 4 | 3 | 2", "Rent | 7 | 6 | 5"))
+    assert part.columns[1:] == ["2019", "2018", "2017"]
+
+
 def test_units_stand_beside_the_names() -> None:
     shape = shaped(cells("Costs | | ", " | 2019 | 2018", " | €m | €m", "Fees | 4.1 | 3.0", "Rent | 7 | 6"))
     assert (shape.columns[1:], shape.units[1:]) == (["2019", "2018"], ["€m", "€m"])

@@ -47,6 +47,11 @@ def test_a_sum_without_a_name_of_its_own_is_proposed() -> None:
     assert facts(text, sure=False) == ["Total >> 2024 >> 42"]
 
 
+def test_only_a_unit_in_brackets_leaves_the_name() -> None:
+    text = "| Town | Rise (decline) | Weight (kg) |\n|---|---|---|\n| Ost | 4 | 7 |\n| Marn | 2 | 9 |\n"
+    assert facts(text)[:2] == ["Ost >> Rise (decline) >> 4", "Ost >> Weight >> 7 kg"]
+
+
 def test_key_and_value_are_of_the_document_or_of_records() -> None:
     assert facts("# Pump 7\n\n**Made by:** Ostrava Works\n\n**Year:** 1998\n") == [
         "Pump 7 >> Made by >> Ostrava Works", "Pump 7 >> Year >> 1998",
