@@ -23,6 +23,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from markdown_it import MarkdownIt
+
 from memllm_cli import documents
 from memllm_cli.errors import DocumentError
 from memllm_cli.types import Document
@@ -129,6 +131,15 @@ def speed(paths: Sequence[Path]) -> None:
         if document is not None:
             seconds[file.suffix] += time.perf_counter() - began
             words[file.suffix] += len(document.text.split())
+    pages = MarkdownIt("commonmark").enable("table")
+    for file in files:
+        if file.suffix == ".md":
+            text = pages.render(file.read_text(encoding="utf-8", errors="replace"))
+            began = time.perf_counter()
+            document = documents.read_text("page.html", text)
+            stated(document)
+            seconds["md as html"] += time.perf_counter() - began
+            words["md as html"] += len(document.text.split())
     for suffix, count in sorted(words.items()):
         print(f"{suffix}: {count:,} words, {count / seconds[suffix]:,.0f} a second")
     small = [f for f in files if f.suffix != ".pdf"]
