@@ -126,6 +126,7 @@ def model_name(state: App) -> str:
 
 def as_data(question: str, events: list[Event]) -> dict[str, Any]:
     """An answer for machines."""
+    from memllm_cli.reading.answer import carrying
     from memllm_cli.reading.events import Done, ReadResult
 
     done: Done = next(e for e in events if isinstance(e, Done))
@@ -136,7 +137,7 @@ def as_data(question: str, events: list[Event]) -> dict[str, Any]:
         "said": done.answer,
         "outcome": done.outcome,
         "probability": max((p for s in done.sources if (p := s.hit.fact.probability) is not None), default=None),
-        "evidence": [evidence_data(e) for s in done.sources for e in s.evidence],
+        "evidence": [evidence_data(e) for s in done.sources for e in carrying(s.evidence, s.hit.value)],
         "style": done.style,
         "backed": done.backed,
         "opened_by_model": done.wanted,

@@ -259,16 +259,21 @@ def _led(shape: Shape, row: int) -> str:
 
 def _over(shape: Shape, row: int, column: int) -> str:
     """The heading that reaches over an empty header cell, where another row of headers is below it: the nearest to the
-    left, or the only one, which often stands over the middle of its columns."""
+    left, or the only one, which often stands over the middle of columns that are alike."""
     below = any(shape.text(r, column) and not _BRACKETED.fullmatch(shape.text(r, column))
                 for r in range(row + 1, shape.head))  # fmt: skip
     if column == 0 or not below:
         return ""
     given = [c for c in range(1, shape.width) if shape.text(row, c)]
-    if len(given) == 1 and given[0] < column and value_kind(shape.text(shape.head - 1, column)) == "text":
-        return ""  # a name that goes on in the row below it
     left = [c for c in given if c < column]
-    return shape.text(row, left[-1]) if left else shape.text(row, given[0]) if len(given) == 1 else ""
+    if len(given) == 1 and left and value_kind(shape.text(shape.head - 1, column)) == "text":
+        return ""  # a name that goes on in the row below it
+    if left:
+        return shape.text(row, left[-1])
+    if len(given) != 1:
+        return ""
+    kinds = [{value_kind(unmarked(shape.text(r, c))) for c in (given[0], column)} for r in range(row + 1, shape.head)]
+    return shape.text(row, given[0]) if any(len(k) == 1 and k != {"nothing"} for k in kinds) else ""
 
 
 def _name_rows(shape: Shape, body: range) -> None:

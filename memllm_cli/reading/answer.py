@@ -317,6 +317,11 @@ def telling(evidence: Sequence[Evidence], fact: Triple) -> tuple[Evidence, ...]:
     )
 
 
+def carrying(evidence: Sequence[Evidence], value: str) -> tuple[Evidence, ...]:
+    """Of evidence the first, which tells most, and what has the answer in it; not what only says whom another is about."""
+    return tuple(e for n, e in enumerate(evidence) if n == 0 or says(e.said, value))
+
+
 def best(result: ReadResult) -> list[Source]:
     """The sources a grounded answer states, one a value.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -93,3 +94,25 @@ def test_quiet_drops_the_notes(run: Run) -> None:
 def test_flags_for_every_command_may_stand_anywhere() -> None:
     assert hoisted(["fact", "list", "--json", "--kb", "x"]) == ["--json", "--kb", "x", "fact", "list"]
     assert hoisted(["ask", "--", "--json"]) == ["ask", "--", "--json"]
+
+
+EVIDENCE = {"uri", "title", "start", "end", "page", "line", "sentence", "block"}
+
+
+def test_facts_for_programs_hold_today_and_all_has_what_ended(run: Run, tmp_path: Path) -> None:
+    page = tmp_path / "towns.md"
+    page.write_text("# Towns\n\n| Town | Lead |\n|---|---|\n| Ost | Ann Poe |\n| Marn | Bo Lind |\n", encoding="utf-8")
+    run("ingest", "--structure", str(page))
+    run("fact", "set", "Sylvania City >> capital of >> Freedonia", "--to", "2001")
+    now = run("--json", "fact", "list").data
+    assert {f["subject"] for f in now} == {"Ost", "Marn"}
+    every = run("--json", "fact", "list", "--all").data
+    (ended,) = [f for f in every if f["subject"] == "Freedonia"]
+    assert (ended["valid_to"], ended["truth"], ended["evidence"]) == ("2001", "stated", [])
+    for fact in now:
+        (evidence,) = fact["evidence"]
+        assert set(evidence) == EVIDENCE
+        assert {"kind", "path", "row", "column"} <= set(evidence["block"])
+        assert (evidence["uri"], evidence["title"], evidence["line"] > 0) == (str(page), "Towns", True)
+        assert fact["subject"] in evidence["sentence"]
+        assert evidence["block"]["row"] == fact["subject"]

@@ -172,6 +172,10 @@ def test_a_name_goes_on_from_the_first_column_and_reaches_over_its_own_columns_o
     assert towns.columns[1:] == ["2019", "2018"]
     noted = shaped(cells(" | | 2019 | 2018", " | Note | EUR | EUR", "Fees | 3 | 41 | 30", "Rent | 4 | 7 | 6", header=2))
     assert noted.columns[1:] == ["Note", "2019", "2018"]
+    life = shaped(
+        cells(" | | 31 March | ", " | Life | 2019 | 2018", "Barge | 9 | 41 | 30", "Crane | 8 | 7 | 6", header=2)
+    )
+    assert life.columns[1:] == ["Life", "31 March 2019", "31 March 2018"]
     part = shaped(cells(" | 2019 | 2018 | 2017", " | Sea trade | | ", "Fees | 4 | 3 | 2", "Rent | 7 | 6 | 5"))
     assert part.columns[1:] == ["2019", "2018", "2017"]
 

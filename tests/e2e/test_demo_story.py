@@ -19,6 +19,12 @@ def asked(home: Home, question: str) -> tuple[str, list[dict[str, Any]]]:
     assert answer["question"] == question
     assert answer["reads"], "an answer shows what was read"
     assert answer["opened_by_model"], "the model opened the read by itself"
+    assert answer["outcome"] == ("fact" if answer["evidence"] or found(answer["reads"]) else "nothing")
+    assert (answer["answer"] == "") is (answer["outcome"] == "nothing")
+    assert answer["outcome"] != "nothing" or answer["probability"] is None
+    for evidence in answer["evidence"]:
+        assert set(evidence) == {"uri", "title", "start", "end", "page", "line", "sentence", "block"}
+        assert any(r["value"] in evidence["sentence"] for r in found(answer["reads"])), "evidence carries the answer"
     return answer["answer"], answer["reads"]
 
 
