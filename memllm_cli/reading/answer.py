@@ -318,7 +318,7 @@ def telling(evidence: Sequence[Evidence], fact: Triple) -> tuple[Evidence, ...]:
 
 
 def carrying(evidence: Sequence[Evidence], value: str) -> tuple[Evidence, ...]:
-    """Of evidence the first, which tells most, and what has the answer in it; not what only says whom another is about."""
+    """Of evidence the first, which tells most, and what has the answer in it; not what only says who is meant."""
     return tuple(e for n, e in enumerate(evidence) if n == 0 or says(e.said, value))
 
 
