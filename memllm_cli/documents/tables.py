@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from memllm_cli.documents.base import Cell
@@ -96,6 +96,7 @@ class Shape:
 
 
 MOST_COLUMNS = 200
+"""Columns of a table; what stands in others is put into the last of these."""
 
 
 def laid_out(rows: Sequence[Sequence[Cell]]) -> list[list[Cell | None]]:
@@ -107,6 +108,9 @@ def laid_out(rows: Sequence[Sequence[Cell]]) -> list[list[Cell | None]]:
         waiting = list(cells)
         while waiting or len(out) in hanging:
             if len(out) >= MOST_COLUMNS:
+                if waiting and (last := out[-1]) is not None:
+                    rest = [c.text for c in (last, *waiting) if c.text]
+                    out[-1] = replace(last, text=" | ".join(rest), width=1, height=1)
                 break
             if len(out) in hanging:
                 cell, left = hanging.pop(len(out))

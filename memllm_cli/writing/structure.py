@@ -13,29 +13,23 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 
 from memllm_cli.calibration.structure import SHARES
-from memllm_cli.documents.tables import is_nothing, unmarked, value_kind
+from memllm_cli.documents.tables import value_kind
 from memllm_cli.memory.edit.statements import is_name
 from memllm_cli.types import Block, Document, Triple
+from memllm_cli.writing import fields
 
 FORMAT = "structure-1"
-LONGEST_VALUE = 200
-"""Characters above which what stands behind a key, in a cell or in an item is text, not a value."""
-LONGEST_KEY = 60
 LONGEST_PHRASE = 20
 """Words of an item under a line with a colon above which it is text."""
 MOST_VALUES = 8
 """Lines under a heading above which they are text."""
 MOST_FACTS = 5000
 """Facts of one document: a table that has more is for searching, not for remembering."""
-_SENTENCE_END = re.compile(r"[.!?…][\"'”’)]*$")
-_WITHIN = re.compile(r"[.!?…]\s+[A-ZÀ-Þ]")
 _ROLE = re.compile(r"(?P<name>[^()]{2,80}?)\s+\((?P<role>[^()]{2,60})\)\s*$")
-_DOTTED = re.compile(r"(?:\b[^\W\d_]{1,3}|\.\w)\.$")
-"""What ends with the full stop of an abbreviation."""
 _DASHED = re.compile(r"(?P<name>[^–—]{2,80}?)\s+(?:[–—]|-{1,2})\s+(?P<role>[^–—:]{2,60})$")
-_WITHIN_LEAD = re.compile(r"(?<=[.!?…])\s+")
 _MAILBOX = re.compile(r"(?P<name>[^<>@,;]{2,60}?)\s*<(?P<address>[^<>\s]+(?:@| at )[^<>\s]+)>")
 _BETWEEN_BOXES = re.compile(r"(?<=>)\s*[,;]\s*")
 _DATE_IN = re.compile(r"\b(?:1[89]|20)\d\d-[01]\d-[0-3]\d\b")
@@ -43,13 +37,8 @@ _NO_NAME = re.compile(r"[.!?…][\"'”’)\]]*$|:")
 _SPLIT_OFF = re.compile(r"\s[-–—]{1,2}\s")
 _HANDLE = re.compile(r"\s+@[\w./-]+")
 _PATH = re.compile(r"[/#.]\S*$")
-_ADDRESS = re.compile(r"(?:https?://|www\.|mailto:)\S+", re.I)
-_UNIT = re.compile(r"\(\s*([^()]{1,24})\s*\)\s*$")
-_UNIT_WORD = re.compile(r"[$€£¥%]|[A-Z]{3}|[°µ]?[a-zA-Z]{1,4}[²³]?(?:/[a-zA-Z]{1,3}[²³]?)?")
-_MONEY_WORD = re.compile(r"[A-Z]{0,3}[$€£¥]\s?(?:m|mn|bn|k|M|B|K|000s?|'000)?|%")
 _ADDED = 60
-"""Rows that one that adds them up is looked for below."""
-_ENUMERATOR = re.compile(r"^\(?(?:\d{1,3}(?:\.\d{1,3}){0,5}|[a-z]|[ivx]{1,4})[.)]\s+", re.I)
+"""The most rows that one below them adds up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,33 +93,7 @@ def _value(document: Document, number: int) -> str:
     block, text = document.blocks[number], document.block(number)
     rest = text[len(block.label) :] if text.casefold().startswith(block.label.casefold()) else text.partition(":")[2]
     rest = rest.lstrip(" :=\t").strip()
-    return _bare(rest) if len(rest.split()) <= 8 else rest
-
-
-def is_value(text: str) -> bool:
-    """Whether a text can be the value of a fact: it says something, and is no sentence."""
-    text = text.strip()
-    if is_nothing(text) or len(text) > LONGEST_VALUE or not any(c.isalnum() for c in text):
-        return False
-    if text[-1] in ",;:" or text[0] in ",;:":  # it goes on elsewhere
-        return False
-    words = text.split()
-    if _WITHIN.search(text) and len(words) > 6:
-        return False
-    return len(words) <= 14 or not _SENTENCE_END.search(text)
-
-
-def _key(text: str) -> str:
-    """A relation's name from a key, a column or a lead: without marks of notes, numbers before it and units behind."""
-    text = unmarked(_ENUMERATOR.sub("", text.strip())).rstrip(":").strip(" *_#")
-    unit = _UNIT.search(text)
-    if unit is not None and unit.start() > 1 and _UNIT_WORD.fullmatch(unit[1].strip()):
-        text = text[: unit.start()].strip()
-    return text
-
-
-def _is_key(text: str) -> bool:
-    return bool(text) and len(text) <= LONGEST_KEY and any(c.isalpha() for c in text) and not _ADDRESS.search(text)
+    return fields.bare(rest) if len(rest.split()) <= 8 else rest
 
 
 class _Reading:
@@ -223,7 +186,7 @@ class _Reading:
         """What a section is about: its heading where sections are records, else the document."""
         while heading is not None:
             if heading in self.keys:
-                return _ENUMERATOR.sub("", self._text(heading)).rstrip(":").strip()
+                return fields.ENUMERATOR.sub("", self._text(heading)).rstrip(":").strip()
             heading = self._heading(self.blocks[heading])
         return self.title
 
@@ -233,8 +196,8 @@ class _Reading:
     # -- key and value ----------------------------------------------------------------------------------------------
 
     def _pair(self, number: int, block: Block) -> Iterator[Stated]:
-        key, value = _key(block.label), _value(self.document, number)
-        if number in self.nameless or not _is_key(key) or not is_value(value):
+        key, value = fields.key(block.label), _value(self.document, number)
+        if number in self.nameless or not fields.is_key(key) or not fields.is_value(value):
             return
         front = block.note == "front matter"
         named = block.label.casefold() in ("aliases", "alias", "title") and (front or value == self.title)
@@ -247,9 +210,9 @@ class _Reading:
     def _definition(self, number: int, block: Block) -> Iterator[Stated]:
         """What a term means; proposed, for nothing says whose term it is."""
         value = self._text(number)
-        if block.label and is_value(value) and len(value.split()) <= 6:
+        if block.label and fields.is_value(value) and len(value.split()) <= 6:
             subject = self._thing(self._heading(block))
-            yield from _made(subject, _key(block.label), value, number, "definition", sure=False)
+            yield from _made(subject, fields.key(block.label), value, number, "definition", sure=False)
 
     # -- lists ------------------------------------------------------------------------------------------------------
 
@@ -261,7 +224,7 @@ class _Reading:
         led = before is not None and before.kind != "heading" and bool(block.label)
         thing = self._thing(heading)
         if led and heading is not None and self.sections >= 3:  # a sentence that leads a list speaks of its section
-            thing = _ENUMERATOR.sub("", self._text(heading)).rstrip(":").strip()
+            thing = fields.ENUMERATOR.sub("", self._text(heading)).rstrip(":").strip()
         yield from self._items(items, block.label, thing, self._thing(self._heading(block)), led)
 
     def _items(self, items: list[int], lead: str, thing: str, owner: str, led: bool) -> Iterator[Stated]:
@@ -273,14 +236,14 @@ class _Reading:
             if self.blocks[item].label:
                 yield from self._labelled(item, owner)
             if below:
-                text = _key(self._text(item).partition("\n")[0])
+                text = fields.key(self._text(item).partition("\n")[0])
                 records = [n for n in below if self.blocks[n].label]
                 if named is not None and len(records) >= 2:
                     yield from self._items(below, "", named[0], named[0], led=False)
-                elif _leads(text) and not self.blocks[item].label:
+                elif fields.leads(text) and not self.blocks[item].label:
                     yield from self._items(below, text, thing, owner, self._text(item).rstrip().endswith(":"))
         bare = [n for n in items if not self.blocks[n].label and not self._has_items(n)]
-        relation = _relation(lead)
+        relation = fields.relation(lead)
         if not bare or not relation or relation.casefold() == thing.casefold():
             return
         names = [self._named(n) or (self._phrase(n) if led else None) for n in bare]
@@ -298,29 +261,35 @@ class _Reading:
 
     def _labelled(self, number: int, thing: str) -> Iterator[Stated]:
         block = self.blocks[number]
-        key, value = _key(block.label), _value(self.document, number)
-        if _is_key(key) and is_value(value):
+        key, value = fields.key(block.label), _value(self.document, number)
+        if fields.is_key(key) and fields.is_value(value):
             yield from _with_address(thing, key, value, number, "pair")
 
     def _phrase(self, number: int) -> tuple[str, str] | None:
         """An item that is neither a name nor a sentence."""
-        text = _ENUMERATOR.sub("", self._text(number)).strip().rstrip(";,").strip()
+        text = fields.ENUMERATOR.sub("", self._text(number)).strip().rstrip(";,").strip()
         text = re.sub(r"[;,]\s+(?:\w{2,3})$", "", text)  # the word that joins the last two items
-        short = len(text) <= LONGEST_VALUE and len(text.split()) <= LONGEST_PHRASE
-        return (text, "") if short and not _SENTENCE_END.search(text) and ":" not in text else None
+        short = len(text) <= fields.LONGEST_VALUE and len(text.split()) <= LONGEST_PHRASE
+        return (text, "") if short and not fields.SENTENCE_END.search(text) and ":" not in text else None
 
     def _named(self, number: int) -> tuple[str, str] | None:
         """The name an item is, and what stands in brackets or behind a dash; None for one that is text."""
-        text = _ENUMERATOR.sub("", self._text(number)).strip().rstrip(";,").strip()
+        text = fields.ENUMERATOR.sub("", self._text(number)).strip().rstrip(";,").strip()
         role = _ROLE.fullmatch(text) or _DASHED.fullmatch(text)
-        if role is not None and not _proper(_HANDLE.sub("", role["name"])):
+        if role is not None and not fields.is_proper(_HANDLE.sub("", role["name"])):
             role = None  # what stands behind it describes it
         name = _HANDLE.sub("", role["name"] if role else text).strip()
         said = role["role"].strip() if role else ""
         words = name.split()
-        if not words or len(words) > 6 or len(name) > LONGEST_KEY or ":" in name or not any(map(str.isalpha, name)):
+        if (
+            not words
+            or len(words) > 6
+            or len(name) > fields.LONGEST_KEY
+            or ":" in name
+            or not any(map(str.isalpha, name))
+        ):
             return None
-        if _SENTENCE_END.search(name) or _ADDRESS.search(name):
+        if fields.SENTENCE_END.search(name) or fields.ADDRESS.search(name):
             return None
         capitals = sum(w[:1].isupper() or w[:1].isdigit() for w in words)
         if (len(words) > 3 and 2 * capitals < len(words)) or _SPLIT_OFF.search(name):
@@ -331,14 +300,14 @@ class _Reading:
 
     def _section(self, number: int, heading: Block) -> Iterator[Stated]:
         """A heading over nothing but a value, or a few: `Allergies` over `Augmentin`."""
-        key = _key(self._text(number))
+        key = fields.key(self._text(number))
         inside = self.children.get(number, [])
-        if not inside or not _leads(key) or len(inside) > MOST_VALUES or key.casefold() == self.title.casefold():
+        if not inside or not fields.leads(key) or len(inside) > MOST_VALUES or key.casefold() == self.title.casefold():
             return
-        values = [_bare(self._text(n)) for n in inside]
+        values = [fields.bare(self._text(n)) for n in inside]
         if any(self.blocks[n].kind != "paragraph" for n in inside):
             return
-        if not all(is_value(v) and len(v.split()) <= 8 and not _NO_NAME.search(v) for v in values):
+        if not all(fields.is_value(v) and len(v.split()) <= 8 and not _NO_NAME.search(v) for v in values):
             return
         thing = self._thing(heading.parent)
         for n, value in zip(inside, values, strict=True):
@@ -356,7 +325,7 @@ class _Reading:
     def _table(self, number: int, table: Block) -> Iterator[Stated]:
         rows = [n for n in self.children.get(number, []) if self.blocks[n].kind == "row"]
         sure = "unsure" not in table.note
-        thing = _key(table.label) if _is_key(_key(table.label)) else self._thing(self._heading(table))
+        thing = fields.key(table.label) if fields.is_key(fields.key(table.label)) else self._thing(self._heading(table))
         sums = self._sums(rows)
         for row in rows:
             block = self.blocks[row]
@@ -383,41 +352,25 @@ class _Reading:
         running: list[float] = []
         for row in rows:
             cells = [n for n in self.children.get(row, []) if self.blocks[n].column]
-            value = _number(self._text(cells[-1])) if cells else None
+            value = fields.number(self._text(cells[-1])) if cells else None
             if value is None:
                 continue
-            if len(running) >= 2 and any(
-                abs(value - sum(running[k:])) <= 0.011 * abs(value) for k in range(len(running) - 1)
-            ):
+            sums = list(accumulate(reversed(running)))[1:]  # of the last two, of the last three and so on
+            if any(abs(value - total) <= 0.011 * abs(value) for total in sums):
                 out.add(row)
-            running.append(value)
+            running = [*running[1 - _ADDED :], value]
         return out
 
 
-def _number(text: str) -> float | None:
-    """The number in a cell; brackets mean less than nothing."""
-    digits = re.sub(r"[^\d.]", "", text.replace(",", ""))
-    try:
-        return (-1 if text.strip().startswith(("(", "-", "−")) else 1) * float(digits)
-    except ValueError:
-        return None
-
-
 def _cell(subject: str, key: str, value: str, block: int, kind: str, sure: bool) -> Iterator[Stated]:
-    key, unit = _without_unit(key)
-    relation = _key(key)
+    key, unit = fields.without_unit(key)
+    relation = fields.key(key)
     if unit and value_kind(value) == "number" and unit not in value:
         value = f"{value} {unit}"
-    if subject.strip() and relation and len(relation) <= LONGEST_KEY and is_value(value):
+    if subject.strip() and relation and len(relation) <= fields.LONGEST_KEY and fields.is_value(value):
         if value_kind(subject) == "number" or not any(c.isalpha() for c in subject + relation):
             return
         yield from _made(subject, relation, value, block, kind, sure)
-
-
-def _proper(name: str) -> bool:
-    """Whether a text is the name of somebody or something: its words begin with capitals."""
-    words = [w for w in name.split() if len(w) > 3 or w[:1].isupper()]
-    return bool(words) and all(w[:1].isupper() and "_" not in w for w in words)
 
 
 def _with_address(subject: str, key: str, value: str, block: int, kind: str, mail: bool = False) -> Iterator[Stated]:
@@ -435,34 +388,6 @@ def _with_address(subject: str, key: str, value: str, block: int, kind: str, mai
             yield from _made(subject, key, name, block, kind, one_object=len(boxes) == 1)
             if not mail:
                 yield from _made(name, "e-mail", box["address"].strip(), block, kind, one_object=False)
-
-
-def _relation(lead: str) -> str:
-    """The relation that the line above a list names: the line, or its last sentence; "" for one too long to be one."""
-    last = _WITHIN_LEAD.split(lead.strip())[-1]
-    text = _key(last)
-    return text if _is_key(text) and len(text.split()) <= 6 and not _SENTENCE_END.search(text) else ""
-
-
-def _leads(text: str) -> bool:
-    """Whether a heading or an item can be the name of a relation."""
-    return _is_key(text) and len(text.split()) <= 5 and not _SENTENCE_END.search(text)
-
-
-def _bare(text: str) -> str:
-    """A value without the full stop of the line it is."""
-    text = text.strip()
-    stops = text.endswith(".") and not _WITHIN.search(text) and not _DOTTED.search(text)
-    return text[:-1] if stops else text
-
-
-def _without_unit(key: str) -> tuple[str, str]:
-    """A column's name and the unit behind it: `Rent (EUR)`, `2019 €m`."""
-    found = _UNIT.search(key)
-    if found and _UNIT_WORD.fullmatch(found[1].strip()):
-        return key[: found.start()].strip(), found[1].strip()
-    name, _, last = key.rpartition(" ")
-    return (name, last) if name and _MONEY_WORD.fullmatch(last) else (key, "")
 
 
 def _made(

@@ -196,6 +196,12 @@ def test_cells_that_reach_over_others_stand_at_each_place() -> None:
     assert [[c.text if c else "" for c in row] for row in grid] == [["a", "a", "b"], ["c", "d", "b"]]
 
 
+def test_no_cell_of_a_very_wide_row_is_lost() -> None:
+    row = "".join(f"<td>c{n}</td>" for n in range(700))
+    text = read_text("w.html", f"<p>Before.</p><table><tr>{row}</tr><tr><td>a</td><td>b</td></tr></table>").text
+    assert all(f"c{n} " in text + " " or f"c{n}\n" in text for n in range(700))
+
+
 def test_properties_of_one_thing_and_of_several() -> None:
     record = shaped(cells("Capital | Marn", "Founded | 1904", "People | 2,400"))
     assert record.record
