@@ -117,7 +117,8 @@ def undo(
     state.output.data(change_data(change) | {"undone": undone.id, "kind": undone.kind, "dry_run": dry_run})
     state.output.note(f"undoing operation {undone.id} ({undone.kind})")
     show_change(state, change, dry_run)
-    if undone.run and operation is None:
+    others = (o for o in memory.snapshot.operations() if o.run == undone.run and o.id != undone.id)
+    if undone.run and operation is None and next(others, None) is not None:
         state.output.note(f"it was part of a longer run; all of it: memllm undo --run {undone.id}")
 
 

@@ -179,10 +179,12 @@ def ingest(planned: Planned, memory: Memory, writer: DocumentWriter | None) -> G
     total, before = planned.sentences, 0
     run = uuid4().hex
     for document in planned.documents:
+        stated = structure.stated(document)
         facts = [
-            Written(s.triple, (), s.probability, not s.sure, s.block, own=True, one_object=s.one_object)
-            for s in structure.stated(document)
+            Written(s.triple, (), s.probability, not s.sure, s.block, own=True, one_object=s.one_object) for s in stated
         ]
+        full = len(stated) >= structure.MOST_FACTS
+        notes = (f"only the first {len(stated):,} facts of its structure are kept",) if full else ()
         if writer is not None:
             known = {_compared(f.triple) for f in facts}
             reading = writer.read(document)
@@ -214,7 +216,7 @@ def ingest(planned: Planned, memory: Memory, writer: DocumentWriter | None) -> G
             proposals,
             len(document.sentences),
             change.operation,
-            document.notes,
+            (*document.notes, *notes),
             change.held,
             *_silent(document, facts),
         )
