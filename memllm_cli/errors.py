@@ -42,9 +42,13 @@ class NotFound(MemllmError):
 
 
 class PartlyDone(MemllmError):
-    """Some inputs were done, some were not."""
+    """Some inputs were done, some were not; `data` is the command's result, for machines."""
 
     exit_code = 3
+
+    def __init__(self, message: str, hint: str = "", data: object = None) -> None:
+        super().__init__(message, hint)
+        self.data = data
 
 
 class BusyError(MemllmError):

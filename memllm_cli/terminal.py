@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from memllm_cli.errors import MemllmError
+from memllm_cli.errors import MemllmError, PartlyDone
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -188,7 +188,8 @@ class Output:
         """What happened and what to do next."""
         if self.json:
             body = {"message": error.message, "hint": error.hint, "code": error.exit_code}
-            self._envelope({"ok": False, "error": body})
+            done = {"data": error.data} if isinstance(error, PartlyDone) else {}
+            self._envelope({"ok": False, **done, "error": body})
         self.err.print(f"[red]error:[/red] {safe(error.message)}")
         if error.hint:
             self.err.print(f"[dim]{safe(error.hint)}[/dim]")

@@ -85,11 +85,22 @@ def ingest(
     kind = _kind(state, fast, no_draft, structure)
     if kind != "structure":
         state.check_models()
-    text = sys.stdin.buffer.read().decode("utf-8", errors="replace") if "-" in given else None
+    text = _standard_input(name) if "-" in given else None
     try:
         _ingest(state, [Path(p) for p in given if p != "-"], dry_run, again, kind, prune, text, name)
     except KeyboardInterrupt:
         raise Interrupted(AGAIN) from None
+
+
+def _standard_input(name: str) -> str:
+    """The text of standard input. Raises DocumentError for what is no text, as a PDF is."""
+    from memllm_cli.documents.clean import decode
+    from memllm_cli.documents.readers import by_content
+
+    data = sys.stdin.buffer.read()
+    if by_content(data).magic or Path(name).suffix.lower() == ".pdf":
+        raise UsageError("A PDF cannot be read from standard input.", "Save it, and name the file.")
+    return decode(data, name, "")[0]
 
 
 def _status(state: App, paths: list[Path]) -> None:
@@ -149,13 +160,14 @@ def _ingest(
 
         note_failures(memory, planned.failed)
     result["seconds"] = round(time.perf_counter() - began, 3)
-    output.data(result)
     if planned.failed:
         total = len(planned.failed) + len(planned.documents) + len(planned.unchanged)
         raise PartlyDone(
             f"{len(planned.failed)} of {count(total, 'document')} could not be read.",
             "The reasons are above; again: memllm ingest --retry-failed" if not output.json else "See data.failed.",
+            result,
         )
+    output.data(result)
 
 
 def _prune(state: App, memory: Memory, paths: list[Path], dry_run: bool) -> list[dict[str, Any]]:

@@ -154,6 +154,8 @@ def rename(context: typer.Context, name: Old, new: Annotated[str, typer.Argument
 
     Example: memllm relation rename "Purpose of use" purpose
     """
+    if not new.strip():
+        raise UsageError("The new name is empty.", "Choose plain words.")
     _change(context.obj, name, new=new)
 
 

@@ -91,7 +91,7 @@ def named(snapshot: Snapshot, source: str, every: bool = False) -> str:
         documents = list({d.uri: d for d in snapshot.history.documents.values()}.values())
     for found in (
         {d.uri for d in documents if d.uri in (source, os.path.abspath(source))},
-        {d.uri for d in documents if source in (os.path.basename(d.uri), d.title)},
+        {d.uri for d in documents if source in (os.path.basename(d.uri).removeprefix("stdin:"), d.title)},
     ):
         if len(found) > 1:
             raise UsageError(

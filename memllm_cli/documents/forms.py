@@ -31,6 +31,7 @@ _STAMPED = re.compile(
 _SYSTEM = re.compile(rf"\[?\(?(?P<time>{_STAMP})\)?\]?\s*(?:[-–—]\s*)?(?P<text>\S.*)$", re.S)
 _PLACEHOLDER = re.compile(r"<[^<>\n]{3,40}>|\{[^{}\n]{3,40}\}")
 _SENTENCE = re.compile(r"[.!?…][\"'”’)]*\s+\S|[.!?…][\"'”’)]*$")
+_APART = re.compile(r"(?<=\S)(?:[ ]{3,}|[ ]*\t\s*)(?=\S)")
 _WORDS = 5
 """Words of a key above which it is a clause."""
 _ITEM_WORDS = 6
@@ -58,7 +59,15 @@ def recognised(parts: Sequence[Part]) -> list[Part]:
 
 def _lines_of(part: Part) -> Iterator[Part]:
     """A paragraph as the parts its lines are, where each is one of its own."""
+    part = replace(part, lines=tuple(piece for line in part.lines for piece in _beside(line)))
     texts = [line.text.strip() for line in part.lines]
+    if len(texts) >= 2 and any(map(_FIELD.match, texts)):  # each says that it is one, whatever stands around it
+        for said, group in groupby(part.lines, key=lambda line: bool(_FIELD.match(line.text.strip()))):
+            if said:
+                yield from (replace(part, lines=(line,)) for line in group)
+            else:
+                yield replace(part, lines=tuple(group))
+        return
     if len(texts) >= 2:
         keyed = [_KEY.match(t) for t in texts]
         first = next((i for i, k in enumerate(keyed) if k is None), len(keyed))
@@ -73,6 +82,14 @@ def _lines_of(part: Part) -> Iterator[Part]:
                 yield replace(part, lines=part.lines[index : index + 1 if index < first - 1 else end])
             return
     yield part
+
+
+def _beside(line: Line) -> list[Line]:
+    """A line on which several keys stand side by side, as on forms, as one for each; any other as it is."""
+    pieces = _APART.split(line.text.strip())
+    if len(pieces) < 2 or not all((m := _KEY.match(p)) and m["value"] for p in pieces):
+        return [line]
+    return [replace(line, text=piece) for piece in pieces]
 
 
 def _stamped(lines: Sequence[Line]) -> Iterator[Part]:
@@ -103,6 +120,8 @@ def _stamped(lines: Sequence[Line]) -> Iterator[Part]:
 def _key(part: Part) -> re.Match[str] | None:
     if part.kind not in ("paragraph", "item") or not part.lines:
         return None
+    if any(_APART.search(line.text.strip()) for line in part.lines):
+        return None  # what stands beside it is not told from the value
     return _KEY.match(" ".join(line.text.strip() for line in part.lines))
 
 

@@ -172,6 +172,9 @@ def _head(shape: Shape) -> tuple[int, bool]:
     marked = 0
     for row in shape.grid:
         cells = [c for c in row if c is not None]
+        heads = len(row) > 1 and all(c is row[0] for c in row)  # the name of a group of rows
+        if marked and heads and any(_fills(shape, r) and row[0] is not shape.grid[r][0] for r in range(marked)):
+            break
         if cells and all(c.header for c in cells):
             marked += 1
         else:

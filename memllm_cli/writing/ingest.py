@@ -110,7 +110,7 @@ def plan(
 
 def state_of(document: Document, memory: Memory | None) -> tuple[str, str]:
     """What became of a document, and why: `new`, `changed`, `done`, or `partial` where pages were left out."""
-    if memory is None or document.uri not in memory.snapshot.history.sources:
+    if memory is None or all(row.uri != document.uri for row in memory.snapshot.documents()):
         return "new", ""
     if not memory.holds(document):
         return "changed", "other bytes than were read"

@@ -238,7 +238,8 @@ class _Reading:
             if below:
                 text = fields.key(self._text(item).partition("\n")[0])
                 records = [n for n in below if self.blocks[n].label]
-                if named is not None and len(records) >= 2:
+                leading = [n for n in below if self._has_items(n) and self._text(n).rstrip().endswith(":")]
+                if named is not None and (len(records) >= 2 or leading):
                     yield from self._items(below, "", named[0], named[0], led=False)
                 elif fields.leads(text) and not self.blocks[item].label:
                     yield from self._items(below, text, thing, owner, self._text(item).rstrip().endswith(":"))
@@ -280,6 +281,8 @@ class _Reading:
             role = None  # what stands behind it describes it
         name = _HANDLE.sub("", role["name"] if role else text).strip()
         said = role["role"].strip() if role else ""
+        if role is not None and not _is_role(name, said):
+            return None  # it says more of it than what it is: it stays whole
         words = name.split()
         if (
             not words
@@ -360,6 +363,12 @@ class _Reading:
                 out.add(row)
             running = [*running[1 - _ADDED :], value]
         return out
+
+
+def _is_role(name: str, text: str) -> bool:
+    """Whether what stands behind a name in brackets or after a dash is what somebody is there as."""
+    named = sum(word[:1].isupper() for word in name.split()) >= 2 or text[:1].isupper()
+    return named and not any(c.isdigit() for c in text) and (len(text.split()) <= 2 or text[:1].isupper())
 
 
 def _cell(subject: str, key: str, value: str, block: int, kind: str, sure: bool) -> Iterator[Stated]:

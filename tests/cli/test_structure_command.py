@@ -45,6 +45,7 @@ def test_structure_is_read_without_a_model_and_undone_with_all_it_made(run: Run,
     assert {"Cost price", "Sold by"} <= names(run)
     assert run("fact", "get", "Seal >> sold by >>").out == "Ost Ltd\n"
     run("undo")
+    assert run("--json", "ingest", "--status", page).data["documents"][0]["state"] == "new"
     assert names(run) == set()
     assert run("export", "--canonical").out == before
     assert run("--json", "source", "list").data == []
@@ -80,6 +81,7 @@ def test_a_relation_is_renamed_and_joined_and_that_is_undone(run: Run, page: str
     run("undo")
     assert "Seal >> Cost price >> EUR 4" in facts(run)
     assert run("relation", "join", "Cost price", "Cost price").code == 2
+    assert run("relation", "rename", "Cost price", " ").code == 2
 
 
 def test_a_relation_of_a_person_needs_no_adding_but_a_slip_is_asked_about(run: Run) -> None:
@@ -134,7 +136,9 @@ def test_the_state_of_files_and_trying_again(run: Run, tmp_path: Path) -> None:
 
     assert states() == {"good.md": "new", "bad.pdf": "failed", "none.txt": "empty"}
     assert not (tmp_path / "home" / "kb" / "default" / "facts.duckdb").exists()  # looking makes no memory
-    assert run("ingest", "--structure", str(folder)).code == 3
+    partly = run("--json", "ingest", "--structure", str(folder))
+    assert (partly.code, len(partly.out.splitlines())) == (3, 1)
+    assert (partly.envelope["ok"], len(partly.envelope["data"]["failed"])) == (False, 2)
     assert states()["good.md"] == "done"
     (folder / "good.md").write_text(PAGE + "\nMore.\n", encoding="utf-8")
     assert states()["good.md"] == "changed"
@@ -150,7 +154,10 @@ def test_standard_input_is_a_document(run: Run) -> None:
     ran = run("ingest", "--structure", "-", "--name", "pump.md", stdin=PAGE)
     assert ran.code == 0, ran.err
     assert "Ring >> Sold by >> Marn AG" in facts(run)
+    assert run("source", "show", "pump.md").code == 0
     assert run("ingest").code == 2
+    assert run("ingest", "--structure", "-", "--name", "p.pdf", stdin="%PDF-1.4").code == 2
+    assert run("ingest", "--structure", "-", stdin="\0\1\2\0" * 50).code == 1
 
 
 def test_other_names_in_front_matter_are_names_and_come_again_with_the_next_reading(run: Run, tmp_path: Path) -> None:

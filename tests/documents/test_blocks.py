@@ -265,3 +265,60 @@ def test_no_table_of_text_breaks_the_reader(rows: list[list[str]]) -> None:
         document = read_text(name, "Before.\n\n" + text + "\n\nAfter.\n")
         assert document.text.endswith("After.")
         list(stated(document))
+
+
+# -- what stands side by side, or one in the other --------------------------------------------------------------------
+
+
+def test_keys_that_stand_side_by_side_are_pairs_each_or_text() -> None:
+    form = read_text("f.txt", "Patient: Ann Poe     Sex: F     Ward: 7\nTaken: 11 March      Clerk: Bo\n")
+    assert labels(form, "pair") == ["Patient", "Sex", "Ward", "Taken", "Clerk"]
+    head = read_text("h.txt", "Updates: 7777          Univ. of Ost\nNumber: 9\nYear: 1998\n\nText follows.\n")
+    assert "Updates" not in labels(head, "pair")
+    assert "Univ. of Ost" in head.text
+
+
+def test_a_title_above_a_form_is_no_part_of_its_first_key() -> None:
+    assert labels(read_text("f.txt", "Depot form\nName: Ann Poe\nCity: Oslo\n"), "pair") == ["Name", "City"]
+
+
+def test_a_field_of_a_note_ends_with_its_line() -> None:
+    document = read_text("n.md", "Area:: 12 ha\n(a note)\nColour:: red\n")
+    assert [t for k, t in kinds(document) if k == "pair"] == ["Area: 12 ha", "Colour: red"]
+    assert "(a note)" in document.text
+
+
+def test_tables_and_texts_of_any_directive_of_rst_are_read() -> None:
+    document = read_text(
+        "r.rst",
+        "T\n=\n\n.. list-table:: Prices\n   :header-rows: 1\n\n"
+        "   * - Ticket\n     - Adult\n   * - Single\n     - 2.50\n\n"
+        '.. csv-table:: More\n   :header: "Ticket", "Child"\n\n   "Return, day", 3.10\n\n'
+        ".. table:: Drawn\n\n   ====  =====\n   Town  Boats\n   ====  =====\n   Ost   4\n   ====  =====\n\n"
+        ".. figure:: a.png\n\n   The harbour.\n\n.. custom:: Said\n\n   It is text.\n",
+    )
+    rows = [t for k, t in kinds(document) if k in ("header", "row")]
+    assert rows == [
+        "Ticket | Adult", "Single | 2.50", "Ticket | Child", "Return, day | 3.10", "Town | Boats", "Ost | 4",
+    ]  # fmt: skip
+    for text in ("The harbour.", "Said", "It is text.", "Drawn"):
+        assert text in document.text
+    assert "a.png" not in document.text
+
+
+def test_names_in_angles_that_are_no_elements_are_text() -> None:
+    document = read_text("d.md", "Host is db <primary>, a List<String>, <b>bold</b>.\n")
+    assert document.text == "Host is db <primary>, a List<String>, bold."
+
+
+def test_the_name_of_a_group_of_rows_is_no_column() -> None:
+    document = read_text(
+        "g.html",
+        "<table><tr><th>Part</th><th>Basic</th><th>Pro</th></tr><tr><th colspan=3>Storage</th></tr>"
+        "<tr><td>Disk</td><td>10</td><td>99<sup>a</sup></td></tr><tr><th colspan=3>Help</th></tr>"
+        "<tr><td>Phone</td><td>9</td><td>24</td></tr></table>",
+    )
+    cells = [(b.label, document.block(n)) for n, b in enumerate(document.blocks) if b.kind == "cell" and b.label]
+    assert ("Basic", "9") in cells
+    assert ("Pro", "99") in cells
+    assert {b.note for b in document.blocks if b.kind == "row"} >= {"Storage", "Help"}

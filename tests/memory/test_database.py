@@ -50,6 +50,8 @@ def test_other_errors_are_not(tmp_path: Path) -> None:
     ):
         with pytest.raises(type(error)):
             base._translated(error)
+    corrupt = duckdb.Error("Corrupt database file: computed checksum 1 does not match stored checksum 2 in block")
+    assert isinstance(base._translated(corrupt), DamagedError)
     assert isinstance(base._translated(duckdb.IOException(f"bad magic in {base.path}")), DamagedError)
     assert isinstance(base._translated(duckdb.IOException("Could not set lock on file")), BusyError)
 

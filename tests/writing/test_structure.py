@@ -71,6 +71,20 @@ def test_a_list_under_a_line_says_that_relation_and_brackets_a_role() -> None:
     ]  # fmt: skip
 
 
+def test_only_a_role_leaves_the_name_it_stands_behind() -> None:
+    team = "# Team\n\nMembers:\n\n- Ann Poe (chair)\n- Bo Lind (left in May)\n- Cy Ray (not yet confirmed)\n"
+    assert facts(team) == [
+        "Team >> Members >> Ann Poe", "Ann Poe >> role >> chair", "Team >> Members >> Bo Lind (left in May)",
+        "Team >> Members >> Cy Ray (not yet confirmed)",
+    ]  # fmt: skip
+    assert not any("role" in f for f in facts("# Cake\n\nIngredients:\n\n- Flour (200 g)\n- Ham (no nuts)\n"))
+
+
+def test_an_item_above_a_lead_is_what_it_is_about() -> None:
+    beds = "# Beds\n\n- North bed\n    - Crops:\n        - Beans\n- South bed\n    - Crops:\n        - Corn\n"
+    assert facts(beds) == ["North bed >> Crops >> Beans", "South bed >> Crops >> Corn"]
+
+
 @pytest.mark.parametrize(
     "text",
     [

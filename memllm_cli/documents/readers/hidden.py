@@ -13,6 +13,17 @@ DROPPED = words(
     "video datalist"
 )
 
+ELEMENTS = words(
+    "a abbr acronym address applet area article aside audio b base basefont bdi bdo big blink blockquote body br "
+    "button canvas caption center cite code col colgroup data datalist dd del details dfn dialog dir div dl dt em "
+    "embed fieldset figcaption figure font footer form frame frameset h1 h2 h3 h4 h5 h6 head header hgroup hr "
+    "html i iframe img input ins kbd label legend li link main map mark marquee math menu meta meter nav nobr "
+    "noframes noscript object ol optgroup option output p param picture plaintext pre progress q rp rt ruby s "
+    "samp script search section select slot small source span strike strong style sub summary sup svg table tbody "
+    "td template textarea tfoot th thead time title tr track tt u ul var video wbr xmp "
+)
+"""Elements of HTML, those of old versions too (HTML Living Standard); another name in angles is text."""
+
 _HIDING = re.compile(r"display:none|visibility:(?:hidden|collapse)")
 _CSS_NOISE = re.compile(r"/\*.*?\*/|\s+", re.S)
 
@@ -66,6 +77,8 @@ _UNIT_BEFORE = re.compile(r"(?:^|[\s\d/·(])(?:[kcdmµn]?m|km|ft|in|yd|mi|s|h|se
 def raised(text: str, before: str) -> str:
     """Superscript text, given what stands before it: an exponent, an ordinal's ending, or "" for the mark of a note."""
     bare = text.strip()
+    if len(bare) == 1 and bare.isalpha() and before.rstrip()[-1:].isdigit():
+        return ""  # the mark of a note; an ordinal's ending has two letters
     if not bare or bare.isalpha():
         return text
     if re.fullmatch(r"[+-]?\d+", bare):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from memllm_cli.documents.base import FRONT_MATTER, Cell, Gatherer, Kind, Line, Parsed, Part
 from memllm_cli.documents.clean import one_line
-from memllm_cli.documents.readers.hidden import DROPPED, VOID, is_hidden, raised, tame
+from memllm_cli.documents.readers.hidden import DROPPED, ELEMENTS, VOID, is_hidden, raised, tame
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
@@ -31,6 +31,9 @@ _MARKED = re.compile(r"==(?=\S)([^=\n]+?)(?<=\S)==")
 _BLOCK_ID = re.compile(r"[ \t]\^[\w-]+[ \t]*$", re.M)
 _TAG = re.compile(r"(?:(?<=\s)|^)#[A-Za-z][\w/-]*(?=\s|$|[.,;:!?])", re.M)
 _TASK = re.compile(r"^(\s*(?:[-*+]|\d+[.)])\s+)\[[ xX/-]\]\s+", re.M)
+
+
+_ELEMENT = re.compile(r"</?([a-zA-Z][\w-]*)")
 
 
 class _RawHtml(HTMLParser):
@@ -279,7 +282,9 @@ class _Walk:
             if child.type in ("softbreak", "hardbreak"):
                 text = "\n" if self.rows is None else " "
             elif child.type == "html_inline":
-                text = self.raw.take(child.content)
+                named = _ELEMENT.match(child.content)
+                known = named is None or named[1].lower() in ELEMENTS
+                text = self.raw.take(child.content) if known else child.content
             elif child.type in ("text", "code_inline", "text_special") and child.content:
                 if self.raw.hidden:
                     self.raw.dropped = True

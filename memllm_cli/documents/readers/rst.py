@@ -6,22 +6,28 @@ A line-based reading without docutils: it renders what prose documents use and l
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import replace
 
 from memllm_cli.documents.base import Cell, Kind, Line, Parsed, Part, words
 from memllm_cli.documents.clean import one_line
+from memllm_cli.documents.readers.rst_tables import listed, separated
 from memllm_cli.documents.readers.text import unwrap
 
 _PUNCT = re.compile(r"([!-/:-@\[-`{-~])\1+")
 _DIRECTIVE = re.compile(r"(\s*)\.\.\s+(?:\|[^|]+\|\s+)?([A-Za-z][\w:.-]*?)::(?:\s+(.*))?$")
 _EXPLICIT = re.compile(r"(\s*)\.\.(?:\s|$)")
-_SHOWN = words(
-    "note warning tip hint important caution attention danger error seealso admonition topic sidebar epigraph "
-    "versionadded versionchanged deprecated rubric glossary"
+_UNSHOWN = words(
+    "image include raw toctree contents index highlight role default-role meta currentmodule sectnum header footer "
+    "unicode date replace class target-notes"
 )
+_OF_PATHS = words("figure only ifconfig container rst-class")
+"""Directives whose argument is no text."""
 _FIELD = re.compile(r"(\s*):([^:\s](?:[^:]{0,60}[^:\s])?):(?:\s+(\S.*))?$")
 _KEYED = re.compile(r"[^\W\d_][\w -]{0,30}:\s+\S")
 _NOTE_MARK = re.compile(r"\s?\[(?:\d{1,3}|#[\w-]*|\*)\]_(?!\w)")
 _CODE = words("code code-block sourcecode parsed-literal prompt console literalinclude")
+_TABLES = {"list-table": listed, "csv-table": separated}
 _ITEM = re.compile(r"(\s*)(?:[-*+•]|#\.|\(?\d{1,3}[.)]|\(?[a-z]\))\s+(?=\S)")
 _OPTION = re.compile(r"\s*:[\w -]+:(?:\s|$)")
 _GRID = re.compile(r"\s*\+(?:[-=]+\+)+\s*")
@@ -120,13 +126,19 @@ class _Reader:
             return False
         directive = _DIRECTIVE.match(text)
         indent = _indent(text)
-        if directive and directive.group(2).lower() in _SHOWN and "|" not in text[: directive.start(2)]:
-            if argument := directive.group(3):
+        name = directive.group(2).lower() if directive else ""
+        if name in _TABLES:
+            self.listed_table(indent, _TABLES[name], directive.group(3) if directive else "")
+            return True
+        if directive and name not in _UNSHOWN and name not in _CODE and "|" not in text[: directive.start(2)]:
+            if name in _OF_PATHS:
+                pass
+            elif argument := directive.group(3):
                 if directive.group(2).startswith(("version", "deprecated")):
                     argument = directive.group(2).replace("version", "").capitalize() + " in " + argument
                 self.emit("paragraph", [Line(self.at + 1, argument)])
             self.at += 1
-            while _OPTION.match(self.line()) and _indent(self.line()) > indent:
+            while self.line().strip() and _OPTION.match(self.line()) and _indent(self.line()) > indent:
                 self.at += 1
             return True
         footnote = re.match(r"\s*\.\.\s+\[([^\]]+)\]\s+(.*)", text)
@@ -139,8 +151,7 @@ class _Reader:
             self.emit("footnote", lines, label=footnote.group(1).lstrip("#"))
             return True
         self.at += 1
-        shows = directive is not None and directive.group(2).lower() in _CODE
-        self.skip_indented(indent, code=shows)
+        self.skip_indented(indent, code=name in _CODE)
         return True
 
     def skip_indented(self, indent: int, code: bool = False) -> None:
@@ -202,6 +213,16 @@ class _Reader:
             self.simple_table()
             return True
         return False
+
+    def listed_table(self, indent: int, rows_of: Callable[[list[Line]], list[list[Cell]]], title: str) -> None:
+        """A table that is written as a list or as lines of values."""
+        self.at += 1
+        start = self.at
+        self.skip_indented(indent)
+        rows = rows_of([Line(n + 1, self.lines[n]) for n in range(start, self.at) if self.lines[n].strip()])
+        shown = [tuple(replace(cell, text=inline(cell.text)) for cell in row) for row in rows if row]
+        if shown:
+            self.parsed.parts.append(Part("table", rows=tuple(shown), label=inline(title or "")))
 
     def grid_table(self) -> None:
         """A table drawn with `+---+`; a border of `=` ends its header."""

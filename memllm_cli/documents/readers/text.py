@@ -191,7 +191,7 @@ def unwrap(lines: list[Line]) -> list[list[Line]]:
     width = max(len(line.text.rstrip()) for line in lines)
     numbered = bool(_NUMBERED.match(lines[0].text))
     groups = [[lines[0]]]
-    for before, line in pairwise(lines):
+    for (before, line), after in zip(pairwise(lines), [*lines[2:], None], strict=False):
         text = line.text.strip()
         room = width - len(before.text.rstrip()) - 1
         fits = len(text.split(None, 1)[0]) <= room and not text[0].islower()
@@ -200,8 +200,9 @@ def unwrap(lines: list[Line]) -> list[list[Line]]:
         # "Name: Ann", "Role: Master": a form, not a wrapped sentence.
         labelled = bool(_LABEL.match(groups[-1][0].text))
         last, indent, first = (len(t) - len(t.lstrip()) for t in (before.text, line.text, groups[-1][0].text))
+        follows = after is not None and after.text[:1].strip() != "" and bool(_LABEL.match(after.text))
         labels = bool(_LABEL.match(line.text)) and (
-            bool(_LABEL.match(before.text)) or (labelled and last >= first + 2 > indent)
+            bool(_LABEL.match(before.text)) or (labelled and last >= first + 2 > indent) or follows
         )
         if indent >= first + 2 and labelled and not labels:  # a key's value goes on
             groups[-1].append(line)

@@ -266,6 +266,8 @@ class Database:
             return self._damaged(text)
         if isinstance(error, (duckdb.SerializationException, duckdb.FatalException, duckdb.InternalException)):
             return self._damaged(text)
+        if type(error) is duckdb.Error and "corrupt" in lowered:  # a block whose checksum is not its own
+            return self._damaged(text)
         if isinstance(error, duckdb.OutOfMemoryException):
             return StorageError(f"Not enough memory or disk for {self.path}: {text}", "Free some and try again.")
         raise error
