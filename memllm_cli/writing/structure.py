@@ -107,6 +107,7 @@ class _Reading:
         self.sections = sum(b.kind == "heading" for b in self.blocks)
         self.keys = self._repeated()
         self.nameless = self._nameless()
+        self.records = self._records()
         self.mail = {"from", "subject"} <= {b.label.casefold() for b in self.blocks if b.kind == "pair"}
 
     def facts(self) -> Iterator[Stated]:
@@ -143,6 +144,20 @@ class _Reading:
             if key and above >= 0 and self.blocks[above].kind == "heading":
                 sections.setdefault((self.blocks[above].level, key.casefold()), set()).add(above)
         return {heading for headings in sections.values() if len(headings) >= 2 for heading in headings}
+
+    def _records(self) -> set[int]:
+        """Lists under lines with a colon that have keys of others of their section: each speaks of its line."""
+        lists: dict[tuple[int | None, str], set[int]] = {}
+        for block in self.blocks:
+            above = block.parent
+            if block.kind == "item" and block.label and above is not None and self._is_led(above):
+                lists.setdefault((self._heading(block), block.label.casefold()), set()).add(above)
+        return {number for numbers in lists.values() if len(numbers) >= 2 for number in numbers}
+
+    def _is_led(self, number: int) -> bool:
+        """Whether a block is a list under a line with a colon, and not right under a heading."""
+        block = self.blocks[number]
+        return block.kind == "list" and bool(block.label) and number > 0 and self.blocks[number - 1].kind != "heading"
 
     def _nameless(self) -> set[int]:
         """Pairs of forms that come again under one heading, as the heads of quoted mails: the first is the thing's own,
@@ -220,12 +235,12 @@ class _Reading:
         """Items under a line that names a relation; items that are key and value themselves."""
         items = [n for n in self.children.get(number, []) if self.blocks[n].kind == "item"]
         heading = self._section_of_list(block)
-        before = self.blocks[number - 1] if number else None
-        led = before is not None and before.kind != "heading" and bool(block.label)
+        led = self._is_led(number)
         thing = self._thing(heading)
         if led and heading is not None and self.sections >= 3:  # a sentence that leads a list speaks of its section
             thing = fields.ENUMERATOR.sub("", self._text(heading)).rstrip(":").strip()
-        yield from self._items(items, block.label, thing, self._thing(self._heading(block)), led)
+        owner = fields.key(block.label) if number in self.records else self._thing(self._heading(block))
+        yield from self._items(items, block.label, thing, owner, led)
 
     def _items(self, items: list[int], lead: str, thing: str, owner: str, led: bool) -> Iterator[Stated]:
         """What the items of one list state: names about `thing`, keys and values about `owner`, which is another where

@@ -80,6 +80,13 @@ def test_only_a_role_leaves_the_name_it_stands_behind() -> None:
     assert not any("role" in f for f in facts("# Cake\n\nIngredients:\n\n- Flour (200 g)\n- Ham (no nuts)\n"))
 
 
+def test_lists_with_the_same_keys_speak_of_the_lines_above_them() -> None:
+    deal = "# Deal\n\nNotices to A:\n\n- Room: 1\n- Phone: 11\n\nNotices to B:\n\n- Room: 2\n- Phone: 22\n"
+    assert facts(deal)[1:3] == ["Notices to A >> Phone >> 11", "Notices to B >> Room >> 2"]
+    one = "# Deal\n\nDetails:\n\n- Room: 1\n- Phone: 11\n"
+    assert facts(one) == ["Deal >> Room >> 1", "Deal >> Phone >> 11"]
+
+
 def test_an_item_above_a_lead_is_what_it_is_about() -> None:
     beds = "# Beds\n\n- North bed\n    - Crops:\n        - Beans\n- South bed\n    - Crops:\n        - Corn\n"
     assert facts(beds) == ["North bed >> Crops >> Beans", "South bed >> Crops >> Corn"]
