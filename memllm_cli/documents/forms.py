@@ -84,8 +84,16 @@ def _lines_of(part: Part) -> Iterator[Part]:
     yield part
 
 
+def _is_apart(text: str) -> bool:
+    """Whether things stand side by side in a line, with a gap between; looks for the gap first, which is rare."""
+    text = text.strip()
+    return ("   " in text or "\t" in text) and _APART.search(text) is not None
+
+
 def _beside(line: Line) -> list[Line]:
     """A line on which several keys stand side by side, as on forms, as one for each; any other as it is."""
+    if not _is_apart(line.text):
+        return [line]
     pieces = _APART.split(line.text.strip())
     if len(pieces) < 2 or not all((m := _KEY.match(p)) and m["value"] for p in pieces):
         return [line]
@@ -120,7 +128,7 @@ def _stamped(lines: Sequence[Line]) -> Iterator[Part]:
 def _key(part: Part) -> re.Match[str] | None:
     if part.kind not in ("paragraph", "item") or not part.lines:
         return None
-    if any(_APART.search(line.text.strip()) for line in part.lines):
+    if any(_is_apart(line.text) for line in part.lines):
         return None  # what stands beside it is not told from the value
     return _KEY.match(" ".join(line.text.strip() for line in part.lines))
 
