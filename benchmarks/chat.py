@@ -31,8 +31,9 @@ def main() -> None:
     from memllm_cli.app import App
     from memllm_cli.memory.edit.memory import Memory
     from memllm_cli.memory.search.find import Finder
-    from memllm_cli.reading.answer import Answerer, Conversation, Options
+    from memllm_cli.reading.answer import Answerer, Options
     from memllm_cli.reading.events import Text
+    from memllm_cli.reading.reads import Conversation
     from memllm_cli.types import Triple
 
     with home() as folder:

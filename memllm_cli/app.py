@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from memllm_cli.memory.edit.memory import Memory
     from memllm_cli.memory.search.find import Finder
     from memllm_cli.memory.values.relations import Relations
-    from memllm_cli.models.catalog import Built, Catalog, Entry, Report
+    from memllm_cli.models.catalog import Built, Catalog, Report
+    from memllm_cli.models.entry import Entry
     from memllm_cli.reading.answer import Answerer, Options
+    from memllm_cli.reading.deciding import Decider
     from memllm_cli.reading.formats import ReadFormat
     from memllm_cli.types import Encoder
     from memllm_cli.writing.drafts import DocumentWriter, Drafts
@@ -140,7 +142,7 @@ class App:
         """Finds facts in a memory; the encoder is loaded only when a name is not found exactly."""
         from memllm_cli.memory.search.find import Finder
 
-        finder = Finder(memory, self.encoder)
+        finder = Finder(memory, lambda: self.encoder(memory))
         finder.progress = self.output.bar("encoding names")
         return finder
 
@@ -182,13 +184,13 @@ class App:
             raise ModelMissing(f"{ready.entry.name} is not a language model for talk.", "See: memllm model list")
         return self.load(ready, context, sequences)
 
-    def encoder(self) -> Encoder:
+    def encoder(self, memory: Memory | None = None) -> Encoder:
         """The encoder in use: what the knowledge base recorded outranks everything but the option."""
         if self.make_encoder is not None:
             return self.make_encoder()
         name = self.setting("encoder").value
         if self.encoder_option is None:
-            name = self.memory().snapshot.encoder or name
+            name = (memory or self.memory()).snapshot.encoder or name
         return self.open_encoder(name)
 
     def open_encoder(self, name: str = "") -> Encoder:
@@ -234,14 +236,38 @@ class App:
         path = catalog.source(entry).with_suffix(".json")
         return Trained(self.load(built, context), read_weights(path, asking.FORMAT))
 
+    def decider(self) -> Decider | None:
+        """The pointer in use, with what its scores mean; None when there is none, or what it was tuned from is missing.
+
+        Raises DamagedError.
+        """
+        from memllm_cli.calibration.answers import read_answering
+        from memllm_cli.pointing.open import open_pointer
+        from memllm_cli.reading.deciding import Decider
+
+        if self.make_engine is not None:
+            return None
+        catalog = self.catalog()
+        entry = catalog.pointing(self.setting("pointer").value)
+        if entry is None:
+            return None
+        try:
+            with interrupts_held():
+                pointer = open_pointer(catalog.source(entry), catalog.source_folder(catalog.entry(entry.base)))
+        except ModelMissing as error:
+            self.output.note(f"[yellow]{safe(error.message)}[/yellow] Texts are not read. {safe(error.hint)}")
+            return None
+        return Decider(pointer, read_answering(catalog.source(entry).with_suffix(".json")))
+
     def answerer(self, memory: Memory, options: Options | None = None, day: int | None = None) -> Answerer:
-        """Answers from a memory with the model in use; facts must hold on `day` (an ordinal), if given."""
+        """Answers from a memory with the models in use; facts must hold on `day` (an ordinal), if given."""
         from memllm_cli.reading.answer import Answerer
 
-        format = self.reader()
         finder = self.finder(memory)
         finder.day = day
-        return Answerer(format.engine, finder, options, format)
+        decider = self.decider()
+        format = self.reader() if decider is None else None
+        return Answerer(None, finder, options, format, decider, make=self.reader)
 
     # -- writing ----------------------------------------------------------------------------------------------------
 

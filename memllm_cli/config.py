@@ -15,6 +15,7 @@ DEFAULTS: dict[str, str] = {
     "encoder": "all-MiniLM-L6-v2",
     "drafter": "",  # empty: the catalog's default
     "adapter": "",  # empty: the catalog's default
+    "pointer": "",  # empty: the catalog's default; "none": the model reads facts by itself, and no texts
     "reads": "on",
     "style": "",  # empty: grounded below a billion parameters, free from there on
 }

@@ -17,9 +17,10 @@ LAYERS = (
     ("training", "evaluation"),
     ("reading", "writing"),
     ("prompts", "relation_words"),
-    ("memory", "engine", "embed", "documents", "drafting", "models", "corpora"),
+    ("corpora",),
+    ("memory", "engine", "embed", "documents", "drafting", "pointing", "models"),
     ("calibration", "protocol"),
-    ("errors", "files", "paths", "config", "types", "terminal", "llamacpp", "tensors"),
+    ("errors", "files", "paths", "config", "types", "terminal", "llamacpp", "tensors", "pieces"),
 )
 """Parts of the package, from the top. A part sees those of the layers below, not its neighbours."""
 ROOMS = ("care", "views", "search", "edit", "history", "disk", "values")

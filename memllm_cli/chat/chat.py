@@ -15,11 +15,14 @@ from memllm_cli.chat.render import Renderer, one_line, statement
 from memllm_cli.chat.why import show_why
 from memllm_cli.errors import MemllmError, NotFound, UsageError
 from memllm_cli.memory.search.find import Finder
+from memllm_cli.memory.search.texts import Texts
 from memllm_cli.protocol import parse_statement
-from memllm_cli.reading.answer import Answerer, Conversation, Options
+from memllm_cli.reading.answer import Answerer, Options
+from memllm_cli.reading.deciding import Decider
 from memllm_cli.reading.edits import Editor, split
 from memllm_cli.reading.events import Done, ReadResult
 from memllm_cli.reading.formats import ReadFormat
+from memllm_cli.reading.reads import Conversation
 from memllm_cli.reading.smalltalk import small_talk
 from memllm_cli.terminal import clean
 
@@ -58,7 +61,7 @@ KEYS = "Enter sends, Alt+Enter (or Esc Enter) begins a new line, Tab completes, 
 
 
 class Chat:
-    """A conversation with one memory.
+    """A conversation with one memory. `decider` opens what points at answers, before the first question.
 
     `make` loads the engine; it runs in a thread of its own once `run` has begun, else at the first question.
     `create` makes the knowledge base before the first /set when there is none yet. `notes` is where waits are
@@ -77,6 +80,7 @@ class Chat:
         model: str = "the model",
         notes: Console | None = None,
         history: Path | None = None,
+        decider: Callable[[], Decider | None] = lambda: None,
     ) -> None:
         self.finder = finder
         self.memory = finder.memory
@@ -90,6 +94,8 @@ class Chat:
         """Exit code of the first error, 0 when there was none."""
         self._create = create
         self._loading = Loading(make)
+        self._decider = decider
+        self._texts = Texts(finder.memory)
         self._answerer: Answerer | None = None
         self._model = model
         self._notes = notes
@@ -164,7 +170,7 @@ class Chat:
         if not self.memory.database.exists():
             return True
         try:
-            return self.memory.snapshot.empty
+            return self.memory.snapshot.empty and not self.memory.snapshot.documents()
         except MemllmError:
             return False  # the next question says what is wrong
 
@@ -202,9 +208,12 @@ class Chat:
             self._stopped()
 
     def _ready(self) -> Answerer:
-        model = self._loading.get()
-        if self._answerer is None or self._answerer.engine is not model.engine:
-            self._answerer = Answerer(model.engine, self.finder, self.options, model)
+        if self._answerer is None:
+            decider = self._decider()
+            model = self._loading.get() if decider is None else None
+            self._answerer = Answerer(
+                None, self.finder, self.options, model, decider, self._texts, make=self._loading.get
+            )
         return self._answerer
 
     def _stopped(self) -> None:

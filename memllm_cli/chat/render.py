@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from memllm_cli.memory.edit.change import Change, Texts
 from memllm_cli.memory.history.facts import Key
-from memllm_cli.reading.answer import best, join
-from memllm_cli.reading.events import Done, Event, ReadCall, ReadResult, Source, Text
+from memllm_cli.reading.events import Done, Event, ReadCall, ReadResult, Source, Text, TextCall, TextResult
+from memllm_cli.reading.values import best, join
 from memllm_cli.terminal import clean
 from memllm_cli.types import Query
 
@@ -133,6 +133,7 @@ class Renderer:
         self.screen = Screen(console)
         self.reads = reads
         self._result: ReadResult | None = None
+        self._texts: TextResult | None = None
         self._backed = False
         self._last = ""
 
@@ -145,16 +146,25 @@ class Renderer:
             self._result = event
             if self.reads:
                 self._read(event)
+        elif isinstance(event, TextCall):
+            if self.reads:
+                self.screen.line((f"  {self.screen.marks.read} in the text: {one_line(event.words)}", "dim"))
+        elif isinstance(event, TextResult):
+            self._texts = event
+            if self.reads:
+                self._places(event)
         elif isinstance(event, Text):
             self._backed = self._backed or event.backed
             self._last = event.text or self._last
             self.screen.line((event.text, "bold" if event.backed else ""), end="")
         elif isinstance(event, Done):
             self._end_line()
-            if event.style == "free":
+            if event.style == "free" and self._texts is None:
                 self._compared(event)
             if self._result is not None and (self._backed or not self.reads or event.style == "free"):
                 self._sources(best(self._result), self._result.sources)
+            if self._texts is not None and event.outcome in ("text", "nothing"):
+                self._quoted(event, self._texts)
             self._reset()
 
     def stop(self) -> None:
@@ -167,7 +177,7 @@ class Renderer:
             self.screen.line()
 
     def _reset(self) -> None:
-        self._result, self._backed, self._last = None, False, ""
+        self._result, self._texts, self._backed, self._last = None, None, False, ""
 
     def _compared(self, done: Done) -> None:
         """How an answer in the model's words stands to what was read."""
@@ -176,6 +186,26 @@ class Renderer:
         elif not done.backed:
             values = one_line(join([s.hit.value for s in best(self._result)]))
             self.screen.line((f"  differs from memory: memory has {values}", "dim"))
+
+    def _places(self, result: TextResult) -> None:
+        """Where the search in texts came to, as places."""
+        marks = self.screen.marks
+        if not result.places:
+            self.screen.line(("    nothing in the documents", "dim"))
+        for number, (place, likely) in enumerate(zip(result.places, result.probabilities, strict=True)):
+            mark = marks.value if number < result.answering else marks.near
+            where = f" ({place.block.said})" if place.block is not None and place.block.said else ""
+            self.screen.line((f"    {mark} {one_line(place.place)}{one_line(where)}   {100 * likely:.0f} %", "dim"))
+
+    def _quoted(self, done: Done, result: TextResult) -> None:
+        """The sentences that carry an answer, or the nearest one where there is none, said to be no answer."""
+        dash = self.screen.marks.dash
+        for place in done.evidence:
+            self.screen.line((f"  {self.screen.quote(place.said)} {dash} {one_line(place.place)}", "dim"))
+        if done.outcome == "nothing" and result.places:
+            nearest = result.places[0]
+            said = f"  nearest, no answer: {self.screen.quote(nearest.said)} {dash} {one_line(nearest.place)}"
+            self.screen.line((said, "dim"))
 
     def _read(self, result: ReadResult) -> None:
         screen, marks = self.screen, self.screen.marks

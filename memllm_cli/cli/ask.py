@@ -35,6 +35,9 @@ def ask(
     style: Annotated[str | None, typer.Option(metavar="grounded|free", help=STYLE)] = None,
     temperature: Annotated[float, typer.Option(min=0.0, max=5.0, help="How freely words are drawn; 0 not.")] = 0.3,
     seed: Annotated[int, typer.Option(min=0, help="Seed of free answers.")] = 0,
+    within: Annotated[
+        list[str] | None, typer.Option("--in", metavar="DOCUMENT|FOLDER", help="Answer from these documents alone.")
+    ] = None,
     as_of: AS_OF = None,
     valid_at: VALID_AT = None,
 ) -> None:
@@ -53,8 +56,9 @@ def ask(
     try:
         with interrupts_held():  # numpy is loaded
             from memllm_cli.reading.answer import Options
-        options = Options(style=style, temperature=temperature, seed=seed)
-        _answer(state, question, shown, options, moment(state.memory(), as_of), valid_day(valid_at))
+        memory = moment(state.memory(), as_of)
+        options = Options(style=style, temperature=temperature, seed=seed, within=confined_to(memory, within or []))
+        _answer(state, question, shown, options, memory, valid_day(valid_at))
     except KeyboardInterrupt:
         raise Interrupted("the memory is as it was") from None
 
@@ -62,15 +66,10 @@ def ask(
 def _answer(state: App, question: str, shown: bool, options: Options, memory: Memory, day: int | None) -> None:
     from memllm_cli.chat.loading import Waiting
     from memllm_cli.chat.render import Renderer
-    from memllm_cli.reading.answer import Answerer
 
     notes = None if state.output.quiet or state.output.json else state.output.err
     with Waiting(notes, f"loading {model_name(state)}..."):
-        format = state.reader()
-        engine = format.engine
-    finder = state.finder(memory)
-    finder.day = day
-    answerer = Answerer(engine, finder, options, format)
+        answerer = state.answerer(memory, options, day)
     renderer = Renderer(state.output.out, shown)
     events: list[Event] = []
     try:
@@ -84,8 +83,26 @@ def _answer(state: App, question: str, shown: bool, options: Options, memory: Me
         renderer.stop()
         raise
     finally:
-        engine.close()
+        answerer.close()
     state.output.data(as_data(question, events))
+
+
+def confined_to(memory: Memory, names: list[str]) -> set[int] | None:
+    """The documents of these names, paths or folders; None without any. Raises NotFound."""
+    if not names:
+        return None
+    from memllm_cli.errors import NotFound
+    from memllm_cli.memory.search.texts import confined
+
+    found: set[int] = set()
+    for name in names:
+        here = confined(memory.snapshot, [name])
+        if not here:
+            raise NotFound(
+                f"No document is called '{name}', and none lies in such a folder.", "See: memllm source list"
+            )
+        found |= here
+    return found
 
 
 def reads_for(state: App, option: str | None) -> bool:
@@ -126,8 +143,8 @@ def model_name(state: App) -> str:
 
 def as_data(question: str, events: list[Event]) -> dict[str, Any]:
     """An answer for machines."""
-    from memllm_cli.reading.answer import carrying
-    from memllm_cli.reading.events import Done, ReadResult
+    from memllm_cli.reading.events import Done, ReadResult, TextResult
+    from memllm_cli.reading.values import carrying
 
     done: Done = next(e for e in events if isinstance(e, Done))
     reads: list[ReadResult] = [e for e in events if isinstance(e, ReadResult)]
@@ -136,8 +153,15 @@ def as_data(question: str, events: list[Event]) -> dict[str, Any]:
         "answer": done.value,
         "said": done.answer,
         "outcome": done.outcome,
-        "probability": max((p for s in done.sources if (p := s.hit.fact.probability) is not None), default=None),
-        "evidence": [evidence_data(e) for s in done.sources for e in carrying(s.evidence, s.hit.value)],
+        "probability": _probability(done),
+        "evidence": [evidence_data(e) for s in done.sources for e in carrying(s.evidence, s.hit.value)]
+        + [evidence_data(e) for e in done.evidence],
+        "nearest": [
+            {**evidence_data(e), "probability": round(p, 4)}
+            for t in events
+            if isinstance(t, TextResult)
+            for e, p in zip(t.places[t.answering :], t.probabilities[t.answering :], strict=True)
+        ],
         "style": done.style,
         "backed": done.backed,
         "opened_by_model": done.wanted,
@@ -153,6 +177,13 @@ def as_data(question: str, events: list[Event]) -> dict[str, Any]:
         "seconds": round(done.seconds, 4),
         "first": round(done.first, 4),
     }
+
+
+def _probability(done: Done) -> float | None:
+    """That the answer is right: as it was pointed at, else of the likeliest fact."""
+    if done.outcome in ("fact", "text") and done.probability is not None:
+        return round(done.probability, 4)
+    return max((p for s in done.sources if (p := s.hit.fact.probability) is not None), default=None)
 
 
 def _source(source: Source) -> dict[str, Any]:

@@ -68,6 +68,7 @@ def chat(
         model=model_name(state),
         notes=notes,
         history=state.home.root / "chat-history" if interactive else None,
+        decider=state.decider,
     )
     if interactive:
         talk.run()

@@ -12,7 +12,8 @@ from memllm_cli.errors import ModelMissing, UsageError
 from memllm_cli.terminal import safe
 
 if TYPE_CHECKING:
-    from memllm_cli.models.catalog import Catalog, Entry
+    from memllm_cli.models.catalog import Catalog
+    from memllm_cli.models.entry import Entry
 
 
 SETTINGS = {"generate": "model", "encode": "encoder", "draft": "drafter", "adapt": "adapter"}

@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from memllm_cli.app import App
-from memllm_cli.cli.shown import AS_OF, LIMIT, VALID_AT, days, fact_data, moment, most, origin, valid_day
+from memllm_cli.cli.shown import AS_OF, LIMIT, VALID_AT, days, evidence_data, fact_data, moment, most, origin, valid_day
 from memllm_cli.errors import UsageError
 from memllm_cli.terminal import safe
 
 if TYPE_CHECKING:
+    from memllm_cli.memory.edit.evidence import Evidence
     from memllm_cli.memory.edit.memory import Memory
     from memllm_cli.memory.history.snapshot import Snapshot
     from memllm_cli.memory.views.query import Way
 
 LISTED = 50
+TEXTS = 10
+"""Sentences of documents that a search for words shows."""
 
 
 def register(app: typer.Typer) -> None:
@@ -40,7 +43,7 @@ def query(
     as_of: AS_OF = None,
     valid_at: VALID_AT = None,
 ) -> None:
-    """Find facts: by a pattern, by several that share variables, or by words in names and sentences.
+    """Find facts by a pattern, or several that share variables; or facts and sentences of documents by words.
 
     Names are meant exactly here, without a model. Several patterns hold together: ?x is the same thing everywhere.
 
@@ -60,8 +63,11 @@ def query(
     order = _order(columns, rows, sort)
     page = order[offset : offset + limit] if limit else order[offset:]
     state.output.table(columns, [rows[i] for i in page])
-    state.output.data({"total": len(rows), "offset": offset, "rows": [data[i] for i in page]})
-    if not rows:
+    texts = [] if any(shaped) or offset else _texts(memory, " ".join(patterns))
+    state.output.table(("text", "place"), [(" ".join(e.said.split()), e.place) for e in texts])
+    said = {} if any(shaped) else {"texts": [evidence_data(e) for e in texts]}
+    state.output.data({"total": len(rows), "offset": offset, "rows": [data[i] for i in page], **said})
+    if not rows and not texts:
         state.output.note("nothing matches")
     elif offset + len(page) < len(rows):
         state.output.note(f"{len(rows)} in all; the next: --offset {offset + len(page)}")
@@ -133,6 +139,21 @@ def _words(memory: Memory, words: str, proposed: bool | None, day: int | None) -
         for m in matches
     ]
     return ("subject", "relation", "object", "source", "sentence"), rows, data
+
+
+def _texts(memory: Memory, words: str) -> list[Evidence]:
+    """The sentences of documents that fit the words best, one of each passage."""
+    from memllm_cli.memory.search.postings import terms
+    from memllm_cli.memory.search.texts import Texts
+
+    wanted = set(terms(words))
+    spots = []
+    for found in Texts(memory).search(words, TEXTS):
+        text, sentences = found.passage.text, found.passage.sentences
+        start, end = max(sentences, key=lambda s: (len(wanted & set(terms(text[s[0] : s[1]]))), -s[0]))
+        begin, last, block = found.passage.source(start, end)
+        spots.append((found.document, begin, last, block))
+    return memory.evidence_at(spots)
 
 
 def _order(columns: tuple[str, ...], rows: list[tuple[str, ...]], sort: str) -> list[int]:

@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
     group.command("draft")(draft)
     group.command("label")(label)
     group.command("replies")(replies)
+    group.command("point")(point)
     for name in ("write", "read", "both"):
         group.command(name)(getattr(train_adapter, name))
     group.command("data")(train_adapter.data)
@@ -170,6 +171,46 @@ def replies(
         engine.close()
     state.output.line(f"{kept} replies to {count(len(asked) + patterns, 'prompt')}")
     state.output.data({"prompts": len(asked) + patterns, "replies": kept})
+
+
+def point(
+    context: typer.Context,
+    data: Annotated[
+        list[str],
+        typer.Argument(metavar="DATA...", help="squad:FILE, policyqa:FILE, tatqa:FILE, nq:FILE, qamr:FOLDER."),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of checkpoint, log and weights; go on with what is there.")],
+    base: Annotated[str, typer.Option(help="The encoder to tune, by its name in the catalog.")] = "all-mpnet-base-v2",
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the data.")] = 1,
+    max_minutes: Annotated[float, typer.Option(min=0, help="Stop after so long; 0 does not.")] = 0,
+    many: Annotated[float, typer.Option(min=0.001, help="Times the usual number of questions of each kind.")] = 1.0,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = 0,
+    rate: Annotated[float, typer.Option(min=1e-6, max=0.01, help="At the top of the schedule.")] = 4e-4,
+    start: Annotated[Path | None, typer.Option("--from", help="Folder of an earlier run to start from.")] = None,
+) -> None:
+    """Train the pointer, which finds the words of a text that answer a question; go on with the same command.
+
+    Sets that are split by document give their training part. Afterwards: memllm train fit answers:SET
+
+    Example: memllm train point squad:questions.json nq:nq.jsonl.gz --out pointer --max-minutes 120
+    """
+    state: App = context.obj
+    try:
+        from memllm_cli.training import point_run
+        from memllm_cli.training.loop import prepare_folder
+        from memllm_cli.training.point_train import Settings
+    except ImportError as error:
+        raise missing(error) from error
+    prepare_folder(out)
+    catalog = state.catalog()
+    folder = catalog.source_folder(catalog.entry(base))
+    settings = Settings(epochs=epochs, seed=seed, rate=rate)
+    with state.output.working("loading the encoder") as say:
+        complete = point_run.run(
+            folder, base, data, out, settings, reporter(state), max_minutes * 60 or math.inf, say, start, many
+        )
+    state.output.data({"complete": complete, "folder": str(out)})
+    state.output.line(f"weights in {out}" if complete else f"stopped; the same command goes on from {out}")
 
 
 def _passages(data: str, limit: int) -> list[Text]:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from memllm_cli.app import App
+from memllm_cli.cli.evaluate_answers import fit as fit_answers
 from memllm_cli.cli.evaluate_read import exchanges
 from memllm_cli.cli.train_data import ASKED, MOST, TEXT
 from memllm_cli.errors import NotFound, UsageError
@@ -17,6 +18,7 @@ from memllm_cli.errors import NotFound, UsageError
 OPENS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 """Probabilities of opening a read in running text that are tried."""
 FINDING = "finding:"
+ANSWERS = "answers:"
 HELD = 0.8
 """Share of the questions whose facts are in memory; to the others nothing must be answered."""
 
@@ -27,7 +29,7 @@ def fit(
         str,
         typer.Argument(
             help="DocRED's format (of Re-DocRED a part), judged facts as CSV; for reads asked:COUNT, text:FILE, "
-            "finding:FILE"
+            "finding:FILE; for answers answers:SET,SET"
         ),
     ],
     prompted: Annotated[
@@ -49,6 +51,9 @@ def fit(
     from memllm_cli.writing.chosen import Chosen
 
     state: App = context.obj
+    if data.startswith(ANSWERS):
+        fit_answers(state, data.removeprefix(ANSWERS).split(","), limit)
+        return
     if data.startswith(ASKED):
         _fit_reads(state, data)
         return

@@ -12,7 +12,7 @@ import numpy as np
 from memllm_cli.drafting.heads import Array, Heads, Pairs
 from memllm_cli.drafting.layout import LONGEST, Window, windows
 from memllm_cli.drafting.names import Mention, by_surface, mentions, united
-from memllm_cli.drafting.pieces import Vocabulary
+from memllm_cli.pieces import Vocabulary
 
 UNITE = 1.0
 """Log odds from which on two names are taken for one thing."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from memllm_cli.drafting.heads import Place
-from memllm_cli.drafting.pieces import SHAPES, Vocabulary, Word, shape, words
+from memllm_cli.pieces import SHAPES, Vocabulary, Word, shape, words
 
 LONGEST = 512
 """Tokens of a window, the opening and the closing one among them: what the encoder was made for."""

@@ -13,8 +13,9 @@ from memllm_cli.corpora.exchange import Exchange
 from memllm_cli.engine.base import Engine, decode
 from memllm_cli.memory.edit.memory import ImportRow, Memory
 from memllm_cli.prompts import Message, turns
-from memllm_cli.reading.answer import Answerer, says
+from memllm_cli.reading.answer import Answerer
 from memllm_cli.reading.events import Done
+from memllm_cli.reading.values import says
 from memllm_cli.types import Encoder, Triple
 
 SENTENCES = 3

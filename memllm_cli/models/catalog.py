@@ -4,51 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from memllm_cli.errors import DamagedError, ModelMissing, NotFound
 from memllm_cli.files import sha256
+from memllm_cli.models.entry import Entry, read_entry
+from memllm_cli.models.pulling import Mirror, pull, read_mirrors
 from memllm_cli.paths import Home, private_folder
 
 Report = Callable[[str], None]
-DRAFTER, ADAPTER = "drafter.safetensors", "adapter.safetensors"
+DRAFTER, ADAPTER, POINTER = "drafter.safetensors", "adapter.safetensors", "pointer.safetensors"
 """Files of trained weights, by which their folders are known."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One model or encoder of `models/catalog.toml`."""
-
-    name: str
-    task: str
-    """`generate`, `encode`, `draft` or `adapt`."""
-    architecture: str
-    parameters: int
-    licence: str
-    context: int
-    template: str
-    description: str
-    package: str
-    """Distribution that carries the file, or empty."""
-    repository: str
-    """Hugging Face repository, or empty."""
-    file: str
-    """Path inside the package or repository; for an encoder the folder's weights."""
-    size: int
-    sha256: str
-    build: str
-    """Quantisation the program builds from the file (`q4_0`), or empty to use it as it is."""
-    base: str = ""
-    """For a drafter the encoder, for an adapter the language model that it was tuned from."""
-    tasks: tuple[str, ...] = ()
-    """What an adapter was trained for: `write`, `read`."""
+_OURS = {
+    DRAFTER: ("drafter", "draft", "f16"), ADAPTER: ("adapter", "adapt", "q8_0"), POINTER: ("pointer", "point", ""),
+}  # fmt: skip
+"""What the weights in such a file are, the task that trains them, and what is built from them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +46,12 @@ class Catalog:
         try:
             with path.open("rb") as file:
                 raw = tomllib.load(file)
-            self.entries = {name: _entry(name, row) for name, row in raw["model"].items()}
+            self.entries = {name: read_entry(name, row) for name, row in raw["model"].items()}
             self.default = str(raw["default"]["model"])
             self.encoder = str(raw["default"]["encoder"])
             self.drafter = str(raw["default"].get("drafter", ""))
             self.adapter = str(raw["default"].get("adapter", ""))
+            self.pointer = str(raw["default"].get("pointer", ""))
         except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
             raise DamagedError(f"{path} cannot be read: {error}", "Restore it: memllm init") from error
 
@@ -91,13 +69,17 @@ class Catalog:
         """The trained adapter of that name, or in that folder; without a name the default, None when there is none."""
         return self._ours(name, self.adapter, ADAPTER)
 
+    def pointing(self, name: str = "") -> Entry | None:
+        """The pointer of that name, or in that folder; without a name the default, None when there is none."""
+        return None if name == "none" else self._ours(name, self.pointer, POINTER)
+
     def _ours(self, name: str, default: str, file: str) -> Entry | None:
         if not name:
             return self.entries.get(default)
         if name in self.entries:
             return self.entries[name]
         weights = Path(name).expanduser().resolve() / file
-        kind, task, build = ("drafter", "draft", "f16") if file == DRAFTER else ("adapter", "adapt", "q8_0")
+        kind, task, build = _OURS[file]
         if not weights.is_file():
             raise ModelMissing(f"There is no {kind} in {weights.parent}.", f"Train one: memllm train {task} --help")
         about = weights.with_suffix(".json")
@@ -148,7 +130,7 @@ class Catalog:
     def source(self, entry: Entry) -> Path:
         """The file the entry is built from, verified. Raises ModelMissing when it is not here or wrong."""
         path = self._packaged(entry) or self.folder(entry) / Path(entry.file).name
-        if entry.task in ("draft", "adapt"):
+        if entry.task in ("draft", "adapt", "point"):
             path = Path(entry.file)
             path = path if path.is_absolute() else self.home.shipped(f"models/{entry.file}")
         if not path.is_file():
@@ -162,6 +144,10 @@ class Catalog:
                 "It was refused. Install or pull it again.",
             )
         return path
+
+    def source_folder(self, entry: Entry) -> Path:
+        """The folder of an entry that is used as it is, checked once. Raises ModelMissing."""
+        return self.source(entry).parent if entry.build else self.made(entry).path.parent
 
     def _expected(self, entry: Entry) -> str:
         """The catalog's checksum; without one, the hub's own as recorded at the first download."""
@@ -185,35 +171,16 @@ class Catalog:
         return Path(spec.submodule_search_locations[0]) / rest
 
     def pull(self, entry: Entry, report: Report) -> Path:
-        """Fetch the file of an entry: nothing to do for a package's, a download for the hub's."""
-        if entry.package:
+        """Fetch the files of an entry; nothing to do for a package's, or for ours."""
+        if entry.package or not (entry.repository or entry.name in self.mirrors):
             return self.source(entry)
-        try:
-            from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
-            from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
-        except ImportError as error:
-            raise ModelMissing(
-                f"{entry.name} comes from the Hugging Face hub, which needs an extra.",
-                'Install it: pip install "memllm[hub]"',
-            ) from error
-        logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)  # its retries are not for people
-        folder = private_folder(self.folder(entry))
-        report(f"downloading {entry.repository}/{entry.file}, about {entry.size / 1e6:,.0f} MB")
-        try:
-            path = Path(hf_hub_download(entry.repository, entry.file, local_dir=folder))
-            expected = self._expected(entry)
-            if not expected:  # the hub names a large file by its sha256; required from now on
-                expected = get_hf_file_metadata(hf_hub_url(entry.repository, entry.file)).etag or ""
-        except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, ConnectionError, OSError) as error:
-            raise ModelMissing(
-                f"{entry.name} could not be downloaded: {str(error).splitlines()[0][:160]}",
-                "Check the connection, or use a file you have: memllm --model PATH.gguf chat",
-            ) from error
-        if sha256(path) != expected:
-            path.unlink()
-            raise ModelMissing(f"The download of {entry.name} has a wrong checksum and was deleted.", "Pull it again.")
-        (folder / "source.sha256").write_text(expected + "\n", encoding="utf-8")
-        return path
+        licence = self.home.shipped(f"models/licences/{entry.licence}.txt")
+        return pull(entry, private_folder(self.folder(entry)), self.mirrors.get(entry.name), licence, report)
+
+    @cached_property
+    def mirrors(self) -> dict[str, Mirror]:
+        """Packages that carry models in parts, by the model's name."""
+        return read_mirrors(self.home.shipped("models/mirrors.toml"))
 
     def build(self, entry: Entry, report: Report, force: bool = False) -> Built:
         """Make the file the program loads; a second call finds it done."""
@@ -293,25 +260,3 @@ class Catalog:
     def made(self, entry: Entry, report: Report = lambda _: None) -> Built:
         """The entry's file, built if needed."""
         return self.built(entry) or self.build(entry, report)
-
-
-def _entry(name: str, row: dict[str, Any]) -> Entry:
-    source = row["source"]
-    return Entry(
-        name=name,
-        task=str(row["task"]),
-        architecture=str(row["architecture"]),
-        parameters=int(row["parameters"]),
-        licence=str(row["licence"]),
-        context=int(row["context"]),
-        template=str(row.get("template", "")),
-        description=str(row.get("description", "")),
-        package=str(source.get("package", "")),
-        repository=str(source.get("repository", "")),
-        file=str(source["file"]),
-        size=int(source["size"]),
-        sha256=str(source["sha256"]),
-        build=str(row.get("build", "")),
-        base=str(row.get("base", "")),
-        tasks=tuple(map(str, row.get("tasks", ()))),
-    )

@@ -3,7 +3,7 @@
 Pure: standard library only, no I/O. Knows nothing of models, memory or documents.
 """
 
-from memllm_cli.protocol.calls import Call, CallError, ReadCall, WriteCall, parse, render, render_open_read
+from memllm_cli.protocol.calls import Call, CallError, ReadCall, WriteCall, parse, render, render_open_read, render_text
 from memllm_cli.protocol.constraint import (
     Constraint,
     ImpossibleError,
@@ -71,5 +71,6 @@ __all__ = [
     "parse_statement",
     "render",
     "render_open_read",
+    "render_text",
     "words_of",
 ]

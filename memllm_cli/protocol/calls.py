@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from memllm_cli.protocol.grammar import ARROW, CLOSE, FIELD, ITEM, OPEN, READ, WRITE, is_field
+from memllm_cli.protocol.grammar import ARROW, CLOSE, FIELD, ITEM, OPEN, READ, TEXT, WRITE, as_field, is_field
 from memllm_cli.types import Query, Triple
 
 
@@ -63,6 +63,12 @@ def render_open_read(queries: Sequence[Query]) -> str:
     if not queries:
         raise ValueError("a read has at least one query")
     return f"{OPEN}{READ}({ITEM.join(map(_query, queries))}){ARROW}"
+
+
+def render_text(words: str, sentences: Sequence[str]) -> str:
+    """A search in the texts of documents with what it returned, as a model is told it; no model makes one itself."""
+    said = ITEM.join(f for s in sentences if (f := as_field(s)))
+    return f"{OPEN}{TEXT}({as_field(words)}){ARROW}{said}{CLOSE}"
 
 
 def render(call: Call) -> str:

@@ -18,6 +18,7 @@ ITEM = ";"
 FIELD = ">>"
 WRITE = "MEM_WRITE"
 READ = "MEM_READ"
+TEXT = "MEM_TEXT"
 
 _CONTROLS = frozenset(map(chr, (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)))
 RESERVED = frozenset(";>{}\n\r\t") | _CONTROLS

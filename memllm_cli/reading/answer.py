@@ -1,114 +1,334 @@
-"""The read loop: a question in, a stream of events out.
+"""The reading loop: a question in, a stream of events out.
 
-A read is decoded under a constraint: the candidates come from `link.py` with a prior, the model's probabilities
-decide among them, and where one token is possible it is fed without being asked for. Grounded answers state the
-value as the memory has it; free answers are generated with the results in the context.
+First everything in memory that may answer is looked for, facts and text; then a pointer says which of it answers, in
+which words, and how surely, or that it is not there. Without a pointer the language model reads facts by itself
+(`reads.py`). Free answers are generated with what was found in the context.
 """
 
 from __future__ import annotations
 
 import codecs
 import re
-import time
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from memllm_cli.engine.base import Engine, sample
 from memllm_cli.memory.edit.evidence import Evidence
-from memllm_cli.memory.history.facts import Key
-from memllm_cli.memory.history.snapshot import Snapshot
-from memllm_cli.memory.search.find import Finder, Hit
-from memllm_cli.memory.values.literals import ENTITY
+from memllm_cli.memory.history.facts import Fact
+from memllm_cli.memory.search.find import Finder
+from memllm_cli.memory.search.texts import Texts, confined
 from memllm_cli.memory.values.names import normal
+from memllm_cli.memory.views.about import about, summary
 from memllm_cli.prompts import Message
-from memllm_cli.protocol import (
-    CallDecoder,
-    TextSegment,
-)
-from memllm_cli.reading.candidates import every
-from memllm_cli.reading.events import Done, Event, ReadCall, ReadResult, Source, Text
+from memllm_cli.protocol import CallDecoder, TextSegment
+from memllm_cli.reading.clock import Clock
+from memllm_cli.reading.computing import Computed, compute
+from memllm_cli.reading.deciding import Answer, Decider
+from memllm_cli.reading.events import Done, Event, ReadCall, ReadResult, Text, TextCall, TextResult
 from memllm_cli.reading.formats import Examples, ReadFormat, Trained
-from memllm_cli.reading.link import ALIKE, SECOND, SURE, Candidate, Linker
+from memllm_cli.reading.looking import Looker
 from memllm_cli.reading.question import asked
-from memllm_cli.reading.search import Choice, choose
+from memllm_cli.reading.reads import Conversation, FactReads, Reading, Reads
+from memllm_cli.reading.requests import Request, requested
 from memllm_cli.reading.smalltalk import offer, small_talk
-from memllm_cli.types import Query, Triple
+from memllm_cli.reading.values import best, circles, join, says
+from memllm_cli.types import Query
 
 GROUNDED_BELOW = 1_000_000_000
 """Models with fewer parameters answer grounded by default."""
-MOST_READS = 2
-MOST_ABOUT = 4
-"""Values of a read that a second one may be about."""
-CIRCLE = 16
-"""Tokens that end an answer when they are said again."""
-UNTHINKABLE = 0.002
-"""Probability of a second read below which it is not thought of, which costs a few evaluations."""
 NOTHING = "Memory has nothing on this."
+GATHERED = 12
+"""Facts that an answer about a name or a document lists."""
+SHOWN = 4
+"""Sentences of documents that are shown beside an answer, or in its place."""
 
 
 @dataclass(slots=True)
 class Options:
-    """How to answer. `style`: `grounded` or `free`."""
+    """How to answer. `style`: `grounded` or `free`. `within`: ids of the documents to answer from; None for all."""
 
     style: str = "grounded"
     temperature: float = 0.3
     most_tokens: int = 256
     seed: int = 0
+    within: Collection[int] | None = None
 
 
 @dataclass(slots=True)
-class Conversation:
-    """Questions and answers so far, oldest first, without calls."""
+class _Pointed:
+    """What the pointer came to: the answer, its sentences, and what the context of free words begins with."""
 
-    messages: list[Message] = field(default_factory=list)
-
-    def questions(self) -> list[str]:
-        """Earlier questions, newest first."""
-        return [m.text for m in reversed(self.messages) if m.role == "user"]
-
-    def drop_last(self) -> str | None:
-        """Take the last question and its answer back; returns the question."""
-        while self.messages:
-            if (message := self.messages.pop()).role == "user":
-                return message.text
-        return None
+    answer: Answer | None = None
+    value: str = ""
+    evidence: tuple[Evidence, ...] = ()
+    result: ReadResult | None = None
+    nearest: tuple[Evidence, ...] = ()
 
 
 class Answerer:
-    """Answers questions from one memory with one model, whose reads have the form `format`."""
+    """Answers questions from one memory.
+
+    With a `decider` answers are pointed at; the model (`engine` with the form `format` of its reads, or what `make`
+    loads) is needed for free answers only. Without one the model reads facts by itself.
+    """
 
     def __init__(
-        self, engine: Engine, finder: Finder, options: Options | None = None, format: ReadFormat | None = None
+        self,
+        engine: Engine | None,
+        finder: Finder,
+        options: Options | None = None,
+        format: ReadFormat | None = None,
+        decider: Decider | None = None,
+        texts: Texts | None = None,
+        make: Callable[[], ReadFormat] | None = None,
     ) -> None:
-        self.engine = engine
         self.finder = finder
-        self.linker = Linker(finder)
         self.options = options or Options()
-        self.format = format or Examples(engine)
+        self.decider = decider
+        self.looker = Looker(finder, texts)
+        self.linker = self.looker.linker
+        self.facts = FactReads(finder)
+        self._format = format or (Examples(engine) if engine is not None else None)
+        self._make = make
+        self._reads: Reads | None = None
+
+    @property
+    def format(self) -> ReadFormat:
+        """The model and its form of reads, loaded when they are first needed."""
+        if self._format is None:
+            assert self._make is not None, "a model, or a way to load one"
+            self._format = self._make()
+        return self._format
+
+    @property
+    def engine(self) -> Engine:
+        """The model."""
+        return self.format.engine
+
+    @property
+    def reads(self) -> Reads:
+        """The reads that the model makes."""
+        if self._reads is None:
+            self._reads = Reads(self.finder, self.linker, self.format, self.options.most_tokens)
+        return self._reads
+
+    def close(self) -> None:
+        """Give the model's memory back, if it was loaded."""
+        if self._format is not None:
+            self._format.engine.close()
 
     def ask(self, question: str, conversation: Conversation | None = None) -> Iterator[Event]:
         """Answer one question; the last event is `Done`. Adds the turn to the conversation when it is complete."""
         conversation = conversation if conversation is not None else Conversation()
-        clock = _Clock()
         grounded = self.options.style == "grounded"
         if grounded and (reply := small_talk(question)) is not None:
-            said = f"{reply} {offer(self.finder.memory.snapshot)}".strip()
-            yield Text(said)
-            conversation.messages += [Message("user", question), Message("assistant", said)]
-            yield Done(said, 0, 0, 0, clock.total(), clock.total(), value=said)
-            return
-        looked = _Looked()
-        if self.format.trained:
-            yield from self._wanted(question, conversation, clock, looked)
+            yield from self._talked(question, f"{reply} {offer(self.finder.memory.snapshot)}".strip(), conversation)
+        elif grounded and (request := requested(question)) is not None:
+            yield from self._gathered(question, request, conversation)
+        elif self.decider is not None:
+            yield from self._pointed(question, conversation, self.decider)
         else:
-            yield from self._forced(question, conversation, clock, looked)
+            yield from self._read(question, conversation)
+
+    def _talked(self, question: str, said: str, conversation: Conversation) -> Iterator[Event]:
+        clock = Clock()
+        yield Text(said)
+        conversation.messages += [Message("user", question), Message("assistant", said)]
+        yield Done(said, 0, 0, 0, clock.total(), clock.total(), value=said)
+
+    def _gathered(self, question: str, request: Request, conversation: Conversation) -> Iterator[Event]:
+        """What memory has on a name, or what a document says: facts and sentences, each with its place."""
+        clock, memory = Clock(), self.finder.memory
+        snapshot = memory.snapshot
+        documents = sorted(confined(snapshot, [re.sub(r"^(the|The)\s+", "", request.name)]))
+        facts: list[Fact] = []
+        sentences: Sequence[Evidence] = ()
+        if len(documents) == 1 and (request.kind == "summary" or not snapshot.named(request.name)):
+            facts, sentences = summary(memory, self.looker.texts, documents[0])
+        else:
+            found = about(memory, self.looker.texts, request.name, self.options.within)
+            facts, sentences = [f for g in found.groups for f in g.facts], found.sentences
+        evidence = memory.evidence(facts[:GATHERED])
+        lines: list[str] = []
+        for fact in facts[:GATHERED]:
+            subject, relation, object_ = snapshot.texts(fact)
+            places = evidence[fact.key]
+            where = places[0].place if places else "stated by you" if fact.person else "imported"
+            lines.append(f"{subject} | {relation}: {object_} ({where})")
+        lines += [f"“{' '.join(e.said.split())}” ({e.place})" for e in sentences]
+        if len(facts) > GATHERED:
+            lines.append(f"{len(facts) - GATHERED} more facts: memllm about")
+        for number, line in enumerate(lines):
+            clock.start()
+            yield Text(f"\n{line}" if number else line, backed=True)
+        if not lines:
+            yield Text(NOTHING)
+        said = "\n".join(lines) or NOTHING
+        conversation.messages += [Message("user", question), Message("assistant", said)]
+        shown = [e for f in facts[:GATHERED] for e in evidence[f.key][:1]] + list(sentences)
+        yield Done(
+            said, 0, 0, 0, clock.total(), clock.first or clock.total(), backed=bool(lines),
+            outcome="fact" if facts else "text" if lines else "nothing", value=said if lines else "",
+            evidence=tuple(shown),
+        )  # fmt: skip
+
+    # -- by the pointer ---------------------------------------------------------------------------------------------
+
+    def _pointed(self, question: str, conversation: Conversation, decider: Decider) -> Iterator[Event]:
+        clock, found, reading = Clock(), _Pointed(), Reading()
+        grounded = self.options.style == "grounded"
+        if (query := self._told(question)) is not None:
+            yield from self._facts(query, found, reading)
+        elif grounded and (made := compute(question, self.finder, self.linker, self.options.within)) is not None:
+            yield from self._computed(question, made, conversation, clock)
+            return
+        else:
+            yield from self._point(question, conversation, decider, found, reading)
+        sure = bool(found.value)
+        said = ""
+        if not grounded:
+            reading.context = self._context(question, conversation, found)
+        pieces = self._grounded(question, found, reading) if grounded else self._free(reading.context, clock)
+        for piece in pieces:
+            clock.start()
+            said += piece.text
+            yield piece
+        said = said.strip()
+        outcome = ("fact" if found.result is not None else "text") if sure else "nothing" if grounded else "talk"
+        sources = tuple(reading.chosen)
+        if not grounded and sure:
+            backed = says(said, found.value)
+            outcome, sources = (outcome, sources) if backed else ("talk", ())
+        conversation.messages += [Message("user", question), Message("assistant", said)]
+        yield Done(
+            said, reading.reads, clock.evaluated + decider.pointer.tokens, clock.generated, clock.total(),
+            clock.first or clock.total(), style=self.options.style, backed=outcome in ("fact", "text"), outcome=outcome,
+            value=found.value if outcome in ("fact", "text") else "" if outcome == "nothing" else said,
+            sources=sources, evidence=found.evidence if outcome == "text" else (),
+            probability=found.answer.probability if found.answer is not None else None, wanted=True,
+        )  # fmt: skip
+
+    def _computed(self, question: str, made: Computed, conversation: Conversation, clock: Clock) -> Iterator[Event]:
+        """What the store computed, with the facts it rests on as the rows of a read."""
+        query = Query(None, f"{made.operation} of {made.relation}", None)
+        result = self.facts.sources(query, made.facts)
+        yield ReadCall(query)
+        yield result
+        clock.start()
+        yield Text(made.said, backed=True)
+        conversation.messages += [Message("user", question), Message("assistant", made.said)]
+        yield Done(
+            made.said, 1, 0, 0, clock.total(), clock.first, style=self.options.style, backed=True, outcome="fact",
+            value=made.value, sources=result.sources, wanted=True,
+        )  # fmt: skip
+
+    def _told(self, question: str) -> Query | None:
+        """The read that a person answered when stating a fact with this very question."""
+        snapshot = self.finder.memory.snapshot
+        form = normal(question)
+        for mention in self.linker.mentioned(question):
+            for entity in mention.entities:
+                for fact in snapshot.about(entity):
+                    if any(a.person and normal(snapshot.made_by(a).note) == form for a in fact.supports):
+                        subject, relation, object_ = snapshot.texts(fact)
+                        if normal(object_) in form:
+                            return Query(None, relation, object_)
+                        return Query(subject, relation, None)
+        return None
+
+    def _point(
+        self, question: str, conversation: Conversation, decider: Decider, found: _Pointed, reading: Reading
+    ) -> Iterator[Event]:
+        looked = self.looker.look(question, conversation.questions(), self.options.within)
+        texts = any(c.found is not None for c in looked.candidates)
+        if texts:
+            yield TextCall(question)
+        answers = decider.answers(question, looked)
+        chosen = self._chosen(answers, decider.answering.least)
+        found.answer = chosen or (answers[0] if answers else None)
+        if chosen is not None and chosen.query is not None:
+            yield from self._facts(chosen.query, found, reading)
+        spots = self._spots(answers, chosen if chosen is not None and chosen.query is None else None)
+        places = self.finder.memory.evidence_at([s for _, s in spots])
+        answering = 0
+        if chosen is not None and not found.value:
+            found.value, found.evidence = chosen.value, tuple(places[:1])
+            answering = 1
+        if not found.value:
+            found.nearest = tuple(places[:1])
+        if texts:
+            yield TextResult(tuple(places), tuple(a.probability for a, _ in spots), answering)
+
+    def _chosen(self, answers: list[Answer], least: float) -> Answer | None:
+        """The likeliest answer that is sure enough; what a person stated goes before it. Of text nothing that states a
+        fact which somebody has retracted."""
+        sure = [a for a in answers if a.probability >= least]
+        stated = next((a for a in sure if a.person), None)
+        return stated or next((a for a in sure if a.line is not None or not self._retracted(a)), None)
+
+    def _retracted(self, answer: Answer) -> bool:
+        """Whether a sentence says, with this value, what memory was told is not so."""
+        found, snapshot = answer.candidate.found, self.finder.memory.snapshot
+        if found is None:
+            return False
+        start, end, _ = found.passage.source(answer.start, answer.end)
+        gone = False
+        for id_ in self.finder.memory.stated_at(found.document, start, end):
+            statement = snapshot.history.statement(id_)
+            if statement is None or not snapshot.counts(statement.operation):
+                continue
+            names = (snapshot.name(statement.subject), snapshot.name(statement.object))
+            if normal(answer.value) in map(normal, names):
+                if snapshot.fact(snapshot.key(statement)) is not None:
+                    return False
+                gone = True
+        return gone
+
+    def _spots(self, answers: list[Answer], chosen: Answer | None) -> list[tuple[Answer, tuple[int, int, int, int]]]:
+        """The sentences to show, the one that answers first, each once."""
+        out: dict[tuple[int, int, int], tuple[Answer, tuple[int, int, int, int]]] = {}
+        for answer in ([chosen] if chosen is not None else []) + answers:
+            spot = answer.spot
+            if spot is not None:
+                out.setdefault(spot[:3], (answer, spot))
+        return list(out.values())[:SHOWN]
+
+    def _facts(self, query: Query, found: _Pointed, reading: Reading) -> Iterator[Event]:
+        """Read what answers; its value is what a grounded answer states."""
+        yield from self.facts.look(query, reading)
+        result = reading.result
+        if result is None or not result.sources:
+            return
+        values = list(dict.fromkeys(s.hit.value for s in best(result)))
+        reading.chosen = tuple(s for s in best(result) if s.hit.value in values)
+        found.value, found.result = join(values), result
+
+    def _context(self, question: str, conversation: Conversation, found: _Pointed) -> list[int]:
+        """The conversation, with what was found as the result of a call."""
+        context = self.reads.prompt(conversation, question)
+        if found.result is not None and isinstance(found.result, ReadResult):
+            _, call = self.format.call(found.result.query)
+            return [*context, *call, *self.reads.told(found.result)]
+        if found.evidence:
+            return [*context, *self.format.texts(question, [e.said for e in found.evidence])]
+        return context
+
+    # -- by the model's own reads -----------------------------------------------------------------------------------
+
+    def _read(self, question: str, conversation: Conversation) -> Iterator[Event]:
+        clock, looked, reads = Clock(), Reading(), self.reads
+        grounded = self.options.style == "grounded"
+        if self.format.trained:
+            yield from reads.wanted(question, conversation, clock, looked)
+        else:
+            yield from reads.forced(question, conversation, clock, looked)
         result, answer = looked.result, ""
         pieces: Iterator[Text]
-        asked_in_vain = looked.wanted and (result is None or not result.sources)
-        if asked_in_vain or (grounded and (looked.reads or not self.format.trained)):
-            pieces = self._grounded(result, question, looked)
+        in_vain = looked.wanted and (result is None or not result.sources)
+        if in_vain or (grounded and (looked.reads or not self.format.trained)):
+            pieces = self._stated(result, question, looked)
         else:
             pieces = self._free(looked.context, clock)
         backed = False
@@ -122,137 +342,17 @@ class Answerer:
             looked.chosen = tuple(s for s in result.sources if says(answer, s.hit.value))
             looked.value = answer
             backed = bool(looked.chosen)
-        nothing = asked_in_vain or (grounded and (looked.reads > 0 or not self.format.trained))
+        nothing = in_vain or (grounded and (looked.reads > 0 or not self.format.trained))
         outcome = "fact" if backed else "nothing" if nothing else "talk"
         value = looked.value if backed else "" if outcome == "nothing" else answer
         conversation.messages += [Message("user", question), Message("assistant", answer)]
-        first = clock.first or clock.total()
         yield Done(
-            answer, looked.reads, clock.evaluated, clock.generated, clock.total(), first,
-            style="grounded" if grounded else "free", backed=backed, outcome=outcome,
-            value=value, sources=looked.chosen, wanted=looked.wanted, opened=looked.opened,
-            weighed=looked.weighed,
+            answer, looked.reads, clock.evaluated, clock.generated, clock.total(), clock.first or clock.total(),
+            style=self.options.style, backed=backed, outcome=outcome, value=value, sources=looked.chosen,
+            wanted=looked.wanted, opened=looked.opened, weighed=looked.weighed,
         )  # fmt: skip
 
-    def _forced(
-        self, question: str, conversation: Conversation, clock: _Clock, looked: _Looked
-    ) -> Iterator[ReadCall | ReadResult]:
-        """A read of what the question may be asking; a second one of another sense when the first gives nothing."""
-        candidates = self.linker.candidates(question, conversation.questions())
-        prompt = self._prompt(conversation, question) if candidates or self.options.style != "grounded" else []
-        looked.context = prompt
-        while candidates and looked.reads < MOST_READS:
-            choice = self._chosen(looked, candidates, clock)
-            query = choice.candidate.query
-            yield from self._look(query, looked)
-            if looked.result is not None and (looked.result.sources or looked.result.too_many):
-                looked.context = [*choice.context, *self._told(looked.result)]
-                return
-            candidates = self._others(candidates, query)  # the read leaves no trace, and another sense is tried
-
-    def _wanted(
-        self, question: str, conversation: Conversation, clock: _Clock, looked: _Looked
-    ) -> Iterator[ReadCall | ReadResult]:
-        """Reads where the model opens one; where it does not and the words are plain, one is made all the same."""
-        assert isinstance(self.format, Trained)
-        weights, before = self.format.weights, conversation.questions()
-        looked.context = self._prompt(conversation, question)
-        clock.evaluated += self.engine.load(0, looked.context)
-        looked.opened.append(self._opens())
-        looked.wanted = looked.opened[0] >= weights.opens
-        if not looked.wanted and not self._plain(question, before):
-            return
-        candidates = every(self.linker, question, weights, before)
-        if not candidates:
-            return
-        choice = self._chosen(looked, candidates, clock)
-        yield from self._follow(choice, looked)
-        looked.told = choice.candidate.told
-        if looked.told:  # a person has answered this very question
-            return
-        while looked.reads < MOST_READS and looked.result is not None and looked.result.sources:
-            about = [s.hit.entity for s in looked.result.sources][:MOST_ABOUT]
-            if len(looked.context) >= self.engine.context - self.options.most_tokens:
-                return
-            clock.evaluated += self.engine.load(0, looked.context)
-            looked.opened.append(self._opens())
-            if looked.opened[-1] < UNTHINKABLE:
-                return
-            first = looked.result.query
-            candidates = [
-                c for c in every(self.linker, question, weights, before, about)
-                if c.query.relation != first.relation or (c.answerable and _same_side(c.query, first))
-            ]  # fmt: skip
-            if not candidates:
-                return
-            choice = self._chosen(looked, candidates, clock)
-            if choice.candidate.answerable:
-                looked.weighed = weights.features(looked.opened[-1], choice.candidate.fit, choice.likely)
-            if not weights.another(looked.opened[-1], choice.candidate.answerable, choice.candidate.fit, choice.likely):
-                return
-            yield from self._follow(choice, looked)
-
-    def _opens(self) -> float:
-        """The probability that the model begins a read here."""
-        assert isinstance(self.format, Trained)
-        return float(np.exp(self.engine.pick(0, [self.format.opening])[0]))
-
-    def _chosen(self, looked: _Looked, candidates: Sequence[Candidate], clock: _Clock) -> Choice:
-        choice = choose(self.engine, self.format, looked.context, candidates)
-        clock.evaluated += choice.evaluated
-        return choice
-
-    def _follow(self, choice: Choice, looked: _Looked) -> Iterator[ReadCall | ReadResult]:
-        """Read what was chosen; what it returns joins the context."""
-        yield from self._look(choice.candidate.query, looked)
-        if looked.result is not None and looked.result.sources:
-            looked.context = [*choice.context, *self._told(looked.result)]
-
-    def _plain(self, question: str, before: Sequence[str]) -> bool:
-        """Whether the words of a question name what memory has: the safety net below the model."""
-        return any(c.answerable and c.fit >= SURE for c in self.linker.candidates(question, before))
-
-    def _look(self, query: Query, looked: _Looked) -> Iterator[ReadCall | ReadResult]:
-        yield ReadCall(query)
-        looked.reads += 1
-        looked.result = self._read(query)
-        yield looked.result
-
-    def _told(self, result: ReadResult) -> list[int]:
-        return self.format.results([s.hit.value for s in result.sources])
-
-    def _prompt(self, conversation: Conversation, question: str) -> list[int]:
-        history = conversation.messages[-12:]
-        room = self.engine.context - self.options.most_tokens - 128
-        while True:
-            ids = self.format.prompt(history, question)
-            if len(ids) <= room or not history:
-                return ids[:1] + ids[-(room - 1) :] if len(ids) > room else ids
-            history = history[2:]
-
-    def _others(self, candidates: Sequence[Candidate], query: Query) -> list[Candidate]:
-        """What else may be asked after a read that returned nothing: a fitting relation, or a like value (a date)."""
-        relations = self.finder.memory.snapshot.relations
-        kind = relations.get(query.relation)[0].object_type
-
-        def alike(c: Candidate) -> bool:
-            return kind not in (ENTITY, "text") and relations.get(c.query.relation)[0].object_type == kind
-
-        return [c for c in candidates if c.query != query and c.answerable and c.fit >= (ALIKE if alike(c) else SECOND)]
-
-    def _read(self, query: Query) -> ReadResult:
-        found = self.finder.find(query)
-        evidence = self.finder.memory.evidence([h.fact for h in found.hits])
-        snapshot = self.finder.memory.snapshot
-        sources = tuple(
-            Source(
-                h, texts := snapshot.texts(h.fact), telling(evidence[h.fact.key], Triple(*texts)), _many(snapshot, h)
-            )
-            for h in found.hits
-        )
-        return ReadResult(query, sources, found.too_many, found.proposals)
-
-    def _grounded(self, result: ReadResult | None, question: str, looked: _Looked) -> Iterator[Text]:
+    def _stated(self, result: ReadResult | None, question: str, looked: Reading) -> Iterator[Text]:
         if result is None or not result.sources:
             if result is not None and result.too_many:
                 yield Text("That asks for too much at once; be more specific.")
@@ -261,18 +361,31 @@ class Answerer:
             else:
                 yield Text(NOTHING)
             return
-        what = asked(question)
         chosen = [s for s in result.sources if s.hit.fact.key in looked.told] or best(result)
         values = list(dict.fromkeys(s.hit.value for s in chosen))
-        said = looked.value = join(values)
+        looked.value = join(values)
         looked.chosen = tuple(s for s in chosen if s.hit.value in values)
-        if what.yes_no:
+        yield from self._said(question, values, looked)
+
+    def _grounded(self, question: str, found: _Pointed, reading: Reading) -> Iterator[Text]:
+        if found.result is not None:
+            values = list(dict.fromkeys(s.hit.value for s in reading.chosen))
+            yield from self._said(question, values, reading)
+            found.value = reading.value or found.value
+        elif found.value:
+            yield Text(found.value, backed=True)
+        else:
+            yield Text(NOTHING)
+
+    def _said(self, question: str, values: list[str], looked: Reading) -> Iterator[Text]:
+        said = join(values)
+        if asked(question).yes_no:
             stated = [v for v in values if says(question, v)]
             said = f"Yes: {join(stated)}" if stated else f"Memory says: {said}"
             looked.value = "Yes" if stated else looked.value
         yield Text(said, backed=True)
 
-    def _free(self, context: list[int], clock: _Clock) -> Iterator[Text]:
+    def _free(self, context: list[int], clock: Clock) -> Iterator[Text]:
         context = context[-(self.engine.context - self.options.most_tokens - 1) :]
         clock.evaluated += self.engine.load(0, context)
         generator = np.random.default_rng(self.options.seed)
@@ -297,111 +410,3 @@ class Answerer:
         for segment in decoder.flush():
             if isinstance(segment, TextSegment):
                 yield Text(segment.text)
-
-
-def circles(tokens: Sequence[int], length: int = CIRCLE) -> bool:
-    """Whether the last `length` tokens have been said before: small models go on like that for ever."""
-    last = list(tokens[-length:])
-    return len(last) == length and any(
-        list(tokens[i : i + length]) == last for i in range(len(tokens) - 2 * length + 1)
-    )
-
-
-def telling(evidence: Sequence[Evidence], fact: Triple) -> tuple[Evidence, ...]:
-    """Evidence in its order, but what names the object first, and of that what names the subject too.
-
-    Of two sentences one may only say what the other is about: "Its capital is Sylvania City."
-    """
-    return tuple(
-        sorted(evidence, key=lambda e: (not says(e.sentence, fact.object), not says(e.sentence, fact.subject)))
-    )
-
-
-def carrying(evidence: Sequence[Evidence], value: str) -> tuple[Evidence, ...]:
-    """Of evidence the first, which tells most, and what has the answer in it; not what only says who is meant."""
-    return tuple(e for n, e in enumerate(evidence) if n == 0 or says(e.said, value))
-
-
-def best(result: ReadResult) -> list[Source]:
-    """The sources a grounded answer states, one a value.
-
-    Of a side that takes many values all that have the best authority: what a person stated leaves out what others
-    state beside it, and what a table states leaves out what a model wrote. Of a side that takes one, the first.
-    """
-    if not result.sources:
-        return []
-    top = result.sources[0]
-    if not top.many:
-        return [top]
-    kept = [s for s in result.sources if s.hit.fact.authority == top.hit.fact.authority]
-    near = [s for s in kept if s.hit.fact.key[1] == top.hit.fact.key[1] and s.hit.distance <= top.hit.distance]
-    return list({s.hit.value: s for s in reversed(near)}.values())[::-1]
-
-
-def says(text: str, value: str) -> bool:
-    """Whether a text holds a value: its words side by side, in any order ("4,200 EUR" holds "EUR 4,200")."""
-    wanted = sorted(_words(value))
-    if not wanted:
-        return value.strip() in text
-    words = _words(text)
-    return any(sorted(words[i : i + len(wanted)]) == wanted for i in range(len(words) - len(wanted) + 1))
-
-
-def _words(text: str) -> list[str]:
-    text = re.sub(r"(?<=\d),(?=\d{3}\b)", "", normal(text))
-    for sign, code in (("€", " eur "), ("$", " usd "), ("£", " gbp ")):
-        text = text.replace(sign, code)
-    return re.findall(r"\w+", text)
-
-
-def join(values: Sequence[str]) -> str:
-    """`A`, `A and B`, `A, B and C`; each value once."""
-    values = list(dict.fromkeys(values))
-    return values[0] if len(values) == 1 else f"{', '.join(values[:-1])} and {values[-1]}"
-
-
-def _same_side(one: Query, other: Query) -> bool:
-    return (one.subject is None) == (other.subject is None)
-
-
-def _many(snapshot: Snapshot, hit: Hit) -> bool:
-    relation = snapshot.relations.by_id[hit.fact.key[1]]
-    return not (relation.one_object if hit.side == "object" else relation.one_subject)
-
-
-@dataclass(slots=True)
-class _Looked:
-    """What has been read for a question: how often, what was returned last, the context with it.
-
-    `opened` is how likely the model found a read each time it could begin one, `weighed` the features of a second read
-    that memory could answer (`Weights.features`).
-    """
-
-    reads: int = 0
-    wanted: bool = False
-    """Whether a model that was trained to read opened the first read by itself."""
-    result: ReadResult | None = None
-    told: Collection[Key] = ()
-    """Facts that a person stated with a question like this one."""
-    chosen: tuple[Source, ...] = ()
-    """What carries the answer."""
-    value: str = ""
-    """The answer alone."""
-    context: list[int] = field(default_factory=list)
-    opened: list[float] = field(default_factory=list)
-    weighed: tuple[float, ...] = ()
-
-
-class _Clock:
-    def __init__(self) -> None:
-        self._began = time.perf_counter()
-        self.first = 0.0
-        self.evaluated = 0
-        self.generated = 0
-
-    def start(self) -> None:
-        if not self.first:
-            self.first = self.total()
-
-    def total(self) -> float:
-        return time.perf_counter() - self._began

@@ -56,6 +56,25 @@ class ReadResult:
 
 
 @dataclass(frozen=True, slots=True)
+class TextCall:
+    """A search in the texts of documents opens, for these words."""
+
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextResult:
+    """Sentences of documents, best first, with how likely each answers; those that answer come first.
+
+    `answering` is how many of them do.
+    """
+
+    places: tuple[Evidence, ...]
+    probabilities: tuple[float, ...]
+    answering: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """The answer is complete. `evaluated` counts prompt tokens that were not in the kept context."""
 
@@ -72,11 +91,16 @@ class Done:
     backed: bool = False
     """Whether the answer states, or in the model's words holds, a value that the last read returned."""
     outcome: str = "talk"
-    """`fact` when it rests on facts, `nothing` when memory has no answer, `talk` for words that rest on nothing."""
+    """`fact` when it rests on facts, `text` when on sentences of documents, `nothing` when memory has no answer, `talk`
+    for words that rest on nothing."""
     value: str = ""
     """The answer alone, without a sentence around it."""
     sources: tuple[Source, ...] = ()
-    """What carries the answer, best first."""
+    """The facts that carry the answer, best first."""
+    evidence: tuple[Evidence, ...] = ()
+    """The sentences of documents that carry an answer from text, best first."""
+    probability: float | None = None
+    """That the answer is right, where it was pointed at."""
     wanted: bool = False
     """Whether a model that was trained to read opened the first read by itself."""
     opened: Sequence[float] = ()
@@ -85,4 +109,4 @@ class Done:
     """What a second read that memory could answer was decided by (`Weights.features`); empty when there was none."""
 
 
-Event = Text | ReadCall | ReadResult | Done
+Event = Text | ReadCall | ReadResult | TextCall | TextResult | Done

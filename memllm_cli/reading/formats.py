@@ -8,7 +8,7 @@ from typing import Protocol
 from memllm_cli.calibration.reads import Weights
 from memllm_cli.engine.base import Engine, remembered
 from memllm_cli.prompts import Message, read_messages, turns
-from memllm_cli.protocol import CLOSE, ITEM, as_field, asking, render_open_read
+from memllm_cli.protocol import CLOSE, ITEM, as_field, asking, render_open_read, render_text
 from memllm_cli.types import Query
 
 MOST = 8
@@ -32,6 +32,9 @@ class ReadFormat(Protocol):
     def results(self, values: Sequence[str]) -> list[int]:
         """What memory returned, with the close."""
 
+    def texts(self, words: str, sentences: Sequence[str]) -> list[int]:
+        """A search in texts for some words, with the sentences it returned."""
+
 
 class Examples:
     """An instruction and examples come before the conversation; the read is forced."""
@@ -54,6 +57,10 @@ class Examples:
         """See ReadFormat."""
         said = ITEM.join(v for value in values if (v := as_field(value)))
         return self.engine.tokenize(f"{said}{CLOSE}")
+
+    def texts(self, words: str, sentences: Sequence[str]) -> list[int]:
+        """See ReadFormat."""
+        return self.engine.tokenize(render_text(words, sentences))
 
 
 class Trained:
@@ -98,3 +105,7 @@ class Trained:
     def results(self, values: Sequence[str]) -> list[int]:
         """See ReadFormat."""
         return self._ids(asking.results(v for value in values[:MOST] if (v := as_field(value))))
+
+    def texts(self, words: str, sentences: Sequence[str]) -> list[int]:
+        """See ReadFormat."""
+        return self.engine.tokenize(render_text(words, sentences))

@@ -12,7 +12,7 @@ from torch import Tensor
 from memllm_cli.corpora.annotated import Annotated
 from memllm_cli.drafting.heads import Place
 from memllm_cli.drafting.layout import Window, windows
-from memllm_cli.drafting.pieces import SHAPES, Vocabulary
+from memllm_cli.pieces import SHAPES, Vocabulary
 from memllm_cli.types import KINDS
 
 UNKNOWN = -100

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers import BertModel
 
 from memllm_cli.drafting.heads import FAR, HEADS, TAGS, Place, _gaps
-from memllm_cli.drafting.pieces import SHAPES
+from memllm_cli.pieces import SHAPES
 from memllm_cli.types import KINDS
 
 

@@ -16,10 +16,10 @@ from torch import Tensor
 from transformers import AutoTokenizer, BertModel
 
 from memllm_cli.corpora.annotated import Annotated
-from memllm_cli.drafting.pieces import Vocabulary
 from memllm_cli.errors import DamagedError, NotFound
 from memllm_cli.files import sha256
 from memllm_cli.memory.values.relations import Relation
+from memllm_cli.pieces import Vocabulary
 from memllm_cli.tensors import read_safetensors
 from memllm_cli.training.draft_calibrate import calibrate
 from memllm_cli.training.draft_data import examples

@@ -18,7 +18,7 @@ from memllm_cli.corpora.score import Score, score
 from memllm_cli.drafting.draft import Drafter
 from memllm_cli.drafting.heads import TAGS, Array, Heads, Place
 from memllm_cli.drafting.names import by_surface, mentions
-from memllm_cli.drafting.pieces import Vocabulary
+from memllm_cli.pieces import Vocabulary
 from memllm_cli.training.draft_data import UNKNOWN, Batch, Example, batch, batches, normal
 from memllm_cli.training.draft_model import DraftModel, pair_loss
 from memllm_cli.training.loop import Loop, linear

@@ -16,9 +16,9 @@ from memllm_cli.calibration.drafter import Calibration
 from memllm_cli.drafting.draft import Drafted, Drafter
 from memllm_cli.drafting.layout import Window
 from memllm_cli.drafting.names import Mention
-from memllm_cli.drafting.pieces import words
 from memllm_cli.memory.values.literals import ENTITY, fits
 from memllm_cli.memory.values.relations import Relations
+from memllm_cli.pieces import words
 from memllm_cli.prompts import FORMAT
 from memllm_cli.protocol import is_field
 from memllm_cli.relation_words import STOP, stems

@@ -13,11 +13,12 @@ import numpy as np
 from memllm_cli.calibration.drafter import Calibration
 from memllm_cli.drafting.draft import Drafter
 from memllm_cli.drafting.heads import Heads
-from memllm_cli.drafting.pieces import Vocabulary
 from memllm_cli.embed.tokens import LlamaTokens
 from memllm_cli.errors import DamagedError, NotFound
 from memllm_cli.memory.values.relations import Relations
-from memllm_cli.models.catalog import Catalog, Entry, Report
+from memllm_cli.models.catalog import Catalog, Report
+from memllm_cli.models.entry import Entry
+from memllm_cli.pieces import Vocabulary
 from memllm_cli.tensors import read_safetensors
 from memllm_cli.types import Encoder
 from memllm_cli.writing.drafts import Drafts

@@ -104,7 +104,7 @@ def test_reindex_counts_names(run: Run) -> None:
 def test_a_missing_encoder_shows_before_vectors_and_caches_go(
     run: Run, memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def missing(self: App) -> Encoder:
+    def missing(self: App, memory: Memory | None = None) -> Encoder:
         raise ModelMissing("no file")
 
     run("fact", "set", FACT)

@@ -4,7 +4,7 @@ import itertools
 
 from memllm_cli.drafting.heads import Place
 from memllm_cli.drafting.layout import windows
-from memllm_cli.drafting.pieces import Vocabulary
+from memllm_cli.pieces import Vocabulary
 
 WORDS = ["anna", "lives", "in", "kiel", ".", "she", "works", "there"]
 VOCABULARY = Vocabulary(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS])

@@ -6,7 +6,7 @@ from memllm_cli.drafting.draft import _FULL_STOP
 from memllm_cli.drafting.heads import TAGS
 from memllm_cli.drafting.layout import Window, windows
 from memllm_cli.drafting.names import by_surface, mentions, united
-from memllm_cli.drafting.pieces import Vocabulary
+from memllm_cli.pieces import Vocabulary
 
 WORDS = ["anna", "berg", "lives", "in", "kiel", "."]
 VOCABULARY = Vocabulary(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS])

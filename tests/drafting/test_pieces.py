@@ -5,7 +5,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memllm_cli.drafting.pieces import SHAPES, Vocabulary, shape, words
+from memllm_cli.pieces import SHAPES, Vocabulary, shape, words
 
 VOCABULARY = Vocabulary(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "river", "##side", "##s", "cafe", ",", "a", "##b"])
 

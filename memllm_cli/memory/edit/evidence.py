@@ -80,6 +80,15 @@ _EVIDENCE = """
     FROM evidence e JOIN documents d ON d.id = e.document
     WHERE e.assertion IN (SELECT unnest(?::BIGINT[])) ORDER BY e.document DESC, e.span_start
 """
+_SPOTS = """
+    SELECT w.spot, w.document, d.title, d.uri, s.line, s.page, s.heading,
+        substring(d.text, w.first + 1, w.last - w.first), w.first, w.last, w.block
+    FROM (SELECT unnest(?::BIGINT[]) AS spot, unnest(?::BIGINT[]) AS document, unnest(?::BIGINT[]) AS first,
+        unnest(?::BIGINT[]) AS last, unnest(?::BIGINT[]) AS block) w
+    JOIN documents d ON d.id = w.document
+    LEFT JOIN sentences s ON s.document = w.document AND s.span_start <= w.first AND s.span_end > w.first
+    ORDER BY w.spot
+"""
 _UPWARD = """
     WITH RECURSIVE up AS (
         SELECT b.document, b.number AS leaf, b.parent, b.kind, b.label, b.span_start, b.span_end, 0 AS depth
@@ -110,6 +119,22 @@ def evidence_of(connection: duckdb.DuckDBPyConnection, statements: Sequence[int]
     for assertion, block, document, title, uri, line, page, heading, sentence, start, end in rows:
         place = places.get((document, block))
         yield assertion, Evidence(document, title, uri, line, page, heading, sentence, start, end, place)
+
+
+def evidence_at(connection: duckdb.DuckDBPyConnection, spots: Sequence[tuple[int, int, int, int]]) -> list[Evidence]:
+    """What stands at some places, each a document, its first and last character, and the number of its block."""
+    if not spots:
+        return []
+    columns = [list(c) for c in zip(*spots, strict=True)]
+    rows = connection.execute(_SPOTS, [list(range(len(spots))), *columns]).fetchall()
+    places = _places(connection, {(document, block) for document, _, _, block in spots})
+    out = {
+        spot: Evidence(
+            document, title, uri, line or 1, page, heading or "", text, start, end, places.get((document, block))
+        )
+        for spot, document, title, uri, line, page, heading, text, start, end, block in rows
+    }
+    return [out[i] for i in sorted(out)]
 
 
 def _places(connection: duckdb.DuckDBPyConnection, wanted: set[tuple[int, int]]) -> dict[tuple[int, int], Place]:

@@ -10,7 +10,7 @@ from memllm_cli.errors import NotFound, UsageError
 from memllm_cli.memory.disk.tables import JOINED, Operation, RelationRow, Rows
 from memllm_cli.memory.edit.change import BULKY, Change, now
 from memllm_cli.memory.edit.core import TYPED, Core
-from memllm_cli.memory.edit.evidence import Evidence, evidence_of
+from memllm_cli.memory.edit.evidence import Evidence, evidence_at, evidence_of
 from memllm_cli.memory.edit.statements import Writer
 from memllm_cli.memory.history.facts import Fact, Key
 from memllm_cli.memory.history.snapshot import Snapshot
@@ -302,6 +302,22 @@ class Memory(Core):
                 for assertion, place in evidence_of(connection, list(by_assertion)):
                     out[by_assertion[assertion]].append(place)
         return out
+
+    def evidence_at(self, spots: Sequence[tuple[int, int, int, int]]) -> list[Evidence]:
+        """What stands at some places of documents: document, first and last character, number of the block."""
+        if not spots:
+            return []
+        with self.open() as connection:
+            return evidence_at(connection, spots)
+
+    def stated_at(self, document: int, start: int, end: int) -> list[int]:
+        """The statements that a stretch of a document supports, by id, those that do not count any more among them."""
+        with self.open() as connection:
+            rows = connection.execute(
+                "SELECT DISTINCT assertion FROM evidence WHERE document = ? AND span_start < ? AND span_end > ?",
+                [document, end, start],
+            ).fetchall()
+        return [r[0] for r in rows]
 
 
 def _still_used(snapshot: Snapshot, operation: int) -> None:

@@ -1,4 +1,4 @@
-"""Words of a text with their offsets, word pieces and shapes: the input of the drafter, in training and in use.
+"""Words of a text with their offsets, word pieces and shapes: the input of our encoders, in training and in use.
 
 The pieces are those of BERT's uncased vocabulary (Devlin et al. 2019, as the reference tokenizer makes them): lower
 case, no accents, each punctuation mark a word of its own, then the longest piece that fits, from the left. What
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 SHAPES = ("lower", "title", "upper", "letter", "mixed", "digits", "alphanumeric", "mark", "other", "special")
 """How a word is written. `special` is for the tokens that open and close a text."""
 _INDEX = {name: i for i, name in enumerate(SHAPES)}
+_ENDS = (("<s>", "[CLS]"), ("</s>", "[SEP]"))
 _LONGEST = 100  # characters of a word; longer ones are unknown, as in the reference
 
 
@@ -88,11 +89,11 @@ def shape(word: str) -> int:
 
 
 class Vocabulary:
-    """Word pieces by their ids. `pieces` are BERT's, continuations marked with `##`."""
+    """Word pieces by their ids. `pieces` are BERT's, continuations marked with `##`; MPNet has other marks for ends."""
 
     def __init__(self, pieces: Sequence[str]) -> None:
         self._ids = {piece: i for i, piece in enumerate(pieces)}
-        self.opening, self.closing = self._ids["[CLS]"], self._ids["[SEP]"]
+        self.opening, self.closing = (self._ids[a] if a in self._ids else self._ids[b] for a, b in _ENDS)
         self.unknown = self._ids["[UNK]"]
         self.mask = self._ids.get("[MASK]", self.unknown)
         self._known: dict[str, tuple[int, ...]] = {}

@@ -1,0 +1,224 @@
+"""People's questions about documents that were read, through the path of `memllm ask`: right, wrong, nothing, cited.
+
+What counts is what an independent check counts: an accepted wording stands in the answer, its words side by side, case,
+articles and punctuation aside, and the answer says little more (at most twice its words and ten).
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from memllm_cli.calibration.answers import Answering
+from memllm_cli.calibration.logistic import fit
+from memllm_cli.corpora.questions import Question, Questions
+from memllm_cli.engine.base import Engine
+from memllm_cli.evaluation.ask import said as generated
+from memllm_cli.memory.edit.evidence import Evidence
+from memllm_cli.memory.edit.memory import Memory
+from memllm_cli.memory.search.texts import Texts
+from memllm_cli.prompts import Message
+from memllm_cli.reading.answer import Answerer
+from memllm_cli.reading.deciding import Answer
+from memllm_cli.reading.events import Done
+
+LONGEST, SPARE = 40, 10
+"""Words of an answer at most, and words beyond twice the accepted one's."""
+PASSAGES, TOKENS = 3, 48
+"""Of plain retrieval: passages in the prompt, and tokens of an answer."""
+WRONG = 2.0
+"""A wrong answer costs as much as so many right ones are worth."""
+_ARTICLES = frozenset({"a", "an", "the"})
+_PLAIN = (
+    "Answer the question from the text, in as few words as possible. If the text does not answer it, say: not there."
+)
+_NONE = ("not there", "not mentioned", "no information", "does not say", "not specified", "not provided", "not stated")
+
+
+def words(text: str) -> list[str]:
+    """The words that count."""
+    text = re.sub(r"([%€$£])", r" \1 ", re.sub(r"\]\([^)\s]*\)", " ", text.lower().replace(",", "")))
+    found = (w.strip(".") for w in re.sub(r"[^\w%€$£.]+|_+", " ", text).split())
+    return [w for w in found if w and w not in _ARTICLES]
+
+
+def within(value: str, said: str) -> bool:
+    """Whether an answer has an accepted wording; yes and no come first."""
+    wanted, there = words(value), words(said)
+    if wanted in (["yes"], ["no"]):
+        return there[:1] == wanted
+    return bool(wanted) and any(there[i : i + len(wanted)] == wanted for i in range(len(there) - len(wanted) + 1))
+
+
+def right(question: Question, said: str) -> bool:
+    """Whether a question that has an answer is answered."""
+    if not question.answers:
+        return False
+    sizes = [len(a.split()) for a in question.answers]
+    size = sum(sizes) if question.every else max(sizes)
+    found = (within(a, said) for a in question.answers)
+    return len(said.split()) <= min(LONGEST, 2 * size + SPARE) and (all(found) if question.every else any(found))
+
+
+def cites(question: Question, evidence: Sequence[Evidence]) -> bool:
+    """Whether one of the first sentences is one that the set names; where it names none, whether it has the answer."""
+    for shown in evidence[: 2 + (len(question.answers) if question.every else 1)]:
+        there = words(shown.said)
+        if not question.evidence and any(within(a, shown.said) for a in question.answers):
+            return True
+        for wanted in map(words, question.evidence):
+            shared = sum((Counter(wanted) & Counter(there)).values())
+            if shared >= 0.5 * len(wanted) or (len(there) >= 3 and shared >= 0.8 * len(there)):
+                return True
+    return False
+
+
+@dataclass(slots=True)
+class Tally:
+    """Of some questions: what became of them, by kind too."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    kinds: dict[str, Counter[str]] = field(default_factory=dict)
+    seconds: list[float] = field(default_factory=list)
+    tokens: int = 0
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, question: Question, said: str, nothing: bool, evidence: Sequence[Evidence] | None = None) -> None:
+        """Count an answer; `evidence` are the sentences shown with it."""
+        ok = nothing if not question.answers else right(question, said) and not nothing
+        if question.answers:
+            name = "right" if ok else "nothing" if nothing else "wrong"
+            self.counts["asked"] += 1
+            self.counts["cited"] += ok and evidence is not None and cites(question, evidence)
+            kind = self.kinds.setdefault(question.kind or ("list" if question.every else "one"), Counter())
+            kind[name] += 1
+        else:
+            name = "refused" if ok else "made up"
+            self.counts["unanswerable"] += 1
+        self.counts[name] += 1
+        self.rows.append({"q": question.text, "ok": ok, "said": said, "gold": list(question.answers)[:3], "is": name})
+
+    def figures(self) -> dict[str, Any]:
+        """Shares in percent."""
+        asked, none = max(1, self.counts["asked"]), max(1, self.counts["unanswerable"])
+        out: dict[str, Any] = {k: round(100 * self.counts[k] / asked, 1) for k in ("right", "wrong", "nothing")}
+        if self.counts["unanswerable"]:
+            out["refused"] = round(100 * self.counts["refused"] / none, 1)
+        out["cited"] = round(100 * self.counts["cited"] / max(1, self.counts["right"]), 1)
+        out |= {"asked": self.counts["asked"], "unanswerable": self.counts["unanswerable"]}
+        if self.seconds:
+            out["median_seconds"] = round(sorted(self.seconds)[len(self.seconds) // 2], 2)
+            out["tokens"] = round(self.tokens / len(self.seconds))
+        out["kinds"] = {
+            k: {n: round(100 * c[n] / c.total()) for n in ("right", "wrong", "nothing")} | {"asked": c.total()}
+            for k, c in sorted(self.kinds.items())
+        }
+        return out
+
+
+def remember(memory: Memory, data: Questions) -> list[int]:
+    """Put the documents of a set into a memory, without facts; returns their ids in order."""
+    for number, document in enumerate(data.documents):
+        uri = document.uri if data.name == "folder" else f"stdin:{number}"
+        memory.ingest(_at(document, uri), (), "none", "none")
+    by_uri = {d.uri: d.id for d in memory.snapshot.documents()}
+    return [by_uri[d.uri if data.name == "folder" else f"stdin:{n}"] for n, d in enumerate(data.documents)]
+
+
+def _at(document: Any, uri: str) -> Any:
+    from dataclasses import replace
+
+    return replace(document, uri=uri)
+
+
+def ask(
+    answerer: Answerer,
+    data: Questions,
+    questions: Sequence[Question],
+    ids: Sequence[int],
+    progress: Callable[[int], None],
+) -> Tally:
+    """Ask each question by itself; of those that make sense in their document only, in that."""
+    out = Tally()
+    for i, question in enumerate(questions):
+        answerer.options.within = {ids[question.document]} if data.alone else None
+        began = time.perf_counter()
+        done = next(e for e in answerer.ask(question.text) if isinstance(e, Done))
+        out.seconds.append(time.perf_counter() - began)
+        out.tokens += done.evaluated + done.generated
+        shown = [e for s in done.sources for e in s.evidence] + list(done.evidence)
+        out.add(question, done.value, done.outcome in ("nothing", "talk"), shown)
+        out.rows[-1]["p"] = done.probability
+        progress(i + 1)
+    return out
+
+
+def plain(
+    engine: Engine, texts: Texts, data: Questions, questions: Sequence[Question], ids: Sequence[int],
+    progress: Callable[[int], None],
+) -> Tally:  # fmt: skip
+    """The same by plain retrieval: the best passages by their words in the prompt, and what the model says to it."""
+    out = Tally()
+    for i, question in enumerate(questions):
+        began = time.perf_counter()
+        found = texts.search(question.text, PASSAGES, {ids[question.document]} if data.alone else None)
+        shown = "\n\n".join(f"{f.passage.lead}\n{f.passage.text}".strip() for f in found)
+        prompt = f"{_PLAIN}\n\n{shown}\n\nQuestion: {question.text}"
+        said = generated(engine, [Message("user", prompt)], TOKENS)
+        out.seconds.append(time.perf_counter() - began)
+        out.add(question, said, any(n in said.lower() for n in _NONE))
+        progress(i + 1)
+    return out
+
+
+# -- fitting ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The answers that were thought of for a question, each with its features and whether it is right."""
+
+    answerable: bool
+    answers: tuple[tuple[tuple[float, ...], bool], ...]
+
+
+def seen(answerer: Answerer, data: Questions, questions: Sequence[Question], ids: Sequence[int]) -> Iterator[Seen]:
+    """What the pointer thinks of for each question."""
+    assert answerer.decider is not None
+    for question in questions:
+        looked = answerer.looker.look(question.text, (), {ids[question.document]} if data.alone else None)
+        found: list[Answer] = answerer.decider.answers(question.text, looked)[:6]
+        yield Seen(bool(question.answers), tuple((a.features, right(question, a.value)) for a in found))
+
+
+def fitted(all_: Sequence[Seen], start: Answering) -> tuple[Answering, list[dict[str, float]]]:
+    """Weights, the threshold that is worth most, and the curve of what each threshold gives."""
+    rows = [(f, ok) for one in all_ for f, ok in one.answers[:3]]
+    weights = fit([f for f, _ in rows], [ok for _, ok in rows])
+    found = Answering(weights, start.least)
+    curve = [at(all_, found, t / 20) for t in range(0, 20)]
+    best = max(curve, key=lambda r: r["worth"])
+    return Answering(weights, best["least"]), curve
+
+
+def at(all_: Sequence[Seen], answering: Answering, least: float) -> dict[str, float]:
+    """What a threshold gives: shares of the answerable questions, and of the others that get nothing."""
+    count: Counter[str] = Counter()
+    for one in all_:
+        best = max(((answering.probability(f), ok) for f, ok in one.answers), default=(0.0, False))
+        said = best[0] >= least
+        if one.answerable:
+            count["right" if said and best[1] else "wrong" if said else "nothing"] += 1
+        else:
+            count["made up" if said else "refused"] += 1
+    asked = max(1, count["right"] + count["wrong"] + count["nothing"])
+    none = max(1, count["made up"] + count["refused"])
+    worth = (count["right"] - WRONG * count["wrong"] - WRONG * count["made up"]) / (asked + count["made up"])
+    return {
+        "least": least, **{k: round(count[k] / asked, 3) for k in ("right", "wrong", "nothing")},
+        "refused": round(count["refused"] / none, 3), "worth": round(worth, 4),
+    }  # fmt: skip

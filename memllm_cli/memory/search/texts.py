@@ -1,0 +1,297 @@
+"""The texts of documents, cut into passages and searchable by their words: caches beside the database.
+
+Two files of one form: a large one, and a small one with what has come since, so that a document more does not rewrite
+everything. What they find is looked up in memory before anybody sees it: passages of documents that were forgotten,
+undone or replaced are there, and are not found.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memllm_cli.memory.disk.arrays import read_arrays, write_arrays
+from memllm_cli.memory.disk.cache import Sidecar
+from memllm_cli.memory.disk.files import FRESH_TEXTS, TEXTS
+from memllm_cli.memory.edit.memory import Memory
+from memllm_cli.memory.history.snapshot import Snapshot, belongs
+from memllm_cli.memory.search.postings import Postings, rank, terms
+from memllm_cli.memory.values.passages import Passage, Stretch, passages
+from memllm_cli.types import Block, Document, Sentence
+
+if TYPE_CHECKING:
+    import duckdb
+
+Array = NDArray[Any]
+SMALL = 2000
+"""Passages that the small file may hold in any case; beyond that, a quarter of the large one's."""
+_BLOCKS = "kind, span_start, span_end, line, page, parent, level, label, note, table_row, table_column"
+_SENTENCES = "span_start, span_end, line, page, heading"
+_AT_ONCE = 200
+"""Documents that are read while the database is open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A passage of a document, by its number among all, and how well it fits the words of a question, from 0 to 1."""
+
+    document: int
+    number: int
+    passage: Passage
+    score: float
+
+
+class Part:
+    """Passages of some documents in arrays: texts in one run of bytes, sentences and stretches by passage."""
+
+    def __init__(self, arrays: dict[str, Array]) -> None:
+        self.arrays = arrays
+        self.postings = Postings({k: arrays[k] for k in ("words", "starts", "texts", "counts", "lengths")})
+        self.documents = arrays["documents"]
+
+    def __len__(self) -> int:
+        """How many passages there are."""
+        return len(self.documents)
+
+    @classmethod
+    def build(cls, documents: Iterator[tuple[int, Document]]) -> Part:
+        """From documents with their ids, in the order of these."""
+        owner: list[int] = []
+        texts: list[bytes] = []
+        leads: dict[str, int] = {}
+        lead: list[int] = []
+        found: list[list[str]] = []
+        inner: dict[str, list[int]] = {"sentences": [], "stretches": []}
+        ends: dict[str, list[int]] = {"sentences": [0], "stretches": [0]}
+        for id_, document in documents:
+            for passage in passages(document):
+                owner.append(id_)
+                texts.append(passage.text.encode("utf-8", "surrogatepass"))
+                lead.append(leads.setdefault(passage.lead, len(leads)))
+                found.append(terms(f"{passage.lead}\n{passage.text}"))
+                for a, b in passage.sentences:
+                    inner["sentences"] += (a, b)
+                for s in passage.stretches:
+                    inner["stretches"] += (s.start, s.end, s.source, s.block)
+                for name, numbers in inner.items():
+                    ends[name].append(len(numbers))
+        above = [x.encode("utf-8", "surrogatepass") for x in leads]
+        return cls(
+            {
+                **Postings.build(found).arrays,
+                "documents": np.asarray(owner, dtype=np.int32),
+                "bytes": np.frombuffer(b"".join(texts), dtype=np.uint8),
+                "ends": np.cumsum([0, *map(len, texts)], dtype=np.int64),
+                "lead": np.asarray(lead, dtype=np.int32),
+                "lead_bytes": np.frombuffer(b"".join(above), dtype=np.uint8),
+                "lead_ends": np.cumsum([0, *map(len, above)], dtype=np.int64),
+                **{name: np.asarray(numbers, dtype=np.int32) for name, numbers in inner.items()},
+                **{f"{name}_ends": np.asarray(numbers, dtype=np.int64) for name, numbers in ends.items()},
+            }
+        )
+
+    def passage(self, at: int) -> Passage:
+        """One passage."""
+        a = self.arrays
+        text = a["bytes"][a["ends"][at] : a["ends"][at + 1]].tobytes().decode("utf-8", "surrogatepass")
+        above = int(a["lead"][at])
+        lead = a["lead_bytes"][a["lead_ends"][above] : a["lead_ends"][above + 1]].tobytes()
+        sentences = a["sentences"][a["sentences_ends"][at] : a["sentences_ends"][at + 1]].reshape(-1, 2).tolist()
+        stretches = a["stretches"][a["stretches_ends"][at] : a["stretches_ends"][at + 1]].reshape(-1, 4).tolist()
+        return Passage(
+            lead.decode("utf-8", "surrogatepass"), text, tuple((s, e) for s, e in sentences),
+            tuple(Stretch(*s) for s in stretches),
+        )  # fmt: skip
+
+
+class Texts:
+    """The passages of one knowledge base; what has come since the last search is taken in before the next."""
+
+    def __init__(self, memory: Memory) -> None:
+        self.memory = memory
+        self._parts: list[Part] = []
+        self._state: tuple[str, int] = ("", 0)
+        """The knowledge base and the last operation they know."""
+
+    @property
+    def parts(self) -> list[Part]:
+        """The parts, brought up to date."""
+        snapshot = self.memory.snapshot
+        state = (snapshot.id, snapshot.history.last)
+        if self._state != state:
+            self._parts = _fresh(self.memory, snapshot)
+            self._state = state
+        return self._parts
+
+    def __len__(self) -> int:
+        """How many passages there are, those of documents that do not count any more among them."""
+        return sum(map(len, self.parts))
+
+    def search(
+        self, question: str, most: int = 10, within: Collection[int] | None = None,
+        near: Callable[[], Sequence[tuple[int, float]]] | None = None,
+    ) -> list[Found]:  # fmt: skip
+        """Passages that fit a question, best first, of the documents (by id) `within`, or of all that count.
+
+        `near` gives passages by vector (number, cosine), which are ranked together with those by words.
+        """
+        parts = self.parts
+        live = {d.id for d in self.memory.snapshot.documents()}
+        if within is not None:
+            live &= set(within)
+        if not parts or not live:
+            return []
+        wanted = terms(question)
+        scores, highest = rank([p.postings for p in parts], wanted)
+        score = np.concatenate(scores) / np.float32(highest or 1)
+        documents = np.concatenate([p.documents for p in parts])
+        count = bool(len(documents)) and int(documents.max()) + 1
+        mask = np.zeros(count, dtype=bool)
+        mask[[d for d in live if d < count]] = True
+        score = np.where(mask[documents], score, -1.0)
+        kept = min(len(score), max(most, 50))
+        best = np.argpartition(-score, kept - 1)[:kept] if kept else np.empty(0, dtype=np.int64)
+        best = best[np.argsort(-score[best], kind="stable")]
+        ranked = [int(i) for i in best if score[i] > 0]
+        if near is not None:
+            ranked = fused(ranked, [i for i, _ in near() if score[i] >= 0])
+        return [self._found(i, float(max(score[i], 0.0))) for i in ranked[:most]]
+
+    def _found(self, number: int, score: float) -> Found:
+        at = number
+        for part in self.parts:
+            if at < len(part):
+                return Found(int(part.documents[at]), number, part.passage(at), score)
+            at -= len(part)
+        raise IndexError(number)
+
+    def of(self, document: int) -> Iterator[Passage]:
+        """The passages of a document, in order."""
+        for part in self.parts:
+            for i in np.flatnonzero(part.documents == document):
+                yield part.passage(int(i))
+
+    def after(self, number: int) -> Iterator[tuple[int, int, str]]:
+        """The passages from a number on: number, document, lead and text."""
+        at = 0
+        for part in self.parts:
+            for i in range(max(0, number - at), len(part)):
+                passage = part.passage(i)
+                yield (
+                    at + i,
+                    int(part.documents[i]),
+                    f"{passage.lead}\n{passage.text}" if passage.lead else passage.text,
+                )
+            at += len(part)
+
+
+def fused(*rankings: Sequence[int], depth: int = 60) -> list[int]:
+    """Several rankings as one: each place counts by its reciprocal (Cormack et al. 2009)."""
+    out: dict[int, float] = {}
+    for ranking in rankings:
+        for place, item in enumerate(ranking):
+            out[item] = out.get(item, 0.0) + 1 / (depth + place)
+    return sorted(out, key=lambda i: -out[i])
+
+
+def _fresh(memory: Memory, snapshot: Snapshot) -> list[Part]:
+    """The parts, holding every document of the history; kept beside the database where that is possible."""
+    folder = memory.database.folder
+    large, small = (Sidecar(folder, name, snapshot.id) for name in (TEXTS, FRESH_TEXTS))
+    known = 0
+    parts: list[Part] = []
+    for sidecar in (large, small):
+        head = sidecar.read()
+        if head is None or not belongs(snapshot, head) or head.get("after") != known:
+            break
+        try:
+            part = Part(read_arrays(sidecar.payload))
+        except (OSError, ValueError, KeyError):
+            break
+        parts.append(part)
+        known = int(head["last"])
+    documents = snapshot.history.documents
+    missing = sorted(d.id for d in documents.values() if d.operation > known)
+    if not missing:
+        return parts
+    base = parts[0] if parts else None
+    kept = int(large.head()["last"]) if base is not None else 0  # type: ignore[index]
+    ids = sorted(d.id for d in documents.values() if d.operation > kept)
+    part = Part.build(_documents(memory, ids))
+    rewrite = base is not None and len(part) > max(SMALL, len(base) // 4)
+    if rewrite:
+        part = Part.build(_documents(memory, sorted(d.id for d in documents.values())))
+        base = None
+    target, after = (large, 0) if base is None else (small, kept)
+    if base is None:
+        small.drop()
+    last = snapshot.history.operation(snapshot.history.last)
+
+    def verify(path: Path) -> None:
+        if len(Part(read_arrays(path))) != len(part):
+            raise OSError("what was written is not what was meant")
+
+    target.save(
+        lambda path: write_arrays(path, part.arrays), verify, last=snapshot.history.last, at=last.at if last else "",
+        count=len(part), after=after,
+    )  # fmt: skip
+    return [part] if base is None else [base, part]
+
+
+def _documents(memory: Memory, ids: Sequence[int]) -> Iterator[tuple[int, Document]]:
+    """Documents with their blocks and sentences, by id."""
+    for start in range(0, len(ids), _AT_ONCE):
+        some = list(ids[start : start + _AT_ONCE])
+        with memory.open() as connection:
+            rows = connection.execute(
+                "SELECT id, title, text FROM documents WHERE id IN (SELECT unnest(?::BIGINT[])) ORDER BY id", [some]
+            ).fetchall()
+            blocks = _by_document(connection, _BLOCKS, "blocks", "number", some)
+            sentences = _by_document(
+                connection, "span_start, span_end, line, page, heading", "sentences", "span_start", some
+            )
+        for id_, title, text in rows:
+            yield id_, Document(
+                "", title, "", "", text, tuple(Sentence(*s) for s in sentences.get(id_, ())),
+                blocks=tuple(Block(*b) for b in blocks.get(id_, ())),
+            )  # fmt: skip
+
+
+def _by_document(
+    connection: duckdb.DuckDBPyConnection, columns: str, table: str, order: str, ids: list[int]
+) -> dict[int, list[tuple[Any, ...]]]:
+    out: dict[int, list[tuple[Any, ...]]] = {}
+    found = connection.execute(
+        f"SELECT document, {columns} FROM {table} WHERE document IN (SELECT unnest(?::BIGINT[])) "
+        f"ORDER BY document, {order}",
+        [ids],
+    )
+    for document, *row in found.fetchall():
+        out.setdefault(document, []).append(tuple(row))
+    return out
+
+
+_PARTS = re.compile(r"[/\\]+")
+
+
+def confined(snapshot: Snapshot, names: Sequence[str]) -> set[int]:
+    """Documents that are called so, by path, file name or title, or lie in a folder of that name."""
+    out: set[int] = set()
+    for name in names:
+        wanted = [p for p in _PARTS.split(name.strip()) if p not in ("", ".")]
+        for document in snapshot.documents():
+            path = _PARTS.split(document.uri.removeprefix("stdin:"))
+            folded = [p.casefold() for p in path]
+            asked = [p.casefold() for p in wanted]
+            size = len(asked)
+            run = any(folded[i : i + size] == asked for i in range(len(folded) - size + 1)) if size else False
+            stem = path[-1].rpartition(".")[0].casefold()
+            if run or document.title.casefold() == name.strip().casefold() or (size == 1 and stem == asked[0]):
+                out.add(document.id)
+    return out

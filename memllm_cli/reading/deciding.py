@@ -1,0 +1,135 @@
+"""Which of the candidates answers a question, in which words, and how surely."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from memllm_cli.calibration.answers import Answering
+from memllm_cli.memory.search.postings import terms
+from memllm_cli.memory.values.names import normal
+from memllm_cli.pointing.pointer import Pointer, Span
+from memllm_cli.reading.looking import Candidate, Line, Looked
+from memllm_cli.types import Query
+
+SPANS = 3
+"""Spans of one candidate that are thought of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer: its value and how likely it is right; the fact's line, or the passage and where in its text it is.
+
+    `query` is what a fact answers: the read that gives it.
+    """
+
+    value: str
+    probability: float
+    candidate: Candidate
+    start: int
+    end: int
+    features: tuple[float, ...]
+    line: Line | None = None
+    query: Query | None = None
+
+    @property
+    def person(self) -> bool:
+        """Whether a person stated it."""
+        return self.line is not None and self.line.fact.person
+
+    @property
+    def spot(self) -> tuple[int, int, int, int] | None:
+        """Document, first and last character of the sentence, and the block, of an answer from text."""
+        found = self.candidate.found
+        if found is None:
+            return None
+        first = found.passage.sentence_at(self.start)
+        last = found.passage.sentence_at(max(self.start, self.end - 1))
+        begin, end, _ = found.passage.source(first[0], last[1])
+        return found.document, begin, end, found.passage.source(self.start, self.end)[2]
+
+
+class Decider:
+    """A pointer with what its scores mean."""
+
+    def __init__(self, pointer: Pointer, answering: Answering) -> None:
+        self.pointer, self.answering = pointer, answering
+
+    def answers(self, question: str, looked: Looked) -> list[Answer]:
+        """Answers, the likeliest first, each value once."""
+        candidates = looked.candidates
+        if not candidates:
+            return []
+        spans = self.pointer.spans(question, [(c.lead, c.text) for c in candidates], SPANS)
+        covering = _Covering(question, candidates)
+        found: list[tuple[Span, str, Line | None, Query | None]] = []
+        for span in spans:
+            candidate = candidates[span.passage]
+            if not candidate.lines:
+                found.append((span, " ".join(candidate.text[span.start : span.end].split()), None, None))
+            elif (told := _field(candidate, span)) is not None:
+                found.append((span, *told))
+        out: list[Answer] = []
+        taken: set[str] = set()
+        for number, (span, value, line, query) in enumerate(found):
+            form = normal(value)
+            if not form or form in taken:
+                continue
+            taken.add(form)
+            other = next((s.margin for s, v, *_ in found[number + 1 :] if not _same(form, normal(v))), span.margin - 12)
+            before = next((s.margin for s, v, *_ in found[:number] if not _same(form, normal(v))), span.margin)
+            features = Answering.features(span.margin, span.share, covering.of(span), span.margin - max(other, before))
+            out.append(
+                Answer(value, self.answering.probability(features), candidates[span.passage], span.start, span.end,
+                       features, line, query)
+            )  # fmt: skip
+        return sorted(out, key=lambda a: -a.probability)
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two answers are one, or one says the other."""
+    return f" {one} " in f" {other} " or f" {other} " in f" {one} "
+
+
+def _field(candidate: Candidate, span: Span) -> tuple[str, Line, Query] | None:
+    """The side of a fact that a span points at, with the read that gives it; None for its relation."""
+    best: tuple[int, str, Line, Query] | None = None
+    for line in candidate.lines:
+        subject, relation, object_ = line.texts
+        for (a, b), value, query in (
+            (line.object, object_, Query(subject, relation, None)),
+            (line.subject, subject, Query(None, relation, object_)),
+        ):
+            shared = min(b, span.end) - max(a, span.start)
+            if shared > 0 and (best is None or shared > best[0]):
+                best = shared, value, line, query
+    return None if best is None else best[1:]
+
+
+class _Covering:
+    """How much of a question stands around a span."""
+
+    def __init__(self, question: str, candidates: Sequence[Candidate]) -> None:
+        self.candidates = candidates
+        self.asked = list(dict.fromkeys(terms(question)))
+        self._rare = dict.fromkeys(self.asked, 1.0)
+        texts = [terms(f"{c.lead}\n{c.text}") for c in candidates]
+        if texts and self.asked:
+            holding = {t: sum(t in set(x) for x in texts) for t in self.asked}
+            self._rare = {t: 1.0 + (len(texts) - n) / max(1, len(texts)) for t, n in holding.items()}
+
+    def of(self, span: Span) -> float:
+        """The share, rare words counting more."""
+        if not self.asked:
+            return 0.0
+        candidate = self.candidates[span.passage]
+        text = candidate.text
+        if candidate.found is not None:
+            first, last = candidate.found.passage.sentence_at(span.start)
+            text = text[first : max(last, span.end)]
+        else:
+            line = next((x for x in candidate.lines if x.start <= span.start < x.end), None)
+            text = text[line.start : line.end] if line is not None else text
+        here = set(terms(f"{candidate.lead}\n{text}"))
+        total = sum(self._rare.values())
+        return sum(w for t, w in self._rare.items() if t in here) / total

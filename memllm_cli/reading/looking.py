@@ -1,0 +1,165 @@
+"""Everything in memory that may answer a question: facts about the names in it, and passages of documents.
+
+Facts are written as the rows of a table are (`Freedonia | capital: Sylvania City`), so that one reader reads both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+
+from memllm_cli.memory.history.facts import Fact
+from memllm_cli.memory.history.snapshot import Snapshot
+from memllm_cli.memory.search.find import Finder
+from memllm_cli.memory.search.postings import Postings, rank, terms
+from memllm_cli.memory.search.texts import Found, Texts
+from memllm_cli.memory.values.relations import Relation
+from memllm_cli.reading.link import Linker
+
+PASSAGES = 6
+"""Passages of documents that are read for a question."""
+LINES, WORDS = 24, 120
+"""Facts that are read for a question, and their words."""
+MANY = 400
+"""Facts of one name that are looked at."""
+HELD = 2000
+"""Facts of no document that are searched by their words, the newest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A fact in a text: the line `[start, end)`, where its subject and its object stand."""
+
+    fact: Fact
+    texts: tuple[str, str, str]
+    start: int
+    end: int
+    subject: tuple[int, int]
+    object: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A text that may answer: facts as lines, or a passage that was found."""
+
+    lead: str
+    text: str
+    lines: tuple[Line, ...] = ()
+    found: Found | None = None
+
+
+@dataclass(slots=True)
+class Looked:
+    """What was found for a question: the names in it, and the candidates, facts first."""
+
+    names: list[str]
+    candidates: list[Candidate]
+
+
+class Looker:
+    """Looks in one memory."""
+
+    def __init__(self, finder: Finder, texts: Texts | None = None) -> None:
+        self.finder = finder
+        self.texts = texts or Texts(finder.memory)
+        self.linker = Linker(finder)
+        self._held: tuple[int, list[Fact], Postings] | None = None
+
+    def look(
+        self, question: str, before: Sequence[str] = (), within: Collection[int] | None = None, most: int = PASSAGES
+    ) -> Looked:
+        """Facts and passages that may answer; `before` are earlier questions, newest first, `within` documents."""
+        snapshot = self.finder.memory.snapshot
+        mentioned = self.linker.mentioned(question, before)
+        entities = list(dict.fromkeys(e for m in mentioned for e in m.entities))
+        names = list(dict.fromkeys(m.surface for m in mentioned))
+        words = terms(question)
+        facts = [f for f in self._facts(snapshot, entities, words) if within is None or _of(f, snapshot, within)]
+        asked = question if set(words) & {t for n in names for t in terms(n)} else " ".join([question, *names])
+        passages = [Candidate(f.passage.lead, f.passage.text, found=f) for f in self.texts.search(asked, most, within)]
+        return Looked(names, [*_written(snapshot, facts), *passages])
+
+    def _facts(self, snapshot: Snapshot, entities: Sequence[int], words: Sequence[str]) -> list[Fact]:
+        """Facts about some names and what these lead to, and facts of no document that share words; best first."""
+        today = date.today().toordinal() if self.finder.day is None else self.finder.day
+        near: dict[object, tuple[Fact, float]] = {}
+
+        def take(facts: Iterable[Fact], weight: float) -> None:
+            for fact in facts:
+                if not fact.proposed and fact.holds(today):
+                    near.setdefault(fact.key, (fact, weight))
+
+        for entity in entities:
+            take(snapshot.about(entity)[:MANY], 1.0)
+        further = {k for fact, _ in near.values() for k in (fact.key[0], fact.key[2]) if k not in entities}
+        for entity in sorted(further)[:LINES]:
+            take((f for f in snapshot.about(entity)[:MANY] if f.key[0] == entity), 0.5)
+        take(self._by_words(snapshot, words), 0.75)
+        if len(near) <= 1:
+            return [f for f, _ in near.values()]
+        facts = [f for f, _ in near.values()]
+        postings = Postings.build([_said(snapshot, f) for f in facts])
+        scores, most = rank([postings], words)
+        fit = scores[0] / np.float32(most or 1)
+        order = sorted(
+            range(len(facts)),
+            key=lambda i: (-float(fit[i]) - 0.3 * near[facts[i].key][1], not facts[i].person, facts[i].key),
+        )
+        return [facts[i] for i in order[:LINES]]
+
+    def _by_words(self, snapshot: Snapshot, words: Sequence[str]) -> list[Fact]:
+        """Facts that people stated or tables brought, which no passage of a document shows."""
+        last = snapshot.history.last
+        if self._held is None or self._held[0] != last:
+            held = [f for f in snapshot.facts() if not any(a.source for a in f.supports)][-HELD:]
+            self._held = (last, held, Postings.build([_said(snapshot, f) for f in held]))
+        _, facts, postings = self._held
+        if not facts:
+            return []
+        score = rank([postings], words)[0][0]
+        best = np.argsort(-score, kind="stable")[:LINES]
+        return [facts[i] for i in best if score[i] > 0]
+
+
+def _of(fact: Fact, snapshot: Snapshot, within: Collection[int]) -> bool:
+    """Whether one of some documents states a fact."""
+    return any(snapshot.made_by(a).document in within for a in fact.supports)
+
+
+def _said(snapshot: Snapshot, fact: Fact) -> list[str]:
+    """The words a fact is found by: its names, and all that its relation is called."""
+    subject, _, object_ = snapshot.texts(fact)
+    relation: Relation = snapshot.relations.by_id[fact.key[1]]
+    return terms(" ".join((subject, object_, relation.name, relation.inverse, *relation.aliases)))
+
+
+def _written(snapshot: Snapshot, facts: Sequence[Fact]) -> list[Candidate]:
+    """Facts as lines, those of one subject and relation beside each other, in texts of some length."""
+    order: dict[tuple[int, int], list[Fact]] = {}
+    for fact in facts:
+        order.setdefault((fact.key[0], fact.key[1]), []).append(fact)
+    out: list[Candidate] = []
+    text = ""
+    lines: list[Line] = []
+    for group in order.values():
+        for fact in group:
+            subject, relation, object_ = snapshot.texts(fact)
+            start = len(text)
+            line = f"{subject} | {relation}: {object_}"
+            if fact.person and fact.key[0] == fact.key[2]:
+                continue
+            if lines and len((text + line).split()) > WORDS:
+                out.append(Candidate("", text.rstrip("\n"), tuple(lines)))
+                text, lines, start = "", [], 0
+            at = start + len(line) - len(object_)
+            lines.append(
+                Line(fact, (subject, relation, object_), start, start + len(line), (start, start + len(subject)),
+                     (at, at + len(object_)))
+            )  # fmt: skip
+            text += line + "\n"
+    if lines:
+        out.append(Candidate("", text.rstrip("\n"), tuple(lines)))
+    return out
