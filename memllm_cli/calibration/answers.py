@@ -17,6 +17,8 @@ class Answering:
 
     weights: tuple[float, ...] = (-0.6, 0.45, 1.2, 1.0, 0.2)
     least: float = 0.5
+    beside: float = 1.0
+    """Log odds by which another part of a passage may say less and still belong to the answer."""
 
     @staticmethod
     def features(margin: float, share: float, covered: float, ahead: float) -> tuple[float, ...]:
@@ -38,6 +40,7 @@ def read_answering(path: Path) -> Answering:
         weights = tuple(map(float, raw.get("weights", plain.weights)))
         if len(weights) != len(plain.weights):
             raise ValueError("its weights are of another number")
-        return replace(plain, weights=weights, least=float(raw.get("least", plain.least)))
+        return replace(plain, weights=weights, least=float(raw.get("least", plain.least)),
+                       beside=float(raw.get("beside", plain.beside)))  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DamagedError(f"{path} cannot be used: {error}", "Train it again: memllm train point --help") from error

@@ -80,7 +80,9 @@ def _run(state: App, edits: list[Edit], limit: int, style: str, seed: int, tune:
         if not isinstance(format, Trained):
             raise UsageError("The model in use was not trained to read.", "Choose an adapter: memllm model use FOLDER")
         with state.scratch() as memory, output.working("asking") as say:
-            answerer = Answerer(engine, Finder(memory, lambda: encoder), Options(style=style, temperature=0), format)
+            answerer = Answerer(
+                engine, Finder(memory, lambda: encoder), Options(style=style, temperature=0), format, state.decider()
+            )
             editing = Editing(answerer, memory)
             before: list[str] = []
             for i, edit in enumerate(edits):

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from memllm_cli.models.entry import Entry
 
 
-SETTINGS = {"generate": "model", "encode": "encoder", "draft": "drafter", "adapt": "adapter"}
+SETTINGS = {
+    "generate": "model", "encode": "encoder", "draft": "drafter", "adapt": "adapter", "point": "pointer",
+}  # fmt: skip
 """Which setting a model of each task is chosen by."""
 
 
@@ -24,7 +26,7 @@ def register(app: typer.Typer) -> None:
     """Add the group `model`, and `reindex`."""
     group = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
     group.callback()(_named)
-    for name, function in (("list", list_), ("pull", pull), ("build", build), ("use", use)):
+    for name, function in (("list", list_), ("pull", pull), ("build", build), ("use", use), ("recommend", recommend)):
         group.command(name)(function)
     app.add_typer(group, name="model")
 
@@ -46,6 +48,7 @@ def list_(context: typer.Context) -> None:
     catalog = state.catalog()
     defaults = {
         "model": catalog.default, "encoder": catalog.encoder, "drafter": catalog.drafter, "adapter": catalog.adapter,
+        "pointer": catalog.pointer,
     }  # fmt: skip
     used = {state.setting(kind).value or name for kind, name in defaults.items()}
     own = {state.setting(kind).value: task for task, kind in SETTINGS.items()}
@@ -110,6 +113,40 @@ def pull(
     path = catalog.pull(catalog.entry(name), lambda text: state.output.note(safe(text)))
     state.output.line(safe(str(path)))
     state.output.data({"name": name, "path": str(path)})
+
+
+def recommend(context: typer.Context) -> None:
+    """Say which language model fits this machine: memory, cores, and the GPU that llama.cpp was built for.
+
+    Example: memllm model recommend
+    """
+    from memllm_cli.models.machine import ROOM, machine, recommended
+
+    state: App = context.obj
+    catalog = state.catalog()
+    here = machine()
+    best = recommended(list(catalog.entries.values()), here)
+    memory = f"{here.total:.0f} GB of memory, {here.free:.0f} free" if here.total else "memory not known"
+    state.output.line(f"{memory}; {here.cores} cores; {here.gpu or 'no GPU in this build of llama.cpp'}")
+    rows = [e for e in catalog.entries.values() if e.task == "generate"]
+    state.output.table(
+        ("", "name", "memory", "fits", "state"),
+        [
+            ("*" if e is best else "", e.name, f"{e.size * ROOM / 1e9:.1f} GB", "yes" if here.holds(e) else "no",
+             _state(catalog, e))
+            for e in rows
+        ],
+    )  # fmt: skip
+    if best is not None:
+        there = _state(catalog, best) in ("ready", "to build")
+        how = f"memllm model use {best.name}" if there else f"memllm model pull {best.name}"
+        state.output.note(f"{how}    answers from texts need: memllm model pull all-mpnet-base-v2")
+    state.output.data(
+        {
+            "memory_gb": round(here.total, 1), "free_gb": round(here.free, 1), "cores": here.cores, "gpu": here.gpu,
+            "recommended": best.name if best else None, "fits": [e.name for e in rows if here.holds(e)],
+        }
+    )  # fmt: skip
 
 
 def build(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -202,23 +203,67 @@ def _folder(path: Path, part: str) -> Questions:
     from memllm_cli.documents import read as read_file
 
     out = Questions("folder")
-    for case in json.loads((path / "set.json").read_text(encoding="utf-8")):
-        number = len(out.documents)
-        out.documents.append(read_file(path / case["file"]))
-        for q in case["questions"]:
-            every = "all" in q
-            evidence = tuple(str(e) for e in [q.get("evidence", ""), *q.get("evidence_more", [])] if e)
-            out.questions.append(
-                Question(
-                    q["q"], number, tuple(q["all"] if every else q["answers"]), (), every, q.get("kind", ""), evidence
-                )
-            )
-        out.questions += [Question(q if isinstance(q, str) else q["q"], number) for q in case.get("unanswerable", ())]
+    cases = json.loads((path / "set.json").read_text(encoding="utf-8"))
+    for number, case in enumerate(cases):
+        if not part or _third(number, len(cases)) == part:
+            _asked(out, read_file(path / case["file"]), case)
     return out
+
+
+def _annotated(path: Path, part: str) -> Questions:
+    """JSON lines of {text, suffix, title, questions, unanswerable}: documents with questions written for them.
+
+    The documents of all parts are there: they are what a question is looked up among.
+    """
+    from memllm_cli.documents import read_text
+
+    out = Questions("annotated")
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        rows = [json.loads(line) for line in file if line.strip()]
+    for number, row in enumerate(rows):
+        asked = row if not part or _third(number, len(rows)) == part else {"questions": ()}
+        _asked(out, read_text(f"{row['title']}{row['suffix']}", row["text"]), asked)
+    return out
+
+
+def _asked(out: Questions, document: Document, case: Mapping[str, Any]) -> None:
+    """A document with its questions. A list is given by `all`, or by its kind."""
+    number = len(out.documents)
+    out.documents.append(document)
+    for q in case["questions"]:
+        every = "all" in q or q.get("kind") == "list"
+        answers = tuple(map(str, q["all"] if "all" in q else q["answers"]))
+        given = q.get("evidence", "")
+        evidence = tuple(
+            str(e) for e in [*([given] if isinstance(given, str) else given), *q.get("evidence_more", [])] if e
+        )
+        found = [_stands(document, a, evidence) for a in answers]
+        spans = tuple(dict.fromkeys(s for s in found if s is not None))
+        if not every or len(spans) < len(answers):
+            spans = spans[:1]
+        out.questions.append(Question(q["q"], number, answers, spans, every, q.get("kind", ""), evidence))
+    out.questions += [Question(q if isinstance(q, str) else q["q"], number) for q in case.get("unanswerable", ())]
+
+
+def _stands(document: Document, answer: str, evidence: Sequence[str]) -> tuple[int, int] | None:
+    """Where an answer stands: of several places the one whose sentence shares most words with the evidence."""
+    wanted = Counter(w for e in evidence for w in re.findall(r"\w+", e.casefold()))
+    found = _Place(0, document.text).all(answer)
+    if not found:
+        return None
+
+    def shared(span: tuple[int, int]) -> tuple[int, int]:
+        sentence = next((s for s in document.sentences if s.start <= span[0] < s.end), None)
+        text = document.text[sentence.start : sentence.end] if sentence else ""
+        words = Counter(re.findall(r"\w+", text.casefold()))
+        return (wanted & words).total() - (words - wanted).total() // 2, -span[0]
+
+    return max(found, key=shared)
 
 
 READERS: Mapping[str, Callable[[Path, str], Questions]] = {
     "squad": _squad, "policyqa": _policyqa, "tatqa": _tatqa, "nq": _nq, "qamr": _qamr, "folder": _folder,
+    "annotated": _annotated,
 }  # fmt: skip
 
 
@@ -237,19 +282,19 @@ class _Place:
     start: int
     text: str
 
-    def find(self, answer: str, near: float = 0.0) -> tuple[int, int] | None:
-        """Where an answer stands, whole words, the one nearest to a share of the text."""
+    def all(self, answer: str) -> list[tuple[int, int]]:
+        """Where an answer stands, as whole words if it does."""
         wanted = " ".join(answer.split())
         if not wanted:
-            return None
+            return []
         found = [m.start() for m in re.finditer(re.escape(wanted), self.text)]
-        whole = [
-            i for i in found if not self.text[i - 1 : i].isalnum() and not self.text[i + len(wanted) :][:1].isalnum()
-        ]
-        if not (whole or found):
-            return None
-        at = min(whole or found, key=lambda i: abs(i - near * len(self.text)))
-        return self.start + at, self.start + at + len(wanted)
+        around = ((i, self.text[max(0, i - 1) : i], self.text[i + len(wanted) :][:1]) for i in found)
+        whole = [i for i, before, after in around if not before.isalnum() and not after.isalnum()]
+        return [(self.start + i, self.start + i + len(wanted)) for i in whole or found]
+
+    def find(self, answer: str, near: float = 0.0) -> tuple[int, int] | None:
+        """The one nearest to a share of the text."""
+        return min(self.all(answer), key=lambda s: abs(s[0] - self.start - near * len(self.text)), default=None)
 
     def span(self, original: str, offset: int, answer: str) -> tuple[int, int] | None:
         """The same for an answer that stood at an offset before white space was collapsed."""

@@ -15,6 +15,8 @@ from memllm_cli.pointing.layout import sequence
 Array = NDArray[np.float32]
 LONGEST = 40
 """Pieces of a span at most."""
+LENGTH = 0.02
+"""What a piece costs: where an answer has several parts, a span over all of them looks as good as each."""
 TOGETHER = 640
 """Pieces that go through the encoder at once: more do not make it faster."""
 
@@ -79,7 +81,7 @@ def _best(passage: int, scores: Array, first: int, offsets: Sequence[tuple[int, 
     begin, end = scores[first : first + length].T
     both = begin[:, None] + end[None, :]
     ahead = np.arange(length)[None, :] - np.arange(length)[:, None]
-    both = np.where((ahead >= 0) & (ahead < LONGEST), both, -np.inf)
+    both = np.where((ahead >= 0) & (ahead < LONGEST), both - np.float32(LENGTH) * ahead, -np.inf)
     top = max(float(both.max()), none)
     total = float(np.exp(both - top).sum()) + float(np.exp(none - top))
     kept = min(both.size, 12 * most)

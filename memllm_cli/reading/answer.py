@@ -251,11 +251,12 @@ class Answerer:
         if chosen is not None and chosen.query is not None:
             yield from self._facts(chosen.query, found, reading)
         spots = self._spots(answers, chosen if chosen is not None and chosen.query is None else None)
+        said = len(chosen.spots) if chosen is not None and chosen.query is None else 0
         places = self.finder.memory.evidence_at([s for _, s in spots])
         answering = 0
         if chosen is not None and not found.value:
-            found.value, found.evidence = chosen.value, tuple(places[:1])
-            answering = 1
+            found.value, found.evidence = chosen.value, tuple(places[:said])
+            answering = said
         if not found.value:
             found.nearest = tuple(places[:1])
         if texts:
@@ -289,11 +290,10 @@ class Answerer:
     def _spots(self, answers: list[Answer], chosen: Answer | None) -> list[tuple[Answer, tuple[int, int, int, int]]]:
         """The sentences to show, the one that answers first, each once."""
         out: dict[tuple[int, int, int], tuple[Answer, tuple[int, int, int, int]]] = {}
-        for answer in ([chosen] if chosen is not None else []) + answers:
-            spot = answer.spot
-            if spot is not None:
-                out.setdefault(spot[:3], (answer, spot))
-        return list(out.values())[:SHOWN]
+        own = [(chosen, s) for s in chosen.spots] if chosen is not None else []
+        for answer, spot in own + [(a, s) for a in answers if (s := a.spot) is not None]:
+            out.setdefault(spot[:3], (answer, spot))
+        return list(out.values())[: max(SHOWN, len(own))]
 
     def _facts(self, query: Query, found: _Pointed, reading: Reading) -> Iterator[Event]:
         """Read what answers; its value is what a grounded answer states."""

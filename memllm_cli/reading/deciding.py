@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from memllm_cli.calibration.answers import Answering
 from memllm_cli.memory.search.postings import terms
@@ -12,8 +12,8 @@ from memllm_cli.pointing.pointer import Pointer, Span
 from memllm_cli.reading.looking import Candidate, Line, Looked
 from memllm_cli.types import Query
 
-SPANS = 3
-"""Spans of one candidate that are thought of."""
+SPANS = 8
+"""Spans of one candidate that are thought of: as many parts an answer can have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,8 @@ class Answer:
     features: tuple[float, ...]
     line: Line | None = None
     query: Query | None = None
+    parts: tuple[tuple[int, int], ...] = ()
+    """Where in the text the parts of an answer with several stand, in order."""
 
     @property
     def person(self) -> bool:
@@ -40,13 +42,22 @@ class Answer:
     @property
     def spot(self) -> tuple[int, int, int, int] | None:
         """Document, first and last character of the sentence, and the block, of an answer from text."""
+        return self._spot(self.start, self.end)
+
+    @property
+    def spots(self) -> list[tuple[int, int, int, int]]:
+        """The same of each part, each sentence once."""
+        found = [self._spot(a, b) for a, b in self.parts or ((self.start, self.end),)]
+        return list({s[:3]: s for s in found if s is not None}.values())
+
+    def _spot(self, start: int, end: int) -> tuple[int, int, int, int] | None:
         found = self.candidate.found
         if found is None:
             return None
-        first = found.passage.sentence_at(self.start)
-        last = found.passage.sentence_at(max(self.start, self.end - 1))
-        begin, end, _ = found.passage.source(first[0], last[1])
-        return found.document, begin, end, found.passage.source(self.start, self.end)[2]
+        first = found.passage.sentence_at(start)
+        last = found.passage.sentence_at(max(start, end - 1))
+        begin, stop, _ = found.passage.source(first[0], last[1])
+        return found.document, begin, stop, found.passage.source(start, end)[2]
 
 
 class Decider:
@@ -69,21 +80,38 @@ class Decider:
                 found.append((span, " ".join(candidate.text[span.start : span.end].split()), None, None))
             elif (told := _field(candidate, span)) is not None:
                 found.append((span, *told))
-        out: list[Answer] = []
-        taken: set[str] = set()
+        out: dict[str, Answer] = {}
         for number, (span, value, line, query) in enumerate(found):
             form = normal(value)
-            if not form or form in taken:
+            if not form:
                 continue
-            taken.add(form)
-            other = next((s.margin for s, v, *_ in found[number + 1 :] if not _same(form, normal(v))), span.margin - 12)
-            before = next((s.margin for s, v, *_ in found[:number] if not _same(form, normal(v))), span.margin)
-            features = Answering.features(span.margin, span.share, covering.of(span), span.margin - max(other, before))
-            out.append(
-                Answer(value, self.answering.probability(features), candidates[span.passage], span.start, span.end,
-                       features, line, query)
+            if (known := out.get(form)) is not None:
+                if known.line is None and line is not None:  # a fact says what a text does: the fact is read
+                    out[form] = replace(known, line=line, query=query)
+                continue
+            own = [span] if line is not None else self._parts(span, [s for s, *_ in found])
+            others = [
+                s.margin
+                for s, v, *_ in found[:number] + found[number + 1 :]
+                if s not in own and not _same(form, normal(v))
+            ]
+            ahead = span.margin - max(others, default=span.margin - 12)
+            features = Answering.features(span.margin, sum(s.share for s in own), covering.of(span), ahead)
+            text = candidates[span.passage].text
+            if len(own) > 1:
+                value = ", ".join(dict.fromkeys(" ".join(text[s.start : s.end].split()) for s in own))
+            out[form] = Answer(
+                value, self.answering.probability(features), candidates[span.passage], span.start, span.end, features,
+                line, query, tuple((s.start, s.end) for s in own) if len(own) > 1 else (),
             )  # fmt: skip
-        return sorted(out, key=lambda a: -a.probability)
+        return sorted(out.values(), key=lambda a: -a.probability)
+
+    def _parts(self, span: Span, found: Sequence[Span]) -> list[Span]:
+        """A span with those beside it that say about as much, in the order of the text: the parts of one answer."""
+        same = [s for s in found if s.passage == span.passage]
+        if span.margin < max(s.margin for s in same):
+            return [span]
+        return sorted((s for s in same if s.margin >= span.margin - self.answering.beside), key=lambda s: s.start)
 
 
 def _same(one: str, other: str) -> bool:

@@ -20,11 +20,10 @@ NEAR = 6
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A sequence with the pieces (first, last) that answer; (0, 0) where none do."""
+    """A sequence with the pieces (first, last) of every span that answers; none where the text does not."""
 
     sequence: Sequence_
-    first: int
-    last: int
+    spans: tuple[tuple[int, int], ...] = ()
 
 
 def examples(
@@ -37,62 +36,63 @@ def examples(
     asked = [q for q in data.questions if q.spans or not q.answers]
     rng.shuffle(asked)
     cut = [list(passages(d)) for d in data.documents]
-    found: dict[int, Postings] = {}
+    every = [p for here in cut for p in here]
+    among: dict[int, tuple[list[Passage], Postings]] = {}
     out: list[Example] = []
     for question in asked[:most]:
-        here = cut[question.document]
-        if not here:
+        if not cut[question.document]:
             continue
-        if question.document not in found:
-            found[question.document] = Postings.build([terms(f"{p.lead} {p.text}") for p in here])
+        key = question.document if data.alone else -1
+        if key not in among:
+            known = cut[key] if data.alone else every
+            among[key] = known, Postings.build([terms(f"{p.lead} {p.text}") for p in known])
         if question.spans:
-            out += _right(question, here, vocabulary, rng, short)
+            out += _right(question, cut[question.document], vocabulary, rng, short)
         if not question.spans or rng.random() < wrong:
-            out += _wrong(question, data, here, found[question.document], vocabulary, rng)
+            out += _wrong(question, cut[question.document], *among[key], vocabulary, rng)
     return out
 
 
 def _right(
     question: Question, here: Sequence[Passage], vocabulary: Vocabulary, rng: random.Random, short: float
 ) -> list[Example]:
-    for passage in here:
-        place = passage.place(*question.spans[0])
-        if place is None:
-            continue
-        text, start = passage.text, 0
-        if rng.random() < short:
-            at = next(i for i, s in enumerate(passage.sentences) if s[0] <= place[0] < s[1])
-            first = max(0, at - rng.choice((0, 0, 1)))
-            last = min(len(passage.sentences) - 1, at + rng.choice((0, 0, 1)))
-            start = passage.sentences[first][0]
-            text = text[start : max(passage.sentences[last][1], place[1])]
-        made = sequence(question.text, passage.lead, text, vocabulary)
-        inside = [i for i, (a, b) in enumerate(made.offsets) if a < place[1] - start and b > place[0] - start]
+    """The passage that holds the answer; of several the one that holds most of its parts."""
+    held = [(p, [x for s in question.spans if (x := p.place(*s)) is not None]) for p in here]
+    passage, places = max(held, key=lambda h: len(h[1]))
+    if not places:
+        return []
+    text, start = passage.text, 0
+    if rng.random() < short:
+        at = [i for a, _ in places for i, s in enumerate(passage.sentences) if s[0] <= a < s[1]]
+        first = max(0, min(at) - rng.choice((0, 0, 1)))
+        last = min(len(passage.sentences) - 1, max(at) + rng.choice((0, 0, 1)))
+        start = passage.sentences[first][0]
+        text = text[start : max(passage.sentences[last][1], *(b for _, b in places))]
+    made = sequence(question.text, passage.lead, text, vocabulary)
+    spans = []
+    for a, b in sorted(places)[: None if question.every else 1]:
+        inside = [i for i, (c, d) in enumerate(made.offsets) if c < b - start and d > a - start]
         if inside:
-            return [Example(made, made.first + inside[0], made.first + inside[-1])]
-    return []
+            spans.append((made.first + inside[0], made.first + inside[-1]))
+    return [Example(made, tuple(spans))] if spans else []
 
 
 def _wrong(
-    question: Question, data: Questions, here: Sequence[Passage], known: Postings, vocabulary: Vocabulary,
+    question: Question, own: Sequence[Passage], among: Sequence[Passage], known: Postings, vocabulary: Vocabulary,
     rng: random.Random,
 ) -> list[Example]:  # fmt: skip
-    """A passage near to the question that does not hold an answer's words; of another document where there is none."""
+    """A passage near to the question that does not hold an answer's words."""
     scores = rank([known], terms(question.text))[0][0]
-    near = [here[i] for i in np.argsort(-scores)[:NEAR]]
-    bare = [
-        p for p in near
-        if not any(p.place(*s) for s in question.spans) and not _says(p, question)
-    ]  # fmt: skip
+    near = [among[i] for i in np.argsort(-scores)[:NEAR] if scores[i] > 0]
+    mine = {id(p) for p in own}
+    held = {id(p) for p in own if any(p.place(*s) for s in question.spans)}
+    bare = [p for p in near if id(p) not in held and not _says(p, question)]
     if not question.answers:
-        bare = near[:2]
-    elif not bare:
-        other = data.documents[rng.randrange(len(data.documents))]
-        bare = [p for p in list(passages(other))[:3] if not _says(p, question)]
+        bare = [p for p in near if id(p) in mine][:2] or near[:1]
     if not bare:
         return []
     chosen = rng.choice(bare)
-    return [Example(sequence(question.text, chosen.lead, chosen.text, vocabulary), 0, 0)]
+    return [Example(sequence(question.text, chosen.lead, chosen.text, vocabulary))]
 
 
 def _says(passage: Passage, question: Question) -> bool:

@@ -32,6 +32,7 @@ MIX: dict[str, tuple[int, float, float]] = {
     "policyqa": (600, 0.15, 0.5),
     "tatqa": (100_000, 0.6, 0.5),
     "qamr": (2000, 0.25, 1.0),
+    "annotated": (100_000, 0.6, 0.3),
 }
 """Of each kind of questions: how many at most, the share that is asked of a passage without the answer too, and the
 share of passages cut to the sentences around it."""
@@ -68,7 +69,7 @@ def run(
         most, wrong, short = MIX.get(kind, (100_000, 0.3, 0.5))
         part = argument if "#" in rest else f"{argument}#train"
         pool += examples(read(part), vocabulary, int(most * many), wrong, rng, short)
-        if "#" not in rest and kind in ("squad", "policyqa", "tatqa"):
+        if "#" not in rest and kind in ("squad", "policyqa", "tatqa", "annotated"):
             tuning += examples(read(f"{argument}#tune"), vocabulary, TUNING, 0.5, random.Random(0))
     if not pool:
         raise NotFound("There is no question with a place for its answer in the data.", "See docs/training.md.")
@@ -109,12 +110,12 @@ def figures(model: PointModel, tuning: Sequence[Example], padding: int) -> dict[
     count = [0, 0]
     for i in range(0, len(tuning), 16):
         chosen = tuning[i : i + 16]
-        ids, mask, may, first, last = batch(chosen, padding)
+        ids, mask, may, _ = batch(chosen, padding)
         scores = model(ids, mask).masked_fill(~may[..., None], -1e4).argmax(1)
-        for j in range(len(chosen)):
-            there = int(first[j] > 0)
+        for j, example in enumerate(chosen):
+            there = int(bool(example.spans))
             count[there] += 1
-            hit[there] += bool((scores[j, 0] == first[j]) & (scores[j, 1] == last[j]))
+            hit[there] += (int(scores[j, 0]), int(scores[j, 1])) in (example.spans or ((0, 0),))
     return {
         "exact": round(100 * hit[1] / max(1, count[1]), 1), "not_there": round(100 * hit[0] / max(1, count[0]), 1),
     }  # fmt: skip

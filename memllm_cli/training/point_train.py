@@ -59,8 +59,8 @@ class PointModel(nn.Module):
         return {k: v.detach() for k, v in out.items()}
 
 
-def batch(chosen: Sequence[Example], padding: int) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Ids, mask, which pieces may be pointed at, first and last piece."""
+def batch(chosen: Sequence[Example], padding: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Ids, mask, which pieces may be pointed at, and how much each is to begin and end an answer (batch, pieces, 2)."""
     length = max(len(e.sequence.ids) for e in chosen)
     ids = torch.full((len(chosen), length), padding)
     may = torch.zeros((len(chosen), length), dtype=torch.bool)
@@ -69,8 +69,12 @@ def batch(chosen: Sequence[Example], padding: int) -> tuple[Tensor, Tensor, Tens
         may[i, e.sequence.first : len(e.sequence.ids) - 1] = True
     may[:, 0] = True
     mask = torch.arange(length)[None] < torch.tensor([len(e.sequence.ids) for e in chosen])[:, None]
-    first, last = (torch.tensor([getattr(e, side) for e in chosen]) for side in ("first", "last"))
-    return ids, mask.long(), may, first, last
+    wanted = torch.zeros((len(chosen), length, 2))
+    for i, e in enumerate(chosen):
+        for side in (0, 1):
+            places = sorted({s[side] for s in e.spans}) or [0]
+            wanted[i, places, side] = 1 / len(places)
+    return ids, mask.long(), may, wanted
 
 
 class Trainer(Loop):
@@ -109,9 +113,9 @@ class Trainer(Loop):
     def update(self, chosen: Sequence[Example], epoch: int) -> dict[str, float]:
         """One step on a batch."""
         self.model.train()
-        ids, mask, may, first, last = batch(chosen, self.padding)
+        ids, mask, may, wanted = batch(chosen, self.padding)
         scores = self.model(ids, mask).masked_fill(~may[..., None], -1e4)
-        loss = (F.cross_entropy(scores[..., 0], first) + F.cross_entropy(scores[..., 1], last)) / 2
+        loss = (F.cross_entropy(scores[..., 0], wanted[..., 0]) + F.cross_entropy(scores[..., 1], wanted[..., 1])) / 2
         loss.backward()
         torch.nn.utils.clip_grad_norm_([p for p in self.model.parameters() if p.requires_grad], 1.0)
         self.optimizer.step()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memllm_cli.documents.reader import read_text
@@ -98,6 +98,12 @@ def test_a_passage_ends_before_it_grows_too_long() -> None:
     assert (len(long.sentences), len(long.text.split()) > LONGEST) == (1, True)
 
 
+def test_fields_above_a_text_are_said_as_a_whole() -> None:
+    _, found = cut("---\naliases: [The Office]\nopened: 1904. Or so.\n---\nIt stands.\n")
+    assert [p.text for p in found] == ["aliases: The Office\nopened: 1904. Or so.\nIt stands."]
+    assert len(found[0].sentences) == 3
+
+
 def test_the_sentence_at_a_character() -> None:
     (only,) = cut("One is here. Two is there.")[1]
     assert [only.sentence_at(i) for i in (0, 11, 12, 13, 25, 99)] == [(0, 12)] * 3 + [(13, 26)] * 3
@@ -153,6 +159,7 @@ _BLOCK = st.one_of(
 _DOCUMENT = st.lists(_BLOCK, min_size=1, max_size=7).map(lambda blocks: "\n\n".join(["Alpha.", *blocks]))
 
 
+@settings(max_examples=60, deadline=None)
 @given(_DOCUMENT, st.integers(1, 40), st.data())
 def test_every_stretch_of_a_passage_is_one_of_its_document(text: str, longest: int, data: st.DataObject) -> None:
     document = read_text("a.md", text)
@@ -168,6 +175,7 @@ def test_every_stretch_of_a_passage_is_one_of_its_document(text: str, longest: i
             assert passage.place(begin, end) == (a, b)
 
 
+@settings(max_examples=60, deadline=None)
 @given(_DOCUMENT, st.integers(1, 40))
 def test_every_sentence_stands_in_one_passage(text: str, longest: int) -> None:
     document = read_text("a.md", text)
@@ -180,5 +188,5 @@ def test_every_sentence_stands_in_one_passage(text: str, longest: int) -> None:
         if document.blocks[at].kind not in ("cell", "heading", "code"):
             spans.append((sentence.start, sentence.end))
     for begin, end in spans:
-        (place,) = [(p, at) for p in found if (at := p.place(begin, end)) is not None]
-        assert place[0].text[slice(*place[1])] == document.text[begin:end]
+        (said,) = [p.text[slice(*place)] for p in found if (place := p.place(begin, end)) is not None]
+        assert said == document.text[begin:end]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memllm_cli.memory.search.postings import LENGTH, SATURATION, STOP, Postings, rank, terms
@@ -55,6 +55,7 @@ _TEXTS = st.lists(st.lists(_WORD, max_size=12), max_size=9)
 _WANTED = st.lists(st.one_of(_WORD, st.just("nowhere")), max_size=5)
 
 
+@settings(max_examples=60, deadline=None)
 @given(_TEXTS, _WANTED)
 def test_texts_are_ranked_as_by_the_formula(texts: list[list[str]], wanted: list[str]) -> None:
     (scores,), most = rank([Postings.build(texts)], wanted)
@@ -63,6 +64,7 @@ def test_texts_are_ranked_as_by_the_formula(texts: list[list[str]], wanted: list
     assert all(s <= most * (1 + 1e-5) for s in scores.tolist())
 
 
+@settings(max_examples=60, deadline=None)
 @given(_TEXTS, _TEXTS, _TEXTS, _WANTED)
 def test_parts_rank_as_one(a: list[list[str]], b: list[list[str]], c: list[list[str]], wanted: list[str]) -> None:
     apart, most = rank([Postings.build(x) for x in (a, b, c)], wanted)
@@ -105,8 +107,8 @@ def test_nothing_is_built_and_ranked() -> None:
 
 
 def test_a_word_said_very_often_counts_as_often_as_fits() -> None:
-    (scores,), most = rank([Postings.build([["quay"] * 300, ["boat"]])], ["quay"])
-    assert 0 < scores[0] <= most
+    (scores,), most = rank([Postings.build([["quay"] * 256, ["boat"]])], ["quay"])
+    assert 0.95 * most < scores[0] <= most
     assert scores[1] == 0
 
 

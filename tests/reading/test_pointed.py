@@ -1,0 +1,220 @@
+"""The reading loop with a script in the pointer's place: what it says is decided here, what becomes of it is tested."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from memllm_cli.calibration.answers import Answering
+from memllm_cli.documents.reader import read_text
+from memllm_cli.engine.scripted import ScriptedEngine
+from memllm_cli.memory.edit.memory import Memory, Written
+from memllm_cli.memory.search.find import Finder
+from memllm_cli.memory.search.texts import confined
+from memllm_cli.pointing.pointer import Span
+from memllm_cli.reading.answer import NOTHING, Answerer, Options
+from memllm_cli.reading.deciding import Decider
+from memllm_cli.reading.events import Done, ReadCall, ReadResult, Text, TextCall, TextResult
+from memllm_cli.reading.requests import Request, requested
+from memllm_cli.types import Query, Triple
+
+PAGE = """# Harbour Lease
+
+The tenant is Tallowick Design. The rent of the lease is 4,200 EUR a month.
+
+| Room | Area |
+|---|---|
+| Studio | 80 m2 |
+| Archive | 25 m2 |
+"""
+LETTER = "The rent of the lease is 4,500 EUR a month from May."
+
+
+class Told:
+    """Points at the first of some words that a passage holds, with a margin for each."""
+
+    tokens = 7
+
+    def __init__(self, **margins: float) -> None:
+        self.margins = {k.replace("_", " "): v for k, v in margins.items()}
+        self.seen: list[tuple[str, str]] = []
+
+    def spans(self, question: str, passages: Sequence[tuple[str, str]], most: int = 3) -> list[Span]:
+        self.seen = list(passages)
+        out = []
+        for number, (_, text) in enumerate(passages):
+            for words, margin in self.margins.items():
+                if (at := text.find(words)) >= 0:
+                    out.append(Span(number, at, at + len(words), margin, 0.9))
+        return sorted(out, key=lambda s: -s.margin)
+
+
+def answerer(memory: Memory, within: set[int] | None = None, **margins: float) -> Answerer:
+    decider = Decider(Told(**margins), Answering((0.0, 1.0, 0.0, 0.0, 0.0), 0.5))  # type: ignore[arg-type]
+    engine = ScriptedEngine(lambda context: " I made this up.", context=4096)
+    return Answerer(engine, Finder(memory), Options(within=within), None, decider)
+
+
+def ask(
+    memory: Memory, question: str, within: set[int] | None = None, /, **margins: float
+) -> tuple[list[object], Done]:
+    *events, done = answerer(memory, within, **margins).ask(question)
+    assert isinstance(done, Done)
+    return list(events), done
+
+
+@pytest.fixture
+def read(memory: Memory) -> Memory:
+    memory.ingest(read_text("lease.md", PAGE), (), "m", "f")
+    return memory
+
+
+def test_an_answer_from_text_says_where_it_stands(read: Memory) -> None:
+    events, done = ask(read, "What is the rent of the lease?", None, **{"4,200 EUR": 3.0})
+    assert (done.value, done.outcome) == ("4,200 EUR", "text")
+    assert done.probability == pytest.approx(0.9526, abs=1e-4)
+    assert [e.sentence for e in done.evidence] == ["The rent of the lease is 4,200 EUR a month."]
+    assert done.evidence[0].place == "stdin:lease.md, line 3"
+    assert isinstance(events[0], TextCall)
+    assert isinstance(events[1], TextResult)
+    assert events[1].answering == 1
+    assert events[2] == Text("4,200 EUR", backed=True)
+
+
+def test_a_cell_is_shown_with_its_row_and_column(read: Memory) -> None:
+    _, done = ask(read, "How large is the studio?", None, **{"80 m2": 2.0})
+    place = done.evidence[0].block
+    assert place is not None
+    assert (place.row, place.column) == ("Studio", "Area")
+    assert done.evidence[0].said == "Room: Studio | Area: 80 m2"
+
+
+def test_what_is_not_sure_is_not_said_but_pointed_at(read: Memory) -> None:
+    events, done = ask(read, "What is the rent of the lease?", None, **{"4,200 EUR": -1.0})
+    assert (done.answer, done.value, done.outcome, done.evidence) == (NOTHING, "", "nothing", ())
+    (result,) = [e for e in events if isinstance(e, TextResult)]
+    assert result.answering == 0
+    assert result.places[0].sentence.startswith("The rent")
+
+
+def test_a_fact_of_a_person_goes_before_a_likelier_text(read: Memory) -> None:
+    read.set(Triple("Harbour Lease", "monthly rent", "4,300 EUR"))
+    events, done = ask(read, "What is the rent of the Harbour Lease?", None, **{"4,200 EUR": 5.0, "4,300 EUR": 1.0})
+    assert (done.value, done.outcome) == ("4,300 EUR", "fact")
+    assert ReadCall(Query("Harbour Lease", "monthly rent", None)) in events
+    read.undo()
+    _, done = ask(read, "What is the rent of the Harbour Lease?", None, **{"4,200 EUR": 5.0, "4,300 EUR": 1.0})
+    assert (done.value, done.outcome) == ("4,200 EUR", "text")
+
+
+def test_the_subject_can_be_the_answer(read: Memory) -> None:
+    read.set(Triple("Freedonia", "capital", "Sylvania City"))
+    events, done = ask(read, "Which country has Sylvania City for a capital?", Freedonia=4.0)
+    assert done.value == "Freedonia"
+    assert ReadCall(Query(None, "capital", "Sylvania City")) in events
+
+
+def test_a_sentence_that_states_a_retracted_fact_does_not_answer(read: Memory) -> None:
+    text = "The capital of Freedonia is Sylvania City."
+    document = read_text("page.md", text)
+    read.ingest(document, [Written(Triple("Freedonia", "capital", "Sylvania City"), (0,), 0.9)], "m", "f")
+    asked = "What is the capital of Freedonia?"
+    _, done = ask(read, asked, None, **{"Sylvania City": 4.0})
+    assert (done.value, done.outcome) == ("Sylvania City", "fact"), "one value, from a fact and its sentence"
+    (fact,) = [f for f in read.snapshot.facts() if read.snapshot.texts(f)[0] == "Freedonia"]
+    read.remove([fact.key])
+    _, done = ask(read, asked, None, **{"Sylvania City": 4.0})
+    assert done.outcome == "nothing"
+    read.undo()
+    _, done = ask(read, asked, None, **{"Sylvania City": 4.0})
+    assert done.value == "Sylvania City"
+
+
+def test_the_search_can_be_confined(read: Memory) -> None:
+    read.ingest(read_text("letter.txt", LETTER), (), "m", "f")
+    margins = {"4,200 EUR": 2.0, "4,500 EUR": 5.0}
+    asked = "What is the rent of the lease?"
+    assert ask(read, asked, None, **margins)[1].value == "4,500 EUR"
+    assert ask(read, asked, confined(read.snapshot, ["lease.md"]), **margins)[1].value == "4,200 EUR"
+    assert ask(read, asked, confined(read.snapshot, ["letter"]), **margins)[1].value == "4,500 EUR"
+
+
+def test_a_question_told_with_its_answer_is_found_word_for_word(read: Memory) -> None:
+    asked = "Where does the government of Freedonia sit?"
+    read.set(Triple("Freedonia", "capital", "Rufus Town"), note=asked)
+    _, done = ask(read, asked)
+    assert (done.value, done.outcome) == ("Rufus Town", "fact")
+    assert ask(read, "Where does the king of Freedonia sit?")[1].outcome == "nothing"
+
+
+def test_counts_and_sums_are_of_facts_and_only_where_all_words_are_accounted_for(memory: Memory) -> None:
+    rows = "".join(f"| {n} | {c} | {p} |\n" for n, c, p in (("A Ltd", "Ireland", "1,200"), ("B Ltd", "Ireland", "800"),
+                                                            ("C Ltd", "Austria", "500")))  # fmt: skip
+    document = read_text(
+        "suppliers.md", f"# Suppliers\n\n| Supplier | Country | Yearly cost (EUR) |\n|---|---|---|\n{rows}"
+    )
+    facts = [
+        Written(Triple(n, r, v), (), 0.9, block=b, own=True)
+        for b, n, r, v in _cells(document)
+    ]  # fmt: skip
+    memory.ingest(document, facts, "m", "f")
+    assert ask(memory, "How many suppliers are in Ireland?")[1].value == "2"
+    assert ask(memory, "What is the total yearly cost of the suppliers?")[1].value == "2,500"
+    assert ask(memory, "Which supplier has the highest yearly cost?")[1].value == "A Ltd"
+    assert ask(memory, "What is the average yearly cost of the suppliers in Ireland?")[1].value == "1,000"
+    assert ask(memory, "Which supplier has the highest yearly cost of electricity?")[1].outcome == "nothing"
+    events, _ = ask(memory, "How many suppliers are in Ireland?")
+    (result,) = [e for e in events if isinstance(e, ReadResult)]
+    assert len(result.sources) == 2
+
+
+def _cells(document: object) -> list[tuple[int, str, str, str]]:
+    from memllm_cli.types import Document
+
+    assert isinstance(document, Document)
+    out = []
+    for number, block in enumerate(document.blocks):
+        if block.kind == "cell" and block.label and block.label != "Supplier" and block.parent is not None:
+            value = document.block(number)
+            unit = f" {block.note}" if block.note else ""
+            out.append((number, document.blocks[block.parent].label, block.label, value + unit))
+    return out
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Tell me about Freedonia.", Request("about", "Freedonia")),
+        ("please summarise the lease", Request("summary", "the lease")),
+        ("Summarize lease.md", Request("summary", "lease.md")),
+        ("What do you know about Mira Olsen?", Request("about", "Mira Olsen")),
+        ("What is the capital of Freedonia?", None),
+        ("What about Freedonia's capital?", None),
+    ],
+)
+def test_requests(text: str, expected: Request | None) -> None:
+    assert requested(text) == expected
+
+
+def test_about_a_name_and_about_a_document(read: Memory) -> None:
+    read.set(Triple("Tallowick Design", "industry", "architecture"))
+    _, done = ask(read, "Tell me about Tallowick Design")
+    assert "industry: architecture (stated by you)" in done.answer
+    assert "“The tenant is Tallowick Design.” (stdin:lease.md, line 3)" in done.answer
+    assert done.outcome == "fact"
+    _, done = ask(read, "Summarise lease.md")
+    assert "rent of the lease is 4,200 EUR" in done.answer
+    assert done.outcome == "text"
+    _, done = ask(read, "Tell me about Zorblax")
+    assert (done.answer, done.outcome) == (NOTHING, "nothing")
+
+
+def test_what_is_read_is_facts_and_passages_in_one_form(read: Memory) -> None:
+    read.set(Triple("Tallowick Design", "industry", "architecture"))
+    one = answerer(read)
+    list(one.ask("What does Tallowick Design do in the studio?"))
+    assert one.decider is not None
+    seen = one.decider.pointer.seen  # type: ignore[attr-defined]
+    assert ("", "Tallowick Design | industry: architecture") in seen
+    assert any(lead.startswith("Harbour Lease") and "Room: Studio | Area: 80 m2" in text for lead, text in seen)
