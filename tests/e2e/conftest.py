@@ -61,7 +61,8 @@ class Home:
     def environment(self) -> dict[str, str]:
         """This process's environment, without what would lead to another home."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith("MEMLLM_") and k != "PYTHONDONTWRITEBYTECODE"}
-        return kept | {"MEMLLM_HOME": str(self.root), "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
+        own = {"MEMLLM_HOME": str(self.root), "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
+        return kept | own | {"MEMLLM_POINTER": "none"}  # the small model: what the pointer needs is a large download
 
     @staticmethod
     def command(*arguments: str) -> list[str]:

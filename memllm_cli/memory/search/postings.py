@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 SATURATION, LENGTH = 1.2, 0.5
 """BM25's k1 and b: how soon a repeated word stops counting, how much a long text is held against it."""
-_WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?|\d*[^\W_]+")
+_WORD = re.compile(r"\d+(?:,\d{3})+(?:\.\d+)?(?!\w)|\d+(?:\.\d+)+(?!\w)|[^\W_]+(?:['’][^\W_]+)*")
 STOP = frozenset(
     "a an and are as at be been but by can could did do does for from had has have he her him his how i if in into is "
     "it its me my no nor of on or our shall she should so than that the their them then there these they this those to "
@@ -40,16 +40,23 @@ def _stemmer() -> Any:
 @lru_cache(maxsize=200_000)
 def term(word: str) -> str:
     """What a word is looked up by."""
-    plain = word.casefold()
-    if not plain.isascii():
-        plain = "".join(c for c in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(c))
-    plain = plain.replace(",", "") if plain[:1].isdigit() else plain.replace("’", "'").removesuffix("'s")
+    plain = _bare(word)
     return str(_stemmer().stemWord(plain)) if plain.isalpha() else plain
 
 
 def terms(text: str) -> list[str]:
     """The words of a text as they are looked up, in order, those that say nothing left out."""
-    return [term(w) for w in _WORD.findall(text) if w.casefold() not in STOP]
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
+    return [term(w) for w in _WORD.findall(text) if _bare(w) not in STOP]
+
+
+def _bare(word: str) -> str:
+    """Lower case, no accents, no commas in numbers, no possessive."""
+    plain = word.casefold()
+    if not plain.isascii():
+        plain = "".join(c for c in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(c))
+    return plain.replace(",", "") if plain[:1].isdigit() else plain.replace("’", "'").removesuffix("'s")
 
 
 @lru_cache(maxsize=500_000)

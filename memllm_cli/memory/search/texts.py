@@ -151,7 +151,9 @@ class Texts:
         scores, highest = rank([p.postings for p in parts], wanted)
         score = np.concatenate(scores) / np.float32(highest or 1)
         documents = np.concatenate([p.documents for p in parts])
-        count = bool(len(documents)) and int(documents.max()) + 1
+        if not len(documents):
+            return []
+        count = int(documents.max()) + 1
         mask = np.zeros(count, dtype=bool)
         mask[[d for d in live if d < count]] = True
         score = np.where(mask[documents], score, -1.0)
@@ -204,7 +206,7 @@ def _fresh(memory: Memory, snapshot: Snapshot) -> list[Part]:
     """The parts, holding every document of the history; kept beside the database where that is possible."""
     folder = memory.database.folder
     large, small = (Sidecar(folder, name, snapshot.id) for name in (TEXTS, FRESH_TEXTS))
-    known = 0
+    known = kept = 0
     parts: list[Part] = []
     for sidecar in (large, small):
         head = sidecar.read()
@@ -216,12 +218,12 @@ def _fresh(memory: Memory, snapshot: Snapshot) -> list[Part]:
             break
         parts.append(part)
         known = int(head["last"])
+        kept = kept or known
     documents = snapshot.history.documents
     missing = sorted(d.id for d in documents.values() if d.operation > known)
     if not missing:
         return parts
     base = parts[0] if parts else None
-    kept = int(large.head()["last"]) if base is not None else 0  # type: ignore[index]
     ids = sorted(d.id for d in documents.values() if d.operation > kept)
     part = Part.build(_documents(memory, ids))
     rewrite = base is not None and len(part) > max(SMALL, len(base) // 4)

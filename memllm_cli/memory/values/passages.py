@@ -82,7 +82,7 @@ class _Open:
                 self.stretches.append(Stretch(at, at + len(text), source, block))
             self.text += text
         self.sentences.append((begin, len(self.text)))
-        self.words += len(self.text[begin:].split())
+        self.words += size_of(self.text[begin:])
 
     def done(self) -> Passage:
         return Passage(self.lead, self.text, tuple(self.sentences), tuple(self.stretches))
@@ -93,7 +93,7 @@ def passages(document: Document, longest: int = LONGEST) -> Iterator[Passage]:
     lines = _Lines(document)
     open_: _Open | None = None
     for lead, pieces in lines.sentences():
-        size = sum(len(text.split()) for text, _, _ in pieces)
+        size = sum(size_of(text) for text, _, _ in pieces)
         if open_ is not None and (open_.lead != lead or open_.words + size > longest):
             yield open_.done()
             open_ = None
@@ -101,6 +101,11 @@ def passages(document: Document, longest: int = LONGEST) -> Iterator[Passage]:
         open_.add(pieces)
     if open_ is not None:
         yield open_.done()
+
+
+def size_of(text: str) -> int:
+    """Words of a text; of a script without spaces, a dozen characters for one."""
+    return max(len(text.split()), len(text) // 12)
 
 
 class _Lines:
@@ -148,7 +153,8 @@ class _Lines:
         pieces: list[tuple[str, int | None, int]] = []
         for number in cells:
             cell = self.document.blocks[number]
-            name = f"{cell.label}: " if cell.label else ""
+            unit = f" ({cell.note})" if cell.note and cell.note not in cell.label else ""
+            name = f"{cell.label}{unit}: " if cell.label else ""
             if pieces or name:
                 pieces.append(((" | " if pieces else "") + name, None, number))
             pieces.append((self.document.block(number), cell.start, number))
