@@ -9,11 +9,12 @@ LEAN   := -DLLAVA_BUILD=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_APP=OFF -DLLAM
           -DLLAMA_BUILD_EXAMPLES=OFF -DCMAKE_PROJECT_INCLUDE=$(CURDIR)/build_support/lean.cmake
 PIP    := CMAKE_ARGS="$(LEAN) $(LLAMA_FLAGS)" $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 
-.PHONY: help install models demo test test-failure test-slow lint bench clean
+.PHONY: help install models texts demo test test-default test-failure test-slow lint bench clean
 
 help:
 	@echo "make demo    install into .venv (about 5 minutes the first time) and show the program"
-	@echo "make test    install and run the tests"
+	@echo "make test    install and run the tests, with the small model alone"
+	@echo "make test-default   those of the default models, which are fetched first (440 MB)"
 	@echo "make test-slow   those that train, too: installs PyTorch; a quarter of an hour"
 	@echo "make test-failure   kills, full disks, damage, races, fuzzing: half an hour"
 	@echo "make lint    ruff, mypy"
@@ -42,11 +43,18 @@ install: $(VENV)/.core
 models: $(VENV)/.core
 	@$(BIN)/memllm --home . model build
 
-demo: models
+texts: models
+	@$(BIN)/memllm --home . model pull all-mpnet-base-v2 \
+	  || echo "      without it texts are not read; everything else works"
+
+demo: texts
 	@$(BIN)/memllm --home . demo
 
 test: $(VENV)/.dev models
 	$(BIN)/python -m pytest $(ARGS)
+
+test-default: $(VENV)/.dev texts
+	$(BIN)/python -m pytest --default tests/e2e/test_texts.py $(ARGS)
 
 test-failure: $(VENV)/.dev models
 	MEMLLM_EXAMPLES=500 MEMLLM_STEPS=50 $(BIN)/python -m pytest --failure tests/failure tests/e2e/test_killed_ingest.py $(ARGS)
@@ -63,4 +71,4 @@ bench: $(VENV)/.dev models
 	$(BIN)/python -m benchmarks
 
 clean:
-	rm -rf $(VENV) models/smollm2-135m-instruct models/all-MiniLM-L6-v2
+	rm -rf $(VENV) models/smollm2-135m-instruct models/all-MiniLM-L6-v2 models/all-mpnet-base-v2

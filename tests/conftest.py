@@ -13,16 +13,18 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="also run what takes minutes")
+    parser.addoption("--default", action="store_true", help="also run what needs the default models")
     parser.addoption("--failure", action="store_true", help="also try what can go wrong, for a quarter of an hour")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow: takes minutes; run with --slow")
+    config.addinivalue_line("markers", "default: needs the default models; run with --default")
     config.addinivalue_line("markers", "failure: kills, full disks and the like; run with --failure")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    for option in ("slow", "failure"):
+    for option in ("slow", "default", "failure"):
         if not config.getoption(f"--{option}"):
             for item in items:
                 if item.get_closest_marker(option) is not None:

@@ -14,6 +14,9 @@ from memllm_cli.errors import MemllmError, NotFound
 from memllm_cli.terminal import safe
 
 KB = "tour"
+ROOF = "Who has to fix the roof of the leased office?"
+ATTENDED = "Who took part in the steering meeting of Project Kestrel?"
+CLEANING = "Which company cleans Harbour House?"
 
 
 def register(app: typer.Typer) -> None:
@@ -35,6 +38,11 @@ def _steps(folder: Path) -> list[tuple[str, list[str]]]:
         ("", ["ask", questions[1]]),
         ("A question that needs two facts:", ["ask", "Where was the head of state of Freedonia born?"]),
         ("Two documents disagree, and both are shown:", ["ask", "What is the notice period of the Harbour Lease?"]),
+        ("What no fact holds is answered from the text, in words that are not the document's:", ["ask", ROOF]),
+        ("Several people at once:", ["ask", ATTENDED]),
+        ("What the documents do not say is not answered; the nearest sentence is a pointer:", ["ask", CLEANING]),
+        ("Counts are the store's, over facts:", ["ask", "How many suppliers are in Ireland?"]),
+        ("What a document says, each line with its place:", ["ask", "Summarise the side letter"]),
         ("A correction, with what it replaces:", ["fact", "set", "Rufus Town >> capital of >> Freedonia"]),
         ("The same questions again:", ["ask", questions[0]]),
         ("", ["ask", questions[1]]),

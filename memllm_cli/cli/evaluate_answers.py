@@ -87,12 +87,13 @@ def chosen(data: str, limit: int, seed: int) -> tuple[Questions, Sequence[Questi
 def fit(state: App, sets: Sequence[str], limit: int) -> None:
     """Fit what makes an answer's probability to questions that the pointer was not trained on."""
     import json
+    from dataclasses import replace
 
     from memllm_cli.evaluation import answers as evaluation
     from memllm_cli.files import whole
 
     entry = state.catalog().pointing(state.setting("pointer").value)
-    found: list[Seen] = []
+    found: list[dict[float, Seen]] = []
     for data in sets:
         read, asked = chosen(data, limit, 0)
         with state.scratch() as memory, state.output.working("reading") as say:
@@ -105,9 +106,13 @@ def fit(state: App, sets: Sequence[str], limit: int) -> None:
                 say(f"{data}: {number + 1} of {len(asked)} questions")
             start = answerer.decider.answering
     assert entry is not None
-    answering, curve = evaluation.fitted(found, start)
+    fitted = [
+        evaluation.fitted([f[beside] for f in found], replace(start, beside=beside)) for beside in evaluation.BESIDE
+    ]
+    answering, curve = max(fitted, key=lambda f: (max(r["worth"] for r in f[1]), -f[0].beside))
     values: dict[str, Any] = {
-        "weights": list(answering.weights), "least": answering.least, "questions": len(found), "curve": curve,
+        "weights": list(answering.weights), "least": answering.least, "beside": answering.beside,
+        "questions": len(found), "curve": curve,
     }  # fmt: skip
     path = state.catalog().source(entry).with_suffix(".json")
     about = json.loads(path.read_text(encoding="utf-8"))

@@ -24,7 +24,7 @@ from memllm_cli.memory.edit.memory import Memory
 from memllm_cli.memory.search.texts import Texts
 from memllm_cli.prompts import Message
 from memllm_cli.reading.answer import Answerer
-from memllm_cli.reading.deciding import Answer
+from memllm_cli.reading.deciding import SPANS, Decider
 from memllm_cli.reading.events import Done
 
 LONGEST, SPARE = 40, 10
@@ -173,6 +173,10 @@ def plain(
 # -- fitting ----------------------------------------------------------------------------------------------------
 
 
+BESIDE = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
+"""Log odds by which another part may say less that are tried."""
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """The answers that were thought of for a question, each with its features and whether it is right."""
@@ -181,13 +185,22 @@ class Seen:
     answers: tuple[tuple[tuple[float, ...], bool], ...]
 
 
-def seen(answerer: Answerer, data: Questions, questions: Sequence[Question], ids: Sequence[int]) -> Iterator[Seen]:
-    """What the pointer thinks of for each question."""
-    assert answerer.decider is not None
+def seen(
+    answerer: Answerer, data: Questions, questions: Sequence[Question], ids: Sequence[int]
+) -> Iterator[dict[float, Seen]]:
+    """What the pointer thinks of for each question, with each of `BESIDE`."""
+    decider = answerer.decider
+    assert decider is not None
     for question in questions:
         looked = answerer.looker.look(question.text, (), {ids[question.document]} if data.alone else None)
-        found: list[Answer] = answerer.decider.answers(question.text, looked)[:6]
-        yield Seen(bool(question.answers), tuple((a.features, right(question, a.value)) for a in found))
+        texts = [(c.lead, c.text) for c in looked.candidates]
+        spans = decider.pointer.spans(question.text, texts, SPANS) if texts else []
+        out = {}
+        for beside in BESIDE:
+            weighing = Decider(decider.pointer, replace(decider.answering, beside=beside))
+            found = weighing.weighed(question.text, looked, spans)[:6]
+            out[beside] = Seen(bool(question.answers), tuple((a.features, right(question, a.value)) for a in found))
+        yield out
 
 
 def fitted(all_: Sequence[Seen], start: Answering) -> tuple[Answering, list[dict[str, float]]]:

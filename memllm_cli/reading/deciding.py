@@ -68,16 +68,20 @@ class Decider:
 
     def answers(self, question: str, looked: Looked) -> list[Answer]:
         """Answers, the likeliest first, each value once."""
-        candidates = looked.candidates
-        if not candidates:
+        if not looked.candidates:
             return []
-        spans = self.pointer.spans(question, [(c.lead, c.text) for c in candidates], SPANS)
+        spans = self.pointer.spans(question, [(c.lead, c.text) for c in looked.candidates], SPANS)
+        return self.weighed(question, looked, spans)
+
+    def weighed(self, question: str, looked: Looked, spans: Sequence[Span]) -> list[Answer]:
+        """What the pointer's spans come to, the best span first."""
+        candidates = looked.candidates
         covering = _Covering(question, candidates)
         found: list[tuple[Span, str, Line | None, Query | None]] = []
         for span in spans:
             candidate = candidates[span.passage]
             if not candidate.lines:
-                found.append((span, " ".join(candidate.text[span.start : span.end].split()), None, None))
+                found.append((span, _tidy(candidate.text[span.start : span.end]), None, None))
             elif (told := _field(candidate, span)) is not None:
                 found.append((span, *told))
         out: dict[str, Answer] = {}
@@ -99,7 +103,7 @@ class Decider:
             features = Answering.features(span.margin, sum(s.share for s in own), covering.of(span), ahead)
             text = candidates[span.passage].text
             if len(own) > 1:
-                value = ", ".join(dict.fromkeys(" ".join(text[s.start : s.end].split()) for s in own))
+                value = ", ".join(dict.fromkeys(_tidy(text[s.start : s.end]) for s in own))
             out[form] = Answer(
                 value, self.answering.probability(features), candidates[span.passage], span.start, span.end, features,
                 line, query, tuple((s.start, s.end) for s in own) if len(own) > 1 else (),
@@ -112,6 +116,11 @@ class Decider:
         if span.margin < max(s.margin for s in same):
             return [span]
         return sorted((s for s in same if s.margin >= span.margin - self.answering.beside), key=lambda s: s.start)
+
+
+def _tidy(text: str) -> str:
+    """A span as an answer: on one line, without marks at its ends that belong to the sentence."""
+    return " ".join(text.split()).strip(",;:|").strip()
 
 
 def _same(one: str, other: str) -> bool:

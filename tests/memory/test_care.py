@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from memllm_cli.documents.reader import read_text
 from memllm_cli.errors import DamagedError, StorageError, UsageError
 from memllm_cli.memory.care import backup, doctor
 from memllm_cli.memory.care.full_export import restore
@@ -26,6 +27,7 @@ from memllm_cli.memory.history.history import BULK
 from memllm_cli.memory.history.snapshot import Snapshot
 from memllm_cli.memory.search import words
 from memllm_cli.memory.search.find import Finder
+from memllm_cli.memory.search.texts import Texts
 from memllm_cli.memory.search.words import search
 from memllm_cli.memory.views.conflicts import conflicts, losers
 from memllm_cli.memory.views.query import join, pattern
@@ -459,6 +461,9 @@ def test_every_cache_bears_the_id_of_its_knowledge_base(memory: Memory) -> None:
     memory.pack()
     Finder(memory, Letters).find(Query("Frence", "the capitol", None))
     search(memory, "paris")
+    for name in ("one.txt", "two.txt"):
+        memory.ingest(read_text(name, f"Paris is written of in {name}."), (), "m", "f")
+        assert Texts(memory).search("paris")
     for name in CACHES:
         head = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
         assert head["kb"] == memory.snapshot.id, name
