@@ -11,7 +11,7 @@ import json
 import re
 import zlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -216,19 +216,29 @@ def _folder(path: Path, part: str) -> Questions:
 
 
 def _annotated(path: Path, part: str) -> Questions:
-    """JSON lines of {text, suffix, title, questions, unanswerable}: documents with questions written for them.
+    """`QUESTIONS@DOCUMENTS`, JSON lines (gzip): {id, questions, unanswerable} and {id, suffix, text}, joined by id.
 
     The documents of all parts are there: they are what a question is looked up among.
     """
     from memllm_cli.documents import read_text
 
+    questions, _, documents = str(path).partition("@")
+    texts = {str(row["id"]): row for row in _lines(Path(documents or questions))}
     out = Questions("annotated")
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        rows = [json.loads(line) for line in file if line.strip()]
+    rows = list(_lines(Path(questions)))
     for number, row in enumerate(rows):
+        text = texts[str(row["id"])]
+        suffix = "." + str(text["suffix"]).removeprefix(".")
         asked = row if not part or _third(number, len(rows)) == part else {"questions": ()}
-        _asked(out, read_text(f"{row['title']}{row['suffix']}", row["text"]), asked)
+        _asked(out, read_text(f"{row['id']}{suffix}", text["text"]), asked)
     return out
+
+
+def _lines(path: Path) -> Iterator[Any]:
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        for line in file:
+            if line.strip():
+                yield json.loads(line)
 
 
 def _asked(out: Questions, document: Document, case: Mapping[str, Any]) -> None:
