@@ -80,7 +80,7 @@ def _document(state: App, memory: Memory, document: int, facts: list[Fact], sent
         where = origin(memory.snapshot, fact, evidence[fact.key])
         state.output.line(safe(f"  {subject} >> {relation} >> {object_}   — {where}"))
     if len(facts) > MOST:
-        state.output.note(f"{count(len(facts) - MOST, 'fact')} more: memllm source show {row.title}")
+        state.output.note(f"{count(len(facts) - MOST, 'fact')} more: memllm source show {safe(row.title)}")
     _sentences(state, sentences)
     state.output.data(
         {

@@ -216,7 +216,7 @@ def _folder(path: Path, part: str) -> Questions:
 
 
 def _annotated(path: Path, part: str) -> Questions:
-    """`QUESTIONS@DOCUMENTS`, JSON lines (gzip): {id, questions, unanswerable} and {id, suffix, text}, joined by id.
+    """`QUESTIONS@DOCUMENTS`, JSON lines (gzip): {id, part, questions, unanswerable} and {id, suffix, text}, by id.
 
     The documents of all parts are there: they are what a question is looked up among.
     """
@@ -229,7 +229,8 @@ def _annotated(path: Path, part: str) -> Questions:
     for number, row in enumerate(rows):
         text = texts[str(row["id"])]
         suffix = "." + str(text["suffix"]).removeprefix(".")
-        asked = row if not part or _third(number, len(rows)) == part else {"questions": ()}
+        own = str(row.get("part") or _third(number, len(rows)))
+        asked = row if part in ("", own) else {"questions": ()}
         _asked(out, read_text(f"{row['id']}{suffix}", text["text"]), asked)
     return out
 

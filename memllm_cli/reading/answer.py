@@ -222,7 +222,7 @@ class Answerer:
         conversation.messages += [Message("user", question), Message("assistant", made.said)]
         yield Done(
             made.said, 1, 0, 0, clock.total(), clock.first, style=self.options.style, backed=True, outcome="fact",
-            value=made.value, sources=result.sources, wanted=True,
+            value=made.value, sources=result.sources, wanted=False,
         )  # fmt: skip
 
     def _told(self, question: str) -> Query | None:
@@ -267,7 +267,7 @@ class Answerer:
         said = len(chosen.spots) if chosen is not None and chosen.query is None else 0
         places = self.finder.memory.evidence_at([s for _, s in spots])
         answering = 0
-        if chosen is not None and not found.value:
+        if chosen is not None and chosen.query is None:
             found.value, found.evidence = chosen.value, tuple(places[:said])
             answering = said
         if not found.value:
@@ -280,7 +280,11 @@ class Answerer:
         fact which somebody has retracted."""
         sure = [a for a in answers if a.probability >= least]
         stated = next((a for a in sure if a.person), None)
-        return stated or next((a for a in sure if a.line is not None or not self._retracted(a)), None)
+        best = stated or next((a for a in sure if a.line is not None or not self._retracted(a)), None)
+        if best is None or best.line is not None:
+            return best
+        form = normal(best.value)  # a fact that is sure too and says the same is read instead
+        return next((a for a in sure if a.line is not None and normal(a.value) == form), best)
 
     def _retracted(self, answer: Answer) -> bool:
         """Whether a sentence says, with this value, what memory was told is not so."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from memllm_cli.calibration.answers import Answering
 from memllm_cli.memory.search.postings import terms
@@ -84,14 +84,13 @@ class Decider:
                 found.append((span, _tidy(candidate.text[span.start : span.end]), None, None))
             elif (told := _field(candidate, span)) is not None:
                 found.append((span, *told))
-        out: dict[str, Answer] = {}
+        out: dict[tuple[str, bool], Answer] = {}
         for number, (span, value, line, query) in enumerate(found):
             form = normal(value)
             if not form:
                 continue
-            if (known := out.get(form)) is not None:
-                if known.line is None and line is not None:  # a fact says what a text does: the fact is read
-                    out[form] = replace(known, line=line, query=query)
+            key = form, line is not None
+            if key in out:
                 continue
             own = [span] if line is not None else self._parts(span, [s for s, *_ in found])
             others = [
@@ -104,7 +103,7 @@ class Decider:
             text = candidates[span.passage].text
             if len(own) > 1:
                 value = ", ".join(dict.fromkeys(_tidy(text[s.start : s.end]) for s in own))
-            out[form] = Answer(
+            out[key] = Answer(
                 value, self.answering.probability(features), candidates[span.passage], span.start, span.end, features,
                 line, query, tuple((s.start, s.end) for s in own) if len(own) > 1 else (),
             )  # fmt: skip
