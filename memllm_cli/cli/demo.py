@@ -15,7 +15,6 @@ from memllm_cli.terminal import safe
 
 KB = "tour"
 ROOF = "Who has to fix the roof of the leased office?"
-ATTENDED = "Who took part in the steering meeting of Project Kestrel?"
 CLEANING = "Which company cleans Harbour House?"
 
 
@@ -39,7 +38,6 @@ def _steps(folder: Path) -> list[tuple[str, list[str]]]:
         ("A question that needs two facts:", ["ask", "Where was the head of state of Freedonia born?"]),
         ("Two documents disagree, and both are shown:", ["ask", "What is the notice period of the Harbour Lease?"]),
         ("What no fact holds is answered from the text, in words that are not the document's:", ["ask", ROOF]),
-        ("Several people at once:", ["ask", ATTENDED]),
         ("What the documents do not say is not answered; the nearest sentence is a pointer:", ["ask", CLEANING]),
         ("Counts are the store's, over facts:", ["ask", "How many suppliers are in Ireland?"]),
         ("What a document says, each line with its place:", ["ask", "Summarise the side letter"]),

@@ -294,6 +294,7 @@ def confined(snapshot: Snapshot, names: Sequence[str]) -> set[int]:
             size = len(asked)
             run = any(folded[i : i + size] == asked for i in range(len(folded) - size + 1)) if size else False
             stem = path[-1].rpartition(".")[0].casefold()
-            if run or document.title.casefold() == name.strip().casefold() or (size == 1 and stem == asked[0]):
+            loose = re.sub(r"[-_ ]+", " ", stem) == re.sub(r"[-_ ]+", " ", asked[0]) if size == 1 else False
+            if run or loose or document.title.casefold() == name.strip().casefold() or (size == 1 and stem == asked[0]):
                 out.add(document.id)
     return out
