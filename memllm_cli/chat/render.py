@@ -159,7 +159,7 @@ class Renderer:
             self.screen.line((event.text, "bold" if event.backed else ""), end="")
         elif isinstance(event, Done):
             self._end_line()
-            if event.style == "free" and self._texts is None:
+            if event.style == "free" and event.outcome == "talk":
                 self._compared(event)
             if self._result is not None and (self._backed or not self.reads or event.style == "free"):
                 self._sources(best(self._result), self._result.sources)

@@ -8,20 +8,19 @@ which words, and how surely, or that it is not there. Without a pointer the lang
 from __future__ import annotations
 
 import codecs
-import re
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from memllm_cli.calibration.reads import SAME
 from memllm_cli.engine.base import Engine, sample
+from memllm_cli.memory.disk.tables import Assertion
 from memllm_cli.memory.edit.evidence import Evidence
 from memllm_cli.memory.history.facts import Fact
 from memllm_cli.memory.search.find import Finder
-from memllm_cli.memory.search.texts import Texts, confined
+from memllm_cli.memory.search.texts import Texts
 from memllm_cli.memory.values.names import normal
-from memllm_cli.memory.views.about import about, summary
 from memllm_cli.prompts import Message
 from memllm_cli.protocol import CallDecoder, TextSegment
 from memllm_cli.reading.clock import Clock
@@ -29,19 +28,22 @@ from memllm_cli.reading.computing import Computed, compute
 from memllm_cli.reading.deciding import Answer, Decider
 from memllm_cli.reading.events import Done, Event, ReadCall, ReadResult, Text, TextCall, TextResult
 from memllm_cli.reading.formats import Examples, ReadFormat, Trained
+from memllm_cli.reading.gathering import Gathered, gather
 from memllm_cli.reading.looking import Looker
 from memllm_cli.reading.question import asked
 from memllm_cli.reading.reads import Conversation, FactReads, Reading, Reads
-from memllm_cli.reading.requests import Request, requested
+from memllm_cli.reading.requests import requested
 from memllm_cli.reading.smalltalk import offer, small_talk
+from memllm_cli.reading.standing import standing, stated_in, taken_back
 from memllm_cli.reading.values import best, circles, join, says
 from memllm_cli.types import Query
 
 GROUNDED_BELOW = 1_000_000_000
 """Models with fewer parameters answer grounded by default."""
 NOTHING = "Memory has nothing on this."
-GATHERED = 12
-"""Facts that an answer about a name or a document lists."""
+TOO_MUCH = "That asks for too much at once; be more specific."
+NOTED = 2000
+"""Statements about a name among which a question that came with a fact is looked for."""
 SHOWN = 4
 """Sentences of documents that are shown beside an answer, or in its place."""
 
@@ -65,7 +67,7 @@ class _Pointed:
     value: str = ""
     evidence: tuple[Evidence, ...] = ()
     result: ReadResult | None = None
-    nearest: tuple[Evidence, ...] = ()
+    too_many: bool = False
 
 
 class Answerer:
@@ -126,12 +128,20 @@ class Answerer:
         grounded = self.options.style == "grounded"
         if grounded and (reply := small_talk(question)) is not None:
             yield from self._talked(question, f"{reply} {offer(self.finder.memory.snapshot)}".strip(), conversation)
-        elif grounded and (request := requested(question)) is not None:
-            yield from self._gathered(question, request, conversation)
+        elif grounded and (gathered := self._requested(question)) is not None:
+            yield from self._gathered(question, gathered, conversation)
         elif self.decider is not None:
             yield from self._pointed(question, conversation, self.decider)
         else:
             yield from self._read(question, conversation)
+
+    def _requested(self, question: str) -> Gathered | None:
+        """What comes of a request; None for a question, and where nothing does."""
+        request = requested(question)
+        if request is None:
+            return None
+        gathered = gather(request, self.finder, self.looker.texts, self.options.within)
+        return gathered if gathered.lines else None
 
     def _talked(self, question: str, said: str, conversation: Conversation) -> Iterator[Event]:
         clock = Clock()
@@ -139,53 +149,31 @@ class Answerer:
         conversation.messages += [Message("user", question), Message("assistant", said)]
         yield Done(said, 0, 0, 0, clock.total(), clock.total(), value=said)
 
-    def _gathered(self, question: str, request: Request, conversation: Conversation) -> Iterator[Event]:
-        """What memory has on a name, or what a document says: facts and sentences, each with its place."""
-        clock, memory = Clock(), self.finder.memory
-        snapshot = memory.snapshot
-        documents = sorted(confined(snapshot, [re.sub(r"^(the|The)\s+", "", request.name)]))
-        facts: list[Fact] = []
-        sentences: Sequence[Evidence] = ()
-        if len(documents) == 1 and (request.kind == "summary" or not snapshot.named(request.name)):
-            facts, sentences = summary(memory, self.looker.texts, documents[0])
-        else:
-            found = about(memory, self.looker.texts, request.name, self.options.within)
-            facts, sentences = [f for g in found.groups for f in g.facts], found.sentences
-        evidence = memory.evidence(facts[:GATHERED])
-        lines: list[str] = []
-        for fact in facts[:GATHERED]:
-            subject, relation, object_ = snapshot.texts(fact)
-            places = evidence[fact.key]
-            where = places[0].place if places else "stated by you" if fact.person else "imported"
-            lines.append(f"{subject} | {relation}: {object_} ({where})")
-        lines += [f"“{' '.join(e.said.split())}” ({e.place})" for e in sentences]
-        if len(facts) > GATHERED:
-            lines.append(f"{len(facts) - GATHERED} more facts: memllm about")
-        for number, line in enumerate(lines):
-            clock.start()
+    def _gathered(self, question: str, gathered: Gathered, conversation: Conversation) -> Iterator[Event]:
+        """What memory has on a name, or what a document says."""
+        clock = Clock()
+        clock.start()
+        for number, line in enumerate(gathered.lines):
             yield Text(f"\n{line}" if number else line, backed=True)
-        if not lines:
-            yield Text(NOTHING)
-        said = "\n".join(lines) or NOTHING
+        said = "\n".join(gathered.lines)
         conversation.messages += [Message("user", question), Message("assistant", said)]
-        shown = [e for f in facts[:GATHERED] for e in evidence[f.key][:1]] + list(sentences)
         yield Done(
-            said, 0, 0, 0, clock.total(), clock.first or clock.total(), backed=bool(lines),
-            outcome="fact" if facts else "text" if lines else "nothing", value=said if lines else "",
-            evidence=tuple(shown),
+            said, 0, 0, 0, clock.total(), clock.first, backed=True, outcome="fact" if gathered.facts else "text",
+            value=said, evidence=gathered.evidence,
         )  # fmt: skip
 
     # -- by the pointer ---------------------------------------------------------------------------------------------
 
     def _pointed(self, question: str, conversation: Conversation, decider: Decider) -> Iterator[Event]:
         clock, found, reading = Clock(), _Pointed(), Reading()
+        decider.pointer.tokens = 0
         grounded = self.options.style == "grounded"
-        if (query := self._told(question)) is not None:
-            yield from self._facts(query, found, reading)
+        if (told := self._told(question)) is not None:
+            yield from self._facts(self._side(told, normal(question)), told, found, reading)
         elif grounded and (made := compute(question, self.finder, self.linker, self.options.within)) is not None:
             yield from self._computed(question, made, conversation, clock)
             return
-        else:
+        if not found.value:
             yield from self._point(question, conversation, decider, found, reading)
         sure = bool(found.value)
         said = ""
@@ -208,7 +196,7 @@ class Answerer:
             clock.first or clock.total(), style=self.options.style, backed=outcome in ("fact", "text"), outcome=outcome,
             value=found.value if outcome in ("fact", "text") else "" if outcome == "nothing" else said,
             sources=sources, evidence=found.evidence if outcome == "text" else (),
-            probability=found.answer.probability if found.answer is not None else None, wanted=True,
+            probability=found.answer.probability if found.answer is not None else None,
         )  # fmt: skip
 
     def _computed(self, question: str, made: Computed, conversation: Conversation, clock: Clock) -> Iterator[Event]:
@@ -222,27 +210,36 @@ class Answerer:
         conversation.messages += [Message("user", question), Message("assistant", made.said)]
         yield Done(
             made.said, 1, 0, 0, clock.total(), clock.first, style=self.options.style, backed=True, outcome="fact",
-            value=made.value, sources=result.sources, wanted=False,
+            value=made.value, sources=result.sources,
         )  # fmt: skip
 
-    def _told(self, question: str) -> Query | None:
-        """The read that a person answered when stating a fact with this very question, or with one that asks the same
-        of the same name."""
+    def _told(self, question: str) -> Fact | None:
+        """The fact that a person stated with this very question, or with one that asks the same of the same name."""
         snapshot = self.finder.memory.snapshot
+        noted = {o.id for o in snapshot.operations() if o.note and o.actor == "person"}
         form = normal(question)
         nearest: tuple[float, Fact] | None = None
-        for mention in self.linker.mentioned(question):
-            facts = [f for e in mention.entities for f in snapshot.about(e) if f.person]
-            noted = [(f, {normal(snapshot.made_by(a).note) for a in f.supports if a.person} - {""}) for f in facts]
-            for fact, notes in noted:
-                if form in notes:
-                    return self._side(fact, form)
-            near = self.linker.similar_notes(question, mention, [f for f, notes in noted if notes])
-            for fact, _ in noted:
+        for mention in self.linker.mentioned(question) if noted else ():
+            facts = {
+                key: fact for e in mention.entities for a in self._noted(e, noted)
+                if (fact := snapshot.fact(key := snapshot.key(a))) is not None
+            }  # fmt: skip
+            kept = standing(facts.values(), snapshot, self.finder.day, self.options.within)
+            for fact in kept:
+                if any(a.person and normal(snapshot.made_by(a).note) == form for a in fact.supports):
+                    return fact
+            near = self.linker.similar_notes(question, mention, kept)
+            for fact in kept:
                 cosine = near.get(fact.key, 0.0)
                 if cosine >= SAME and (nearest is None or cosine > nearest[0]):
                     nearest = cosine, fact
-        return None if nearest is None else self._side(nearest[1], form)
+        return None if nearest is None else nearest[1]
+
+    def _noted(self, entity: int, operations: Collection[int]) -> list[Assertion]:
+        """Statements about a name that a person made with a note, the newest of them."""
+        history, members = self.finder.memory.snapshot.history, self.finder.memory.snapshot.members(entity)
+        about = [a for m in members for a in history.about(m, NOTED)]
+        return [a for a in about if a.person and a.operation in operations]
 
     def _side(self, fact: Fact, question: str) -> Query:
         """The read that a question about a fact makes: what stands in it is known."""
@@ -261,8 +258,8 @@ class Answerer:
         answers = decider.answers(question, looked)
         chosen = self._chosen(answers, decider.answering.least)
         found.answer = chosen or (answers[0] if answers else None)
-        if chosen is not None and chosen.query is not None:
-            yield from self._facts(chosen.query, found, reading)
+        if chosen is not None and chosen.query is not None and chosen.line is not None:
+            yield from self._facts(chosen.query, chosen.line.fact, found, reading)
         spots = self._spots(answers, chosen if chosen is not None and chosen.query is None else None)
         said = len(chosen.spots) if chosen is not None and chosen.query is None else 0
         places = self.finder.memory.evidence_at([s for _, s in spots])
@@ -270,8 +267,6 @@ class Answerer:
         if chosen is not None and chosen.query is None:
             found.value, found.evidence = chosen.value, tuple(places[:said])
             answering = said
-        if not found.value:
-            found.nearest = tuple(places[:1])
         if texts:
             yield TextResult(tuple(places), tuple(a.probability for a, _ in spots), answering)
 
@@ -287,22 +282,16 @@ class Answerer:
         return next((a for a in sure if a.line is not None and normal(a.value) == form), best)
 
     def _retracted(self, answer: Answer) -> bool:
-        """Whether a sentence says, with this value, what memory was told is not so."""
-        found, snapshot = answer.candidate.found, self.finder.memory.snapshot
+        """Whether the text states, with a part of the answer, what memory was told is not so."""
+        found = answer.candidate.found
         if found is None:
             return False
-        start, end, _ = found.passage.source(answer.start, answer.end)
-        gone = False
-        for id_ in self.finder.memory.stated_at(found.document, start, end):
-            statement = snapshot.history.statement(id_)
-            if statement is None or not snapshot.counts(statement.operation):
-                continue
-            names = (snapshot.name(statement.subject), snapshot.name(statement.object))
-            if normal(answer.value) in map(normal, names):
-                if snapshot.fact(snapshot.key(statement)) is not None:
-                    return False
-                gone = True
-        return gone
+        memory, text = self.finder.memory, found.passage.text
+        for start, end in answer.parts or ((answer.start, answer.end),):
+            begin, stop, _ = found.passage.source(start, end)
+            if taken_back(memory, found.document, begin, stop, self.finder.day, text[start:end]):
+                return True
+        return False
 
     def _spots(self, answers: list[Answer], chosen: Answer | None) -> list[tuple[Answer, tuple[int, int, int, int]]]:
         """The sentences to show, the one that answers first, each once."""
@@ -312,20 +301,32 @@ class Answerer:
             out.setdefault(spot[:3], (answer, spot))
         return list(out.values())[: max(SHOWN, len(own))]
 
-    def _facts(self, query: Query, found: _Pointed, reading: Reading) -> Iterator[Event]:
-        """Read what answers; its value is what a grounded answer states."""
-        yield from self.facts.look(query, reading)
-        result = reading.result
-        if result is None or not result.sources:
+    def _facts(self, query: Query, fact: Fact, found: _Pointed, reading: Reading) -> Iterator[Event]:
+        """Read what answers, of the documents that are asked; a grounded answer states the best of it.
+
+        `fact` is what was pointed at: where a read returns it not, because of its names, it stands alone.
+        """
+        snapshot, within = self.finder.memory.snapshot, self.options.within
+        yield ReadCall(query)
+        result = self.facts.read(query)
+        kept = tuple(s for s in result.sources if stated_in(s.hit.fact, snapshot, within))
+        if not result.too_many and fact.key not in {s.hit.fact.key for s in kept}:
+            kept = self.facts.sources(query, [fact]).sources
+        result = reading.result = replace(result, sources=kept)
+        reading.reads += 1
+        yield result
+        if not kept:
+            found.too_many = result.too_many
             return
-        values = list(dict.fromkeys(s.hit.value for s in best(result)))
-        reading.chosen = tuple(s for s in best(result) if s.hit.value in values)
-        found.value, found.result = join(values), result
+        reading.chosen = tuple(best(result))
+        found.value, found.result = join([s.hit.value for s in reading.chosen]), result
+        if fact.key not in {s.hit.fact.key for s in reading.chosen}:
+            found.answer = None  # what outranks it has another probability
 
     def _context(self, question: str, conversation: Conversation, found: _Pointed) -> list[int]:
         """The conversation, with what was found as the result of a call."""
         context = self.reads.prompt(conversation, question)
-        if found.result is not None and isinstance(found.result, ReadResult):
+        if found.result is not None:
             _, call = self.format.call(found.result.query)
             return [*context, *call, *self.reads.told(found.result)]
         if found.evidence:
@@ -372,7 +373,7 @@ class Answerer:
     def _stated(self, result: ReadResult | None, question: str, looked: Reading) -> Iterator[Text]:
         if result is None or not result.sources:
             if result is not None and result.too_many:
-                yield Text("That asks for too much at once; be more specific.")
+                yield Text(TOO_MUCH)
             elif result is not None and result.proposals:
                 yield Text(f"{NOTHING} {result.proposals} unsure, waiting to be accepted: memllm fact list --proposed")
             else:
@@ -392,7 +393,7 @@ class Answerer:
         elif found.value:
             yield Text(found.value, backed=True)
         else:
-            yield Text(NOTHING)
+            yield Text(TOO_MUCH if found.too_many else NOTHING)
 
     def _said(self, question: str, values: list[str], looked: Reading) -> Iterator[Text]:
         said = join(values)

@@ -5,9 +5,8 @@ Facts are written as the rows of a table are (`Freedonia | capital: Sylvania Cit
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from memllm_cli.memory.search.postings import Postings, rank, terms
 from memllm_cli.memory.search.texts import Found, Texts
 from memllm_cli.memory.values.relations import Relation
 from memllm_cli.reading.link import Linker
+from memllm_cli.reading.standing import standing
 
 PASSAGES = 6
 """Passages of documents that are read for a question."""
@@ -66,7 +66,7 @@ class Looker:
         self.finder = finder
         self.texts = texts or Texts(finder.memory)
         self.linker = Linker(finder)
-        self._held: tuple[int, list[Fact], Postings] | None = None
+        self._held: tuple[tuple[str, int, int], list[Fact], Postings] | None = None
 
     def look(
         self, question: str, before: Sequence[str] = (), within: Collection[int] | None = None, most: int = PASSAGES
@@ -77,26 +77,26 @@ class Looker:
         entities = list(dict.fromkeys(e for m in mentioned for e in m.entities))
         names = list(dict.fromkeys(m.surface for m in mentioned))
         words = terms(question)
-        facts = [f for f in self._facts(snapshot, entities, words) if within is None or _of(f, snapshot, within)]
+        facts = self._facts(snapshot, entities, words, within)
         asked = question if set(words) & {t for n in names for t in terms(n)} else " ".join([question, *names])
         passages = [Candidate(f.passage.lead, f.passage.text, found=f) for f in self.texts.search(asked, most, within)]
         return Looked(names, [*_written(snapshot, facts), *passages])
 
-    def _facts(self, snapshot: Snapshot, entities: Sequence[int], words: Sequence[str]) -> list[Fact]:
+    def _facts(
+        self, snapshot: Snapshot, entities: Sequence[int], words: Sequence[str], within: Collection[int] | None
+    ) -> list[Fact]:
         """Facts about some names and what these lead to, and facts of no document that share words; best first."""
-        today = date.today().toordinal() if self.finder.day is None else self.finder.day
         near: dict[object, tuple[Fact, float]] = {}
 
         def take(facts: Iterable[Fact], weight: float) -> None:
-            for fact in facts:
-                if not fact.proposed and fact.holds(today):
-                    near.setdefault(fact.key, (fact, weight))
+            for fact in standing(facts, snapshot, self.finder.day, within):
+                near.setdefault(fact.key, (fact, weight))
 
         for entity in entities:
-            take(snapshot.about(entity)[:MANY], 1.0)
+            take(_about(snapshot, entity), 1.0)
         further = {k for fact, _ in near.values() for k in (fact.key[0], fact.key[2]) if k not in entities}
         for entity in sorted(further)[:LINES]:
-            take((f for f in snapshot.about(entity)[:MANY] if f.key[0] == entity), 0.5)
+            take((f for f in _about(snapshot, entity) if f.key[0] == entity), 0.5)
         take(self._by_words(snapshot, words), 0.75)
         if len(near) <= 1:
             return [f for f, _ in near.values()]
@@ -111,11 +111,11 @@ class Looker:
         return [facts[i] for i in order[:LINES]]
 
     def _by_words(self, snapshot: Snapshot, words: Sequence[str]) -> list[Fact]:
-        """Facts that people stated or tables brought, which no passage of a document shows."""
-        last = snapshot.history.last
-        if self._held is None or self._held[0] != last:
-            held = [f for f in snapshot.facts() if not any(a.source for a in f.supports)][-HELD:]
-            self._held = (last, held, Postings.build([_said(snapshot, f) for f in held]))
+        """Facts that people stated or tables brought, which no passage of a document shows: the newest."""
+        key = (snapshot.id, snapshot.history.last, snapshot.last_operation)
+        if self._held is None or self._held[0] != key:
+            held = list(_newest(snapshot))
+            self._held = (key, held, Postings.build([_said(snapshot, f) for f in held]))
         _, facts, postings = self._held
         if not facts:
             return []
@@ -124,9 +124,35 @@ class Looker:
         return [facts[i] for i in best if score[i] > 0]
 
 
-def _of(fact: Fact, snapshot: Snapshot, within: Collection[int]) -> bool:
-    """Whether one of some documents states a fact."""
-    return any(snapshot.made_by(a).document in within for a in fact.supports)
+def _about(snapshot: Snapshot, entity: int) -> list[Fact]:
+    """Facts about a name, a person's first, then those it is the subject of; of a name with very many, some."""
+    rows = [a for m in snapshot.members(entity) for a in snapshot.history.about(m, MANY + 1)]
+    if len(rows) <= MANY or snapshot.merged_or_split:
+        facts = snapshot.about(entity)
+    else:
+        found = (snapshot.fact(key) for key in dict.fromkeys(snapshot.key(a) for a in rows))
+        facts = [f for f in found if f is not None]
+    return sorted(facts, key=lambda f: (not f.person, f.key[0] != entity))[:MANY]
+
+
+def _newest(snapshot: Snapshot) -> Iterator[Fact]:
+    """Facts that no document states, the newest first."""
+    history, seen = snapshot.history, set()
+    found = 0
+    for id_ in range(history.last_statement, max(0, history.last_statement - 10 * HELD), -1):
+        statement = history.statement(id_)
+        if statement is None or statement.source or not snapshot.counts(statement.operation):
+            continue
+        key = snapshot.key(statement)
+        if key in seen:
+            continue
+        seen.add(key)
+        fact = snapshot.fact(key)
+        if fact is not None and not fact.proposed and not any(a.source for a in fact.supports):
+            found += 1
+            yield fact
+            if found == HELD:
+                return
 
 
 def _said(snapshot: Snapshot, fact: Fact) -> list[str]:

@@ -92,7 +92,14 @@ class FactReads:
         return ReadResult(
             query,
             tuple(
-                Source(Hit(f, texts[2], "object", 0.0), texts, telling(evidence[f.key], Triple(*texts)), True)
+                Source(
+                    Hit(f, texts[0], "subject", 0.0)
+                    if query.subject is None and query.object
+                    else Hit(f, texts[2], "object", 0.0),
+                    texts,
+                    telling(evidence[f.key], Triple(*texts)),
+                    True,
+                )
                 for f in facts
                 for texts in (snapshot.texts(f),)
             ),

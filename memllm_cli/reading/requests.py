@@ -1,6 +1,6 @@
 """What a person asks for that is no question: what memory has about a name, what a document says.
 
-These are words to the program, as commands are; `memllm about NAME` does the same.
+These are words to the program, as commands are. Where nothing comes of one it is read as a question.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 _POLITE = r"(?:please |can you |could you |would you )*"
 _ABOUT = re.compile(
     rf"{_POLITE}(?:tell me(?: all| everything| more)?(?: you know)? about|what (?:do you|does memory|does the memory) "
-    r"(?:know|have) (?:about|on)|what is known (?:about|of)|about) (?P<name>.+)", re.IGNORECASE,
+    r"(?:know|have) (?:about|on)|what is known (?:about|of)) (?P<name>.+)", re.IGNORECASE,
 )  # fmt: skip
 _SUMMARY = re.compile(
     rf"{_POLITE}(?:summari[sz]e|sum up|give (?:me )?a summary of|a summary of|summary of) (?P<name>.+)", re.IGNORECASE

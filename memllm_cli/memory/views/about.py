@@ -56,7 +56,7 @@ def about(memory: Memory, texts: Texts, name: str, within: Iterable[int] | None 
             groups.setdefault((relation.inverse if flipped else relation.name, flipped), []).append(fact)
     names = tuple(dict.fromkeys(s for e in entities for s in (snapshot.name(e), *snapshot.aliases(e)))) or (name,)
     found = texts.search(" ".join(names[:3]), PASSAGES, None if within is None else set(within))
-    wanted = [f" {normal(n)} " for n in names]
+    wanted = [f" {w} " for n in names if (w := normal(_plain(n)))]
     spots = [
         (f.document, f.passage, s)
         for f in found
