@@ -1,42 +1,47 @@
-"""Counts, sums and largest values over facts, by the store and not by a model.
+"""Lists, counts, sums and largest values over facts, by the store and not by a model.
 
-Only where every word of the question is accounted for: by what is computed, by the relation it is computed of, by a
-name that the facts must lead to, and by what the facts stand under (title, headings, names of columns). Everything else
-is left to whoever reads.
+Only over rows that are complete by their nature, those of tables, of imports and of people; and only where every word
+of the question is accounted for: by what is computed, by the relation it is computed of, by names that the rows lead
+to, and by what the rows stand under (title, headings, names of columns). All else is left to whoever reads.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import islice
 
 from memllm_cli.memory.edit.evidence import Evidence
-from memllm_cli.memory.history.facts import Fact, Key
+from memllm_cli.memory.history.facts import Fact
 from memllm_cli.memory.history.snapshot import Snapshot
 from memllm_cli.memory.search.find import Finder
 from memllm_cli.memory.search.postings import terms
-from memllm_cli.memory.values.literals import normalise
+from memllm_cli.reading.amounts import KINDS, amounts, written
 from memllm_cli.reading.link import Linker
+from memllm_cli.reading.standing import standing
 
 MOST = 500
 """Facts that are computed with at most."""
-_KINDS = ("money", "number", "date", "duration")
 _COUNT = re.compile(r"^(?:how many|(?:what is )?the number of|count)\b", re.IGNORECASE)
+_LIST = re.compile(r"^(?:which|list(?: the| all)*|name(?: the| all)*|show(?: me)?(?: the| all)*)\b", re.IGNORECASE)
+_VALUE = re.compile(r"^(?:how|what(?:['’]s| is| was| are| were)\b)", re.IGNORECASE)
+_EXCEPT = re.compile(r"n['’]t\b|\b(?:no|not|without|except|excluding|never|neither|nor|other than|besides)\b", re.I)
+_BOUND = re.compile(r"\bat (?:least|most)\b|\b(?:more|less|fewer|greater|higher|lower) than\b", re.IGNORECASE)
 _WORDS: dict[str, str] = {
     **dict.fromkeys(("total", "sum", "altogether", "combined"), "sum"),
     **dict.fromkeys(("average", "mean"), "average"),
-    **dict.fromkeys(
-        ("most", "highest", "largest", "biggest", "greatest", "maximum", "longest", "latest", "newest"), "largest"
-    ),
-    **dict.fromkeys(
-        ("least", "lowest", "smallest", "fewest", "minimum", "shortest", "earliest", "oldest", "cheapest"), "smallest"
-    ),
+    **dict.fromkeys(("difference",), "difference"),
+    **dict.fromkeys(("most", "highest", "largest", "biggest", "greatest", "maximum", "longest"), "largest"),
+    **dict.fromkeys(("latest", "newest"), "latest"),
+    **dict.fromkeys(("least", "lowest", "smallest", "fewest", "minimum", "shortest", "cheapest"), "smallest"),
+    **dict.fromkeys(("earliest", "oldest"), "earliest"),
 }
 """Words of the language that ask for something computed: a closed class."""
-_YEAR = {"D": Decimal(1), "W": Decimal(7), "M": Decimal("30.44"), "Y": Decimal("365.25")}
+_TERMS = {w: set(terms(w)) for w in _WORDS}
+_ASKING = set(terms("how much between"))
+"""Words that belong to the way such a question is put."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,128 +55,178 @@ class Computed:
     facts: tuple[Fact, ...]
 
 
+@dataclass(slots=True)
+class _Asked:
+    """A question: the operation, its words but for those that name the operation, and the names in it.
+
+    `names` are groups of entities, one for each name that is written; `named` their words.
+    """
+
+    operation: str
+    words: set[str]
+    value: bool
+    names: list[tuple[int, ...]] = field(default_factory=list)
+    named: set[str] = field(default_factory=set)
+
+
 def compute(question: str, finder: Finder, linker: Linker, within: Collection[int] | None = None) -> Computed | None:
-    """What a question asks to be computed; None when it asks nothing of the kind, or not of facts alone."""
-    counts = _COUNT.search(question.strip())
-    asked = next((_WORDS[w] for w in re.findall(r"[a-z]+", question.casefold()) if w in _WORDS), None)
-    if counts is None and asked is None:
+    """What a question asks to be computed; None when it asks nothing of the kind, or not of complete rows alone."""
+    asked = _read(question)
+    if asked is None:
         return None
     snapshot = finder.memory.snapshot
-    plain = _COUNT.sub(" ", question.strip())
-    rest = {t for t in terms(plain) if t not in _OPERATIONS}
-    mentioned = linker.mentioned(question)
-    names = {t for m in mentioned for t in terms(m.surface)}
-    filters = {e for m in mentioned for e in m.entities}
-    facts = _current(snapshot, finder, within)
-    if counts is not None:
-        return _counted(snapshot, finder, facts, filters, rest - names)
-    groups: dict[int, list[Fact]] = {}
-    for fact in facts:
-        groups.setdefault(fact.key[1], []).append(fact)
-    fitting = sorted(
-        (r for r in groups if (own := _own(snapshot, r)) and own <= rest), key=lambda r: -len(_own(snapshot, r))
-    )
-    for relation in fitting:
-        rows = [f for f in groups[relation] if not filters or _leads(snapshot, f, filters)]
-        left = rest - names - _own(snapshot, relation)
-        if len(rows) > 1 and len(rows) <= MOST and _accounted(finder, rows, left):
-            return _reckoned(snapshot, asked or "", relation, rows)
+    for mention in linker.mentioned(question):
+        asked.names.append(mention.entities)
+        asked.named |= set(terms(mention.surface))
+    if _stated(snapshot, asked, question):
+        return None
+    rows = _Rows(finder, within)
+    if asked.operation in ("count", "list"):
+        return _subjects(rows, asked)
+    fitting = {r: own for r in snapshot.relations.by_id if (own := _own(snapshot, r, asked.words))}
+    for relation, own in sorted(fitting.items(), key=lambda r: -len(r[1])):
+        held = rows.of(snapshot.facts(relation=relation))
+        chosen = rows.fitting(held, asked, asked.words - own) if held else None
+        if chosen and len(chosen) > 1 and (found := _reckoned(snapshot, asked, relation, chosen)) is not None:
+            return found
     return None
 
 
-_OPERATIONS = {t for w in _WORDS for t in terms(w)}
+def _read(question: str) -> _Asked | None:
+    """What is asked for; None where nothing is to be computed, or less than all rows are meant by words for it."""
+    plain = " ".join(question.split())
+    if _EXCEPT.search(plain) or _BOUND.search(plain):
+        return None
+    if (counted := _COUNT.match(plain)) is not None:
+        return _Asked("count", set(terms(plain[counted.end() :])), True)
+    found = [w for w in re.findall(r"[a-z]+", plain.casefold()) if w in _WORDS]
+    found = [w for w in found if w != "mean" or re.search(r"\bthe mean\b", plain, re.IGNORECASE)]
+    if found:
+        named = set().union(*(_TERMS[w] for w in found))
+        return _Asked(_WORDS[found[0]], set(terms(plain)) - named - _ASKING, _VALUE.match(plain) is not None)
+    listed = _LIST.match(plain)
+    return None if listed is None else _Asked("list", set(terms(plain[listed.end() :])), False)
 
 
-def _current(snapshot: Snapshot, finder: Finder, within: Collection[int] | None) -> list[Fact]:
-    today = date.today().toordinal() if finder.day is None else finder.day
-    return [
-        f for f in snapshot.facts()
-        if f.holds(today) and (within is None or any(snapshot.made_by(a).document in within for a in f.supports))
-    ]  # fmt: skip
+def _stated(snapshot: Snapshot, asked: _Asked, question: str) -> bool:
+    """Whether memory has what is asked as a fact: a relation with the word for it in its name ("total cost"), or what a
+    person stated of a name in the question."""
+    words = set(terms(question))
+    for entity in _every(asked.names):
+        if len(snapshot.history.about(entity, MOST + 1)) > MOST:
+            continue
+        stated = (f.key[1] for f in snapshot.about(entity) if f.person and f.key[0] == entity)
+        if any(_own(snapshot, relation, words) for relation in stated):
+            return True
+    special = set().union(*_TERMS.values()) | set(terms("number count"))
+    return any(_own(snapshot, r, words) & special for r in snapshot.relations.by_id)
 
 
-def _own(snapshot: Snapshot, relation: int) -> set[str]:
-    return set(terms(re.sub(r"\(.*?\)", " ", snapshot.relations.by_id[relation].name)))
+def _every(names: Iterable[tuple[int, ...]]) -> list[int]:
+    return [e for entities in names for e in entities]
 
 
-def _leads(snapshot: Snapshot, fact: Fact, filters: Collection[int]) -> bool:
-    """Whether the subject of a fact is one of some names, or has a fact that leads to one."""
-    subject = fact.key[0]
-    return subject in filters or any(f.key[0] == subject and f.key[2] in filters for f in snapshot.about(subject))
+def _own(snapshot: Snapshot, relation: int, words: Collection[str]) -> set[str]:
+    """The words of the longest name of a relation that stands in a question; a unit in brackets does not count."""
+    known = snapshot.relations.by_id[relation]
+    called = (set(terms(re.sub(r"\(.*?\)", " ", n))) for n in (known.name, *known.aliases))
+    return max((c for c in called if c <= set(words)), key=len, default=set())
 
 
-def _accounted(finder: Finder, facts: Sequence[Fact], left: Collection[str]) -> bool:
-    """Whether the words that are left stand above the facts: in titles, headings and names of columns."""
-    if not left:
-        return True
-    evidence: dict[Key, list[Evidence]] = finder.memory.evidence(list(facts[:50]))
-    above = {
-        t for places in evidence.values() for e in places
-        for t in terms(" ".join((
-            e.title, e.heading, *(e.block.path if e.block else ()), e.block.table if e.block else "",
-            *(name for name, _ in (e.block.cells if e.block else ())),
-        )))
-    }  # fmt: skip
-    return set(left) <= above
+class _Rows:
+    """Facts that can be computed with, and whether they are what a question means."""
+
+    def __init__(self, finder: Finder, within: Collection[int] | None) -> None:
+        self.memory, self.snapshot = finder.memory, finder.memory.snapshot
+        self.day, self.within = finder.day, within
+
+    def of(self, facts: Iterable[Fact]) -> list[Fact]:
+        """Those that hold; none where there are too many to look at."""
+        found = list(islice(facts, MOST + 1))
+        return standing(found, self.snapshot, self.day, self.within) if len(found) <= MOST else []
+
+    def fitting(self, facts: Sequence[Fact], asked: _Asked, left: Collection[str]) -> list[Fact] | None:
+        """Of facts of one relation those that the names and the words that are left mean; None where they do not say.
+
+        A fact that no document states stands under nothing: with words left it cannot be told whether it is meant.
+        """
+        one = asked.operation == "difference"
+        led = [f for f in facts if not asked.names or (any if one else all)(self._leads(f, n) for n in asked.names)]
+        words = set(left) - asked.named
+        evidence = self.memory.evidence(led)
+        out = []
+        for fact in led:
+            places = evidence[fact.key]
+            if places and not any(e.block is not None and e.block.cells for e in places):
+                return None
+            if words and not places:
+                return None
+            if not words or any(words <= _above(e) for e in places):
+                out.append(fact)
+        return out
+
+    def _leads(self, fact: Fact, entities: Collection[int]) -> bool:
+        """Whether the subject of a fact is one of some names, or has a fact that leads to one."""
+        subject = fact.key[0]
+        if subject in entities:
+            return True
+        return any(f.key[0] == subject and f.key[2] in entities for f in self.snapshot.about(subject))
 
 
-def _counted(
-    snapshot: Snapshot, finder: Finder, facts: Sequence[Fact], filters: Collection[int], left: Collection[str]
-) -> Computed | None:
-    """How many subjects have a fact that leads to a name of the question."""
+def _above(evidence: Evidence) -> set[str]:
+    """The words of what a row of a table stands under, and of the names of its columns."""
+    block = evidence.block
+    assert block is not None
+    names = (name for name, _ in block.cells)
+    return set(terms(" ".join((evidence.title, evidence.heading, *block.path, block.table, *names))))
+
+
+def _subjects(rows: _Rows, asked: _Asked) -> Computed | None:
+    """The subjects that have a fact which leads to the names of the question, or how many they are."""
+    snapshot = rows.snapshot
+    if not asked.names or (asked.operation == "list" and not asked.words - asked.named):
+        return None
     groups: dict[int, list[Fact]] = {}
-    for fact in facts:
-        if fact.key[2] in filters:
-            groups.setdefault(fact.key[1], []).append(fact)
-    for relation, rows in sorted(groups.items(), key=lambda g: -len(g[1])):
-        if len(rows) <= MOST and _accounted(finder, rows, set(left) - _own(snapshot, relation)):
-            subjects = list(dict.fromkeys(snapshot.texts(f)[0] for f in rows))
-            said = f"{len(subjects)}: {', '.join(subjects)}"
-            return Computed("count", snapshot.relation_name(relation), str(len(subjects)), said, tuple(rows))
+    for entity in _every(asked.names):
+        if len(snapshot.history.about(entity, MOST + 1)) > MOST:
+            return None
+        for fact in rows.of(snapshot.about(entity)):
+            if fact.key[2] == entity:
+                groups.setdefault(fact.key[1], []).append(fact)
+    for relation, facts in sorted(groups.items(), key=lambda g: -len(g[1])):
+        left = asked.words - _own(snapshot, relation, asked.words)
+        if asked.operation == "list" and not left - asked.named:
+            continue
+        if chosen := rows.fitting(facts, asked, left):
+            chosen.sort(key=lambda f: f.newest.id)
+            subjects = list(dict.fromkeys(snapshot.texts(f)[0] for f in chosen))
+            listed, count = ", ".join(subjects), str(len(subjects))
+            value, said = (count, f"{count}: {listed}") if asked.operation == "count" else (listed, listed)
+            return Computed(asked.operation, snapshot.relation_name(relation), value, said, tuple(chosen))
     return None
 
 
-def _reckoned(snapshot: Snapshot, operation: str, relation: int, rows: Sequence[Fact]) -> Computed | None:
-    """A sum, an average, or the subject with the largest or smallest value; None where units differ."""
-    for kind in _KINDS:
-        read = [_amount(snapshot.texts(f)[2], kind) for f in rows]
-        if all(r is not None for r in read) and len({r[1] for r in read if r}) == 1:
-            amounts = [r[0] for r in read if r]
-            unit = next(r[1] for r in read if r)
-            break
-    else:
+def _reckoned(snapshot: Snapshot, asked: _Asked, relation: int, rows: Sequence[Fact]) -> Computed | None:
+    """A sum, an average, a difference, or the row with the largest or smallest value; None where units differ."""
+    operation, name = asked.operation, snapshot.relation_name(relation)
+    dated = operation in ("latest", "earliest")
+    read = amounts([snapshot.texts(f)[2] for f in rows], ("date",) if dated else KINDS)
+    if read is None or (read.unit == "date") != dated:
         return None
-    name = snapshot.relation_name(relation)
-    if operation in ("sum", "average"):
-        if unit in ("date", "duration"):
+    if operation in ("sum", "average", "difference"):
+        parts = [snapshot.texts(f)[2] for f in rows]
+        if operation == "difference" and (len(rows) != 2 or rows[0].key[0] == rows[1].key[0]):
             return None
-        total = sum(amounts, Decimal(0))
-        value = total if operation == "sum" else (total / len(amounts)).quantize(Decimal("0.01"))
-        text = f"{value.normalize():,f} {unit}".strip()
-        parts = " + ".join(snapshot.texts(f)[2] for f in rows[:8]) + (" + …" if len(rows) > 8 else "")
-        said = f"{text} ({parts})" if operation == "sum" else f"{text} (of {len(rows)})"
-        return Computed(operation, name, text, said, tuple(rows))
-    choose: Callable[..., Decimal] = max if operation == "largest" else min
-    best = choose(amounts)
-    leading = [f for f, a in zip(rows, amounts, strict=True) if a == best]
-    others = [f for f, a in zip(rows, amounts, strict=True) if a != best]
-    subjects = list(dict.fromkeys(snapshot.texts(f)[0] for f in leading))
-    value_text = snapshot.texts(leading[0])[2]
-    return Computed(operation, name, ", ".join(subjects), f"{', '.join(subjects)} ({value_text})", (*leading, *others))
-
-
-def _amount(text: str, kind: str) -> tuple[Decimal, str] | None:
-    """A value as a number to compare, and its unit."""
-    form = normalise(text, kind)
-    if kind == "date":
-        match = re.fullmatch(r"(\d{4})(?:-(\d\d))?(?:-(\d\d))?", form)
-        if match is None or not re.search(r"\d", text):
+        if read.unit == "duration" or (value := written(operation, read)) is None:
             return None
-        return Decimal(int(match[1]) * 10_000 + int(match[2] or 0) * 100 + int(match[3] or 0)), "date"
-    if kind == "duration":
-        match = re.fullmatch(r"(\d+)([DWMY])", form)
-        return (Decimal(match[1]) * _YEAR[match[2]], "duration") if match else None
-    match = re.fullmatch(r"([+-]?\d+(?:\.\d+)?)(?: (.+))?", form)
-    if match is None or (kind == "money" and not match[2]):
-        return None
-    return Decimal(match[1]), match[2] or ""
+        sign = " + " if operation == "sum" else " and "
+        shown = sign.join(parts[:8]) + (f"{sign}…" if len(parts) > 8 else "")
+        said = f"{value} (of {len(rows)})" if operation == "average" else f"{value} ({shown})"
+        return Computed(operation, name, value, said, tuple(rows))
+    best: Decimal = (max if operation in ("largest", "latest") else min)(read.numbers)
+    leading = [f for f, a in zip(rows, read.numbers, strict=True) if a == best]
+    others = [f for f, a in zip(rows, read.numbers, strict=True) if a != best]
+    subjects = ", ".join(dict.fromkeys(snapshot.texts(f)[0] for f in leading))
+    amount = snapshot.texts(leading[0])[2]
+    value, beside = (amount, subjects) if asked.value else (subjects, amount)
+    return Computed(operation, name, value, f"{value} ({beside})", (*leading, *others))

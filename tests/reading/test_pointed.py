@@ -15,7 +15,7 @@ from memllm_cli.memory.search.texts import confined
 from memllm_cli.pointing.pointer import Span
 from memllm_cli.reading.answer import NOTHING, Answerer, Options
 from memllm_cli.reading.deciding import Decider
-from memllm_cli.reading.events import Done, ReadCall, ReadResult, Text, TextCall, TextResult
+from memllm_cli.reading.events import Done, ReadCall, Text, TextCall, TextResult
 from memllm_cli.reading.requests import Request, requested
 from memllm_cli.types import Query, Triple
 
@@ -146,40 +146,6 @@ def test_a_question_told_with_its_answer_is_found_word_for_word(read: Memory) ->
     _, done = ask(read, asked)
     assert (done.value, done.outcome) == ("Rufus Town", "fact")
     assert ask(read, "Where does the king of Freedonia sit?")[1].outcome == "nothing"
-
-
-def test_counts_and_sums_are_of_facts_and_only_where_all_words_are_accounted_for(memory: Memory) -> None:
-    rows = "".join(f"| {n} | {c} | {p} |\n" for n, c, p in (("A Ltd", "Ireland", "1,200"), ("B Ltd", "Ireland", "800"),
-                                                            ("C Ltd", "Austria", "500")))  # fmt: skip
-    document = read_text(
-        "suppliers.md", f"# Suppliers\n\n| Supplier | Country | Yearly cost (EUR) |\n|---|---|---|\n{rows}"
-    )
-    facts = [
-        Written(Triple(n, r, v), (), 0.9, block=b, own=True)
-        for b, n, r, v in _cells(document)
-    ]  # fmt: skip
-    memory.ingest(document, facts, "m", "f")
-    assert ask(memory, "How many suppliers are in Ireland?")[1].value == "2"
-    assert ask(memory, "What is the total yearly cost of the suppliers?")[1].value == "2,500"
-    assert ask(memory, "Which supplier has the highest yearly cost?")[1].value == "A Ltd"
-    assert ask(memory, "What is the average yearly cost of the suppliers in Ireland?")[1].value == "1,000"
-    assert ask(memory, "Which supplier has the highest yearly cost of electricity?")[1].outcome == "nothing"
-    events, _ = ask(memory, "How many suppliers are in Ireland?")
-    (result,) = [e for e in events if isinstance(e, ReadResult)]
-    assert len(result.sources) == 2
-
-
-def _cells(document: object) -> list[tuple[int, str, str, str]]:
-    from memllm_cli.types import Document
-
-    assert isinstance(document, Document)
-    out = []
-    for number, block in enumerate(document.blocks):
-        if block.kind == "cell" and block.label and block.label != "Supplier" and block.parent is not None:
-            value = document.block(number)
-            unit = f" {block.note}" if block.note else ""
-            out.append((number, document.blocks[block.parent].label, block.label, value + unit))
-    return out
 
 
 @pytest.mark.parametrize(
