@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 from pathlib import Path
 
 from memllm_cli.calibration.logistic import chance
@@ -40,7 +41,9 @@ def read_answering(path: Path) -> Answering:
         weights = tuple(map(float, raw.get("weights", plain.weights)))
         if len(weights) != len(plain.weights):
             raise ValueError("its weights are of another number")
-        return replace(plain, weights=weights, least=float(raw.get("least", plain.least)),
-                       beside=float(raw.get("beside", plain.beside)))  # fmt: skip
+        least, beside = (float(raw.get(k, getattr(plain, k))) for k in ("least", "beside"))
+        if not all(map(isfinite, (*weights, least, beside))):
+            raise ValueError("its values are no numbers")
+        return replace(plain, weights=weights, least=least, beside=beside)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DamagedError(f"{path} cannot be used: {error}", "Train it again: memllm train point --help") from error

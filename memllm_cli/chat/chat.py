@@ -20,7 +20,7 @@ from memllm_cli.protocol import parse_statement
 from memllm_cli.reading.answer import Answerer, Options
 from memllm_cli.reading.deciding import Decider
 from memllm_cli.reading.edits import Editor, split
-from memllm_cli.reading.events import Done, ReadResult
+from memllm_cli.reading.events import Done, ReadResult, TextResult
 from memllm_cli.reading.formats import ReadFormat
 from memllm_cli.reading.reads import Conversation
 from memllm_cli.reading.smalltalk import small_talk
@@ -61,9 +61,10 @@ KEYS = "Enter sends, Alt+Enter (or Esc Enter) begins a new line, Tab completes, 
 
 
 class Chat:
-    """A conversation with one memory. `decider` opens what points at answers, before the first question.
+    """A conversation with one memory. `decider` opens what points at answers, `make` loads the engine.
 
-    `make` loads the engine; it runs in a thread of its own once `run` has begun, else at the first question.
+    What answers the first question is made in a thread of its own once `run` has begun, else at the question; the
+    engine where there is no pointer, or when free words are wanted.
     `create` makes the knowledge base before the first /set when there is none yet. `notes` is where waits are
     explained (None: nowhere). `history` is the file of typed lines (None: not kept).
     """
@@ -88,13 +89,13 @@ class Chat:
         self.renderer = Renderer(console, reads)
         self.screen = self.renderer.screen
         self.conversation = Conversation()
-        self.results: list[ReadResult] = []
+        self.results: list[ReadResult | TextResult] = []
         self.names = Names()
         self.failure = 0
         """Exit code of the first error, 0 when there was none."""
         self._create = create
-        self._loading = Loading(make)
-        self._decider = decider
+        self._engine: Loading[ReadFormat] = Loading(make, lambda format: format.engine.close())
+        self._pointer: Loading[Decider | None] = Loading(lambda: self._pointing(decider))
         self._texts = Texts(finder.memory)
         self._answerer: Answerer | None = None
         self._model = model
@@ -128,7 +129,7 @@ class Chat:
             self._stopped()
             if self._answerer is not None:
                 self._answerer = None
-                self._loading.drop()
+                self._engine.drop()
         return True
 
     def run_lines(self, lines: Iterable[str]) -> int:
@@ -138,7 +139,7 @@ class Chat:
         for line in lines:
             if not self.handle(line):
                 break
-        self._loading.drop()
+        self._engine.drop()
         return self.failure
 
     def run(self, input: Input | None = None, output: Output | None = None) -> None:
@@ -153,7 +154,7 @@ class Chat:
             self._refresh()
             try:
                 with patch_stdout(raw=True):
-                    line = session.prompt(pre_run=self._loading.start)
+                    line = session.prompt(pre_run=self._pointer.start)
             except KeyboardInterrupt:
                 self._empty_interrupts += 1
                 if self._empty_interrupts > 1:
@@ -163,7 +164,7 @@ class Chat:
                 break
             self._empty_interrupts = 0
             going = self.handle(line)
-        self._loading.drop()
+        self._engine.drop()
 
     def empty(self) -> bool:
         """Whether there is nothing to ask: no knowledge base yet, or neither a fact nor a proposal in it."""
@@ -184,7 +185,7 @@ class Chat:
             self.screen.line(*([f"{greeting} "] if greeting else []), EMPTY)
             self.screen.line()
             return
-        with Waiting(self._notes, f"loading {self._model}{self.screen.marks.more}"):
+        with Waiting(self._notes, f"loading what answers{self.screen.marks.more}"):
             answerer = self._ready()
         if interrupt.wanted:
             self._stopped()
@@ -196,7 +197,7 @@ class Chat:
                     waiting.stop()
                     if interrupt.wanted and not isinstance(event, Done):
                         break
-                    if isinstance(event, ReadResult):
+                    if isinstance(event, (ReadResult, TextResult)):
                         self.results.append(event)
                     self.renderer.show(event)
                     self._kept = self._kept or isinstance(event, Done)
@@ -209,12 +210,17 @@ class Chat:
 
     def _ready(self) -> Answerer:
         if self._answerer is None:
-            decider = self._decider()
-            model = self._loading.get() if decider is None else None
-            self._answerer = Answerer(
-                None, self.finder, self.options, model, decider, self._texts, make=self._loading.get
-            )
+            decider = self._pointer.get()
+            model = self._engine.get() if decider is None else None
+            self._answerer = Answerer(None, self.finder, self.options, model, decider, self._texts, self._engine.get)
         return self._answerer
+
+    def _pointing(self, decider: Callable[[], Decider | None]) -> Decider | None:
+        """What points at answers; where there is nothing, the engine is what a question waits for."""
+        found = decider()
+        if found is None:
+            self._engine.start()
+        return found
 
     def _stopped(self) -> None:
         self.renderer.stop()
@@ -259,7 +265,7 @@ class Chat:
         if self._last is None:
             raise UsageError("Nothing has been asked yet.", "Ask something, then /why")
         if not self.results:
-            self.screen.line(("Nothing was read for the last answer: no name in the question is known.", "dim"))
+            self.screen.line(("Nothing was read for the last answer.", "dim"))
             return
         show_why(self.screen, self.results, self.memory.snapshot)
 

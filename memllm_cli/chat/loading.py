@@ -6,35 +6,34 @@ import signal
 import threading
 from collections.abc import Callable
 from types import FrameType, TracebackType
-from typing import TYPE_CHECKING, Any
-
-from memllm_cli.reading.formats import ReadFormat
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.status import Status
 
+T = TypeVar("T")
 PATIENCE = 0.3
 """Seconds after which a wait is explained."""
 
 
-class Loading:
-    """A model made in a thread of its own while the person types. It is only made there, never used."""
+class Loading(Generic[T]):
+    """Something slow to make, made in a thread of its own while the person types. It is only made there, never used."""
 
-    def __init__(self, make: Callable[[], ReadFormat]) -> None:
-        self._make = make
+    def __init__(self, make: Callable[[], T], close: Callable[[T], None] = lambda made: None) -> None:
+        self._make, self._close = make, close
         self._thread: threading.Thread | None = None
-        self._model: ReadFormat | None = None
+        self._made: list[T] = []
         self._error: BaseException | None = None
 
     def start(self) -> None:
-        """Begin to load, unless that is done or under way."""
-        if self._model is None and self._thread is None:
+        """Begin to make it, unless that is done or under way."""
+        if not self._made and self._thread is None:
             self._thread = threading.Thread(target=self._load, name="load model", daemon=True)
             self._thread.start()
 
-    def get(self) -> ReadFormat:
-        """The model, waited for. Raises what making it raised; the next call then tries again."""
+    def get(self) -> T:
+        """What is made, waited for. Raises what making it raised; the next call then tries again."""
         self.start()
         if self._thread is not None:
             self._thread.join()
@@ -42,22 +41,21 @@ class Loading:
         if self._error is not None:
             error, self._error = self._error, None
             raise error
-        assert self._model is not None
-        return self._model
+        return self._made[0]
 
     def drop(self) -> None:
-        """Give the model back; the next `get` makes a new one. Waits for one that is being made."""
+        """Give it back; the next `get` makes a new one. Waits for one that is being made."""
         if self._thread is not None:
             self._thread.join()
             self._thread = None
-        if self._model is not None:
-            self._model.engine.close()
-        self._model, self._error = None, None
+        for made in self._made:
+            self._close(made)
+        self._made, self._error = [], None
 
     def _load(self) -> None:
         try:
-            self._model = self._make()
-        except Exception as error:  # raised again, as it is, in the thread that asks for the model
+            self._made = [self._make()]
+        except Exception as error:  # raised again, as it is, in the thread that asks for it
             self._error = error
 
 

@@ -192,7 +192,7 @@ class Renderer:
         marks = self.screen.marks
         if not result.places:
             self.screen.line(("    nothing in the documents", "dim"))
-        for number, (place, likely) in enumerate(zip(result.places, result.probabilities, strict=True)):
+        for number, (place, likely) in enumerate(zip(result.places, result.probabilities, strict=False)):
             mark = marks.value if number < result.answering else marks.near
             where = f" ({place.block.said})" if place.block is not None and place.block.said else ""
             self.screen.line((f"    {mark} {one_line(place.place)}{one_line(where)}   {100 * likely:.0f} %", "dim"))

@@ -8,13 +8,17 @@ from memllm_cli.chat.render import Screen, one_line, question, statement
 from memllm_cli.memory.disk.tables import Assertion
 from memllm_cli.memory.edit.evidence import Evidence
 from memllm_cli.memory.history.snapshot import Snapshot
-from memllm_cli.reading.events import ReadResult, Source
+from memllm_cli.reading.events import ReadResult, Source, TextResult
 from memllm_cli.terminal import sureness
 
 
-def show_why(screen: Screen, results: Sequence[ReadResult], snapshot: Snapshot) -> None:
-    """Print the evidence of reads: for each fact its supports (operation, time, probability) and sentences."""
+def show_why(screen: Screen, results: Sequence[ReadResult | TextResult], snapshot: Snapshot) -> None:
+    """Print the evidence of reads: for each fact its supports (operation, time, probability) and sentences; the
+    sentences of documents that were read, with how likely each answers."""
     for result in results:
+        if isinstance(result, TextResult):
+            _texts(screen, result, snapshot)
+            continue
         screen.line((f"{screen.marks.read} {question(result.query)}", "dim"))
         if result.too_many:
             screen.line(("  too many facts answer that; none was used", "dim"))
@@ -22,6 +26,19 @@ def show_why(screen: Screen, results: Sequence[ReadResult], snapshot: Snapshot) 
             screen.line(("  nothing in memory", "dim"))
         for source in result.sources:
             _source(screen, source, snapshot)
+
+
+def _texts(screen: Screen, result: TextResult, snapshot: Snapshot) -> None:
+    """Sentences that were read: those that answer, then the nearest others; where each stands, and what read it."""
+    for number, (place, likely) in enumerate(zip(result.places, result.probabilities, strict=False)):
+        role = "answers" if number < result.answering else "was near"
+        screen.line((f"{screen.marks.read} {role}, {likely:.0%}", "dim"))
+        row = snapshot.history.documents.get(place.document)
+        operation = snapshot.operation(row.operation) if row is not None else None
+        if operation is not None:
+            at = operation.at[:16].replace("T", " ")
+            screen.line((f"  operation {operation.id} ({operation.kind}) {screen.marks.dot} {at} UTC", "dim"))
+        _evidence(screen, place)
 
 
 def _source(screen: Screen, source: Source, snapshot: Snapshot) -> None:

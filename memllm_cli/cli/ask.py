@@ -68,7 +68,7 @@ def _answer(state: App, question: str, shown: bool, options: Options, memory: Me
     from memllm_cli.chat.render import Renderer
 
     notes = None if state.output.quiet or state.output.json else state.output.err
-    with Waiting(notes, f"loading {model_name(state)}..."):
+    with Waiting(notes, "loading what answers..."):
         answerer = state.answerer(memory, options, day)
     renderer = Renderer(state.output.out, shown)
     events: list[Event] = []
@@ -160,7 +160,7 @@ def as_data(question: str, events: list[Event]) -> dict[str, Any]:
             {**evidence_data(e), "probability": round(p, 4)}
             for t in events
             if isinstance(t, TextResult)
-            for e, p in zip(t.places[t.answering :], t.probabilities[t.answering :], strict=True)
+            for e, p in zip(t.places[t.answering :], t.probabilities[t.answering :], strict=False)
         ],
         "style": done.style,
         "backed": done.backed,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from memllm_cli.app import App
-from memllm_cli.errors import NotFound
+from memllm_cli.errors import NotFound, UsageError
 from memllm_cli.terminal import safe
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ def answers(
     from memllm_cli.memory.search.texts import Texts
 
     state: App = context.obj
+    if out is not None and not out.resolve().parent.is_dir():
+        raise UsageError(f"There is no folder {out.parent}.", "Make it, or give another --out.")
     read, asked = chosen(data, limit, seed)
     rows: list[tuple[str, Tally]] = []
     with state.scratch() as memory, state.output.working("reading") as say:
@@ -101,9 +103,12 @@ def fit(state: App, sets: Sequence[str], limit: int) -> None:
             answerer = state.answerer(memory)
             if answerer.decider is None or entry is None:
                 raise NotFound("There is no pointer.", "Train one: memllm train point --help")
-            for number, one in enumerate(evaluation.seen(answerer, read, asked, ids)):
-                found.append(one)
-                say(f"{data}: {number + 1} of {len(asked)} questions")
+            try:
+                for number, one in enumerate(evaluation.seen(answerer, read, asked, ids)):
+                    found.append(one)
+                    say(f"{data}: {number + 1} of {len(asked)} questions")
+            finally:
+                answerer.close()
             start = answerer.decider.answering
     assert entry is not None
     fitted = [

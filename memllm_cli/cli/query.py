@@ -62,9 +62,13 @@ def query(
         columns, rows, data = _words(memory, " ".join(patterns), None if proposed else False, day)
     order = _order(columns, rows, sort)
     page = order[offset : offset + limit] if limit else order[offset:]
-    state.output.table(columns, [rows[i] for i in page])
     texts = [] if any(shaped) or offset else _texts(memory, " ".join(patterns))
-    state.output.table(("text", "place"), [(" ".join(e.said.split()), e.place) for e in texts])
+    said_texts = [("", "", "", e.place, " ".join(e.said.split())) for e in texts]
+    if sys.stdout.isatty():
+        state.output.table(columns, [rows[i] for i in page])
+        state.output.table(("text", "place"), [(text, place) for *_, place, text in said_texts])
+    else:  # lines of one shape: a sentence of a document has no subject, relation and object
+        state.output.table(columns, [*(rows[i] for i in page), *said_texts])
     said = {} if any(shaped) else {"texts": [evidence_data(e) for e in texts]}
     state.output.data({"total": len(rows), "offset": offset, "rows": [data[i] for i in page], **said})
     if not rows and not texts:

@@ -124,6 +124,7 @@ class Linker:
         self.finder = finder
         self._known: Known | None = None
         self._phrases: tuple[int, Phrases] | None = None
+        self._mentioned: tuple[object, list[Mention]] | None = None
         self._embedded: dict[str, NDArray[np.float32]] = {}
 
     def names(self, snapshot: Snapshot) -> Known:
@@ -135,11 +136,14 @@ class Linker:
     def mentioned(self, question: str, before: Sequence[str] = ()) -> list[Mention]:
         """Names of a question that the memory knows, exactly or nearly; of the newest of `before` if it has none."""
         snapshot = self.finder.memory.snapshot
-        names = self.names(snapshot)
-        found = mentions(snapshot, question, names) or self._similar(question, snapshot)
-        for earlier in () if _names_another(question) else before:
-            found = found or mentions(snapshot, earlier, names)
-        return found
+        key = snapshot.id, snapshot.last_operation, question, tuple(before)
+        if self._mentioned is None or self._mentioned[0] != key:
+            names = self.names(snapshot)
+            found = mentions(snapshot, question, names) or self._similar(question, snapshot)
+            for earlier in () if names_another(question) else before:
+                found = found or mentions(snapshot, earlier, names)
+            self._mentioned = key, found
+        return self._mentioned[1]
 
     def candidates(self, question: str, before: Sequence[str] = (), most: int = 8) -> list[Candidate]:
         """Queries the question may be asking, best first; empty when it names nothing the memory knows.
@@ -153,7 +157,7 @@ class Linker:
         if not found and (only := self._held_by_one(question, snapshot)):
             return only[:most]
         inherited = not found
-        for earlier in () if _names_another(question) else before:
+        for earlier in () if names_another(question) else before:
             if found:
                 break
             found = mentions(snapshot, earlier, names)
@@ -326,7 +330,7 @@ _CALENDAR = frozenset(
 )
 
 
-def _names_another(question: str) -> bool:
+def names_another(question: str) -> bool:
     """Whether a question in which no known name stands has one in capitals: then it is not about the last one's."""
     tokens = question.split()
     inside = (t for before, t in pairwise(tokens) if not before.endswith((".", "?", "!", ":")))

@@ -17,6 +17,7 @@ from memllm_cli.memory.search.postings import Postings, rank, terms
 from memllm_cli.memory.search.texts import Found, Texts
 from memllm_cli.memory.values.relations import Relation
 from memllm_cli.reading.link import Linker
+from memllm_cli.reading.question import leans
 from memllm_cli.reading.standing import standing
 
 PASSAGES = 6
@@ -78,7 +79,9 @@ class Looker:
         names = list(dict.fromkeys(m.surface for m in mentioned))
         words = terms(question)
         facts = self._facts(snapshot, entities, words, within)
-        asked = question if set(words) & {t for n in names for t in terms(n)} else " ".join([question, *names])
+        asked = question
+        if not set(words) & {t for n in names for t in terms(n)}:
+            asked = " ".join([question, *names, *(before[:1] if leans(question) else ())])
         passages = [Candidate(f.passage.lead, f.passage.text, found=f) for f in self.texts.search(asked, most, within)]
         return Looked(names, [*_written(snapshot, facts), *passages])
 

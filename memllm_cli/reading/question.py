@@ -23,6 +23,12 @@ _QUALIFIERS = frozenset(
 _YES_NO = re.compile(r"(is|are|was|were|does|do|did|has|have|had|can|will)\b", re.IGNORECASE)
 
 
+_LEANS = re.compile(
+    r"^(?:and|but|so|then|also|what about|how about)\b|\b(?:it|its|they|them|their|theirs|he|him|his|she|her|hers|this|"
+    r"that|these|those|there|then|the same)\b", re.IGNORECASE,
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """`kinds` of object that can answer (None: any), `qualifiers` that a relation must share, or a yes or no."""
@@ -51,3 +57,9 @@ def asked(question: str) -> Asked:
         qualifiers |= {"not"}
     kinds = next((kinds for pattern, kinds in _KINDS if re.match(pattern, text)), None)
     return Asked(kinds, frozenset(qualifiers), bool(_YES_NO.match(text)))
+
+
+def leans(question: str) -> bool:
+    """Whether a question leans on the one before ("And its rent?"): it begins as one that goes on, or has a word that
+    stands for something said. These words are a closed class of the language."""
+    return _LEANS.search(question.strip()) is not None

@@ -16,6 +16,7 @@ from memllm_cli.pointing.pointer import Span
 from memllm_cli.reading.answer import NOTHING, Answerer, Options
 from memllm_cli.reading.deciding import Decider
 from memllm_cli.reading.events import Done, ReadCall, Text, TextCall, TextResult
+from memllm_cli.reading.reads import Conversation
 from memllm_cli.reading.requests import Request, requested
 from memllm_cli.types import Query, Triple
 
@@ -184,3 +185,17 @@ def test_what_is_read_is_facts_and_passages_in_one_form(read: Memory) -> None:
     seen = one.decider.pointer.seen  # type: ignore[attr-defined]
     assert ("", "Tallowick Design | industry: architecture") in seen
     assert any(lead.startswith("Harbour Lease") and "Room: Studio | Area: 80 m2" in text for lead, text in seen)
+
+
+def test_a_question_that_goes_on_searches_what_the_last_one_was_about(memory: Memory) -> None:
+    for name, rent in (("Norbury", "310"), ("Harbour", "420")):
+        filler = " ".join(f"The house of {name} has a fine view of street number {n}." for n in range(40))
+        text = f"Lease of {name}. The rent is {rent} EUR.\n\n{filler}\n"
+        memory.ingest(read_text(f"{name}.txt", text), (), "m", "f")
+    one, talk = answerer(memory, None, **{"310 EUR": 3.0, "420 EUR": 3.0}), Conversation()
+    *_, done = one.ask("Who signed the lease of Norbury?", talk)
+    assert isinstance(done, Done)
+    first = [c.lead for c in one.looker.look("And what is its rent?", talk.questions(), most=1).candidates]
+    alone = one.looker.look("And what is its rent?", (), most=2).candidates
+    assert first == ["Norbury.txt"]
+    assert {c.lead for c in alone} == {"Norbury.txt", "Harbour.txt"}
