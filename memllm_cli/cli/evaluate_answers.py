@@ -14,6 +14,7 @@ from memllm_cli.terminal import safe
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from memllm_cli.calibration.answers import Answering
     from memllm_cli.corpora.questions import Question, Questions
     from memllm_cli.evaluation.answers import Seen, Tally
 
@@ -114,7 +115,7 @@ def fit(state: App, sets: Sequence[str], limit: int) -> None:
     fitted = [
         evaluation.fitted([f[beside] for f in found], replace(start, beside=beside)) for beside in evaluation.BESIDE
     ]
-    answering, curve = max(fitted, key=lambda f: (max(r["worth"] for r in f[1]), -f[0].beside))
+    answering, curve = max(fitted, key=lambda f: (_gives(*f), -f[0].beside))
     values: dict[str, Any] = {
         "weights": list(answering.weights), "least": answering.least, "beside": answering.beside,
         "questions": len(found), "curve": curve,
@@ -126,3 +127,8 @@ def fit(state: App, sets: Sequence[str], limit: int) -> None:
     state.output.table(tuple(curve[0]), [tuple(map(str, row.values())) for row in curve])
     state.output.line(f"an answer is given from {answering.least} on")
     state.output.data({**values, "file": str(path)})
+
+
+def _gives(answering: Answering, curve: list[dict[str, float]]) -> float:
+    """The share of right answers that a threshold gives; of one beyond the curve none."""
+    return next((r["right"] for r in curve if r["least"] == answering.least), 0.0)

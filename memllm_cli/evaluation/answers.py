@@ -31,8 +31,11 @@ LONGEST, SPARE = 40, 10
 """Words of an answer at most, and words beyond twice the accepted one's."""
 PASSAGES, TOKENS = 3, 48
 """Of plain retrieval: passages in the prompt, and tokens of an answer."""
-WRONG = 2.0
-"""A wrong answer costs as much as so many right ones are worth."""
+WRONG, REFUSED = 0.10, 0.85
+"""What an answer must keep to: of the questions with an answer at most so many are answered wrongly, and of those
+without at least so many are not answered."""
+FOLDS = 8
+"""Each question is weighed by weights that were fitted to the others, in so many parts."""
 _ARTICLES = frozenset({"a", "an", "the"})
 _PLAIN = (
     "Answer the question from the text, in as few words as possible. If the text does not answer it, say: not there."
@@ -204,32 +207,42 @@ def seen(
 
 
 def fitted(all_: Sequence[Seen], start: Answering) -> tuple[Answering, list[dict[str, float]]]:
-    """Weights, the threshold that is worth most, and the curve of what each threshold gives."""
+    """Weights, the lowest threshold that keeps to `WRONG` and `REFUSED`, and the curve of what each threshold gives.
+
+    The curve is of questions that the weights were not fitted to. Raises NotFound for too few of a kind.
+    """
+    found = replace(start, weights=_weights(all_))
+    scored: list[tuple[bool, float, bool]] = []
+    for fold in range(FOLDS):
+        others = replace(start, weights=_weights([s for i, s in enumerate(all_) if i % FOLDS != fold]))
+        scored += [_best(one, others) for one in all_[fold::FOLDS]]
+    curve = [at(scored, n / 50) for n in range(50)]
+    kept = [r for r in curve if r["wrong"] <= WRONG and r["refused"] >= REFUSED]
+    return replace(found, least=kept[0]["least"] if kept else 1.0), curve
+
+
+def _weights(all_: Sequence[Seen]) -> tuple[float, ...]:
     rows = [(f, ok) for one in all_ for f, ok in one.answers[:3]]
     if len({ok for _, ok in rows}) < 2:
         raise NotFound("Nothing right or nothing wrong was found for these questions.", "Take others, or more.")
-    weights = fit([f for f, _ in rows], [ok for _, ok in rows])
-    found = replace(start, weights=weights)
-    curve = [at(all_, found, t / 20) for t in range(0, 20)]
-    best = max(curve, key=lambda r: r["worth"])
-    return replace(found, least=best["least"]), curve
+    return fit([f for f, _ in rows], [ok for _, ok in rows])
 
 
-def at(all_: Sequence[Seen], answering: Answering, least: float) -> dict[str, float]:
-    """What a threshold gives: shares of the answerable questions, and of the others that get nothing."""
-    count: Counter[str] = Counter()
-    for one in all_:
-        scored = ((answering.probability(f), ok) for f, ok in one.answers)
-        best = max(scored, key=lambda r: r[0], default=(-1.0, False))
-        said = best[0] >= least
-        if one.answerable:
-            count["right" if said and best[1] else "wrong" if said else "nothing"] += 1
-        else:
-            count["made up" if said else "refused"] += 1
-    asked = max(1, count["right"] + count["wrong"] + count["nothing"])
-    none = max(1, count["made up"] + count["refused"])
-    worth = (count["right"] - WRONG * count["wrong"] - WRONG * count["made up"]) / (asked + count["made up"])
+def _best(one: Seen, answering: Answering) -> tuple[bool, float, bool]:
+    """Whether a question has an answer, how likely the likeliest that was thought of is right, and whether it is."""
+    scored = ((answering.probability(f), ok) for f, ok in one.answers)
+    return one.answerable, *max(scored, key=lambda r: r[0], default=(-1.0, False))
+
+
+def at(scored: Sequence[tuple[bool, float, bool]], least: float) -> dict[str, float]:
+    """What a threshold gives (`_best` of each question): shares of the questions with an answer, and of the others that
+    get nothing; 1.0 where there are none of a kind."""
+    asked = [(p >= least, ok) for answerable, p, ok in scored if answerable]
+    other = [p >= least for answerable, p, _ in scored if not answerable]
+    right, wrong = sum(said and ok for said, ok in asked), sum(said and not ok for said, ok in asked)
+    share = 1 / max(1, len(asked))
     return {
-        "least": least, **{k: round(count[k] / asked, 3) for k in ("right", "wrong", "nothing")},
-        "refused": round(count["refused"] / none, 3), "worth": round(worth, 4),
+        "least": least, "right": round(right * share, 3), "wrong": round(wrong * share, 3),
+        "nothing": round((len(asked) - right - wrong) * share, 3),
+        "refused": round(1 - sum(other) / max(1, len(other)), 3),
     }  # fmt: skip

@@ -7,7 +7,20 @@ import pytest
 from memllm_cli.calibration.answers import Answering
 from memllm_cli.corpora.questions import Question, Questions
 from memllm_cli.documents.reader import read_text
-from memllm_cli.evaluation.answers import Seen, Tally, at, cites, fitted, remember, right, within, words
+from memllm_cli.errors import NotFound
+from memllm_cli.evaluation.answers import (
+    REFUSED,
+    WRONG,
+    Seen,
+    Tally,
+    at,
+    cites,
+    fitted,
+    remember,
+    right,
+    within,
+    words,
+)  # fmt: skip
 from memllm_cli.memory.edit.evidence import Evidence, Place
 from memllm_cli.memory.edit.memory import Memory
 
@@ -144,30 +157,35 @@ LOGIT = Answering((0.0, 1.0), 0.5)
 """Its probability is the logistic of the feature: 2 gives 0.88, 0 gives 0.5, -2 gives 0.12."""
 
 
-def test_a_threshold_gives_shares_and_what_they_are_worth() -> None:
-    all_ = [
-        sure((2, True), (-2, False)), sure((-2, True), (2, False)), sure((-2, True)), sure(),
-        sure((2, False), answerable=False), sure((-2, False), answerable=False), sure(answerable=False),
-    ]  # fmt: skip
-    assert at(all_, LOGIT, 0.5) == {
-        "least": 0.5, "right": 0.25, "wrong": 0.25, "nothing": 0.5, "refused": 0.667,
-        "worth": round((1 - 2 * 1 - 2 * 1) / 5, 4),
-    }  # fmt: skip
-    low, high = at(all_, LOGIT, 0.1), at(all_, LOGIT, 0.95)
+def test_a_threshold_gives_shares() -> None:
+    scored = [(True, 0.9, True), (True, 0.9, False), (True, 0.1, True), (True, -1.0, False), (False, 0.9, False),
+              (False, 0.1, False), (False, -1.0, False)]  # fmt: skip
+    assert at(scored, 0.5) == {"least": 0.5, "right": 0.25, "wrong": 0.25, "nothing": 0.5, "refused": 0.667}
+    low, high = at(scored, 0.1), at(scored, 0.95)
     assert (low["right"], low["wrong"], low["nothing"], low["refused"]) == (0.5, 0.25, 0.25, 0.333)
-    assert (high["right"], high["wrong"], high["nothing"], high["refused"], high["worth"]) == (0, 0, 1, 1, 0)
-    assert at([], LOGIT, 0.5)["worth"] == 0
+    assert (high["right"], high["wrong"], high["nothing"], high["refused"]) == (0, 0, 1, 1)
+    assert at([], 0.5) == {"least": 0.5, "right": 0, "wrong": 0, "nothing": 0, "refused": 1}
 
 
-def test_the_threshold_that_is_worth_most_is_taken() -> None:
-    good = [sure((3, True), (-3, False))] * 18 + [sure((3, False))] * 2
+def test_the_lowest_threshold_that_keeps_to_the_bounds_is_taken() -> None:
+    good = [sure((3, True), (-3, False))] * 80 + [sure((3, False))] * 8
+    middling = [sure((1, True))] * 8 + [sure((1, False))] * 16
     bad = [sure((-1, False), (-2, False))] * 10 + [sure((-1, False), answerable=False)] * 10
-    found, curve = fitted(good + bad, LOGIT)
+    found, curve = fitted(good + middling + bad, LOGIT)
     assert found.weights[1] > 0
     assert found.probability((1.0, 3.0)) > 0.7 > 0.3 > found.probability((1.0, -1.0))
-    assert [row["least"] for row in curve] == [n / 20 for n in range(20)]
-    best = at(good + bad, found, found.least)
-    assert best in curve
-    assert best["worth"] == max(row["worth"] for row in curve)
-    assert best["worth"] > max(curve[0]["worth"], curve[-1]["worth"])
-    assert (best["right"], best["wrong"], best["refused"]) == (round(18 / 30, 3), round(2 / 30, 3), 1)
+    (chosen,) = [row for row in curve if row["least"] == found.least]
+    assert (chosen["right"], chosen["wrong"], chosen["refused"]) == (round(80 / 122, 3), round(8 / 122, 3), 1)
+    below = [row for row in curve if row["least"] < found.least]
+    assert below
+    assert all(row["wrong"] > WRONG or row["refused"] < REFUSED for row in below)
+
+
+def test_where_no_threshold_keeps_to_the_bounds_nothing_is_answered() -> None:
+    found, _ = fitted([sure((3, False))] * 50 + [sure((3, True))] * 10, LOGIT)
+    assert found.probability((1.0, 3.0)) < found.least
+
+
+def test_what_cannot_be_fitted_is_said() -> None:
+    with pytest.raises(NotFound):
+        fitted([sure((3, True))] * 20, LOGIT)
