@@ -15,6 +15,7 @@ import numpy as np
 
 from memllm_cli.calibration.reads import SAME
 from memllm_cli.engine.base import Engine, sample
+from memllm_cli.errors import ModelMissing
 from memllm_cli.memory.disk.tables import Assertion
 from memllm_cli.memory.edit.evidence import Evidence
 from memllm_cli.memory.history.facts import Fact
@@ -44,6 +45,8 @@ NOTHING = "Memory has nothing on this."
 TOO_MUCH = "That asks for too much at once; be more specific."
 NOTED = 2000
 """Statements about a name among which a question that came with a fact is looked for."""
+NEAR = 0.2
+"""Probability from which on an answer, too unsure to be given, shows that something is asked of memory."""
 SHOWN = 4
 """Sentences of documents that are shown beside an answer, or in its place."""
 
@@ -177,15 +180,16 @@ class Answerer:
             yield from self._point(question, conversation, decider, found, reading)
         sure = bool(found.value)
         said = ""
-        if not grounded:
+        free = not grounded or (not sure and not found.too_many and self._talk(question, conversation, found, clock))
+        if free:
             reading.context = self._context(question, conversation, found)
-        pieces = self._grounded(question, found, reading) if grounded else self._free(reading.context, clock)
+        pieces = self._free(reading.context, clock) if free else self._grounded(question, found, reading)
         for piece in pieces:
             clock.start()
             said += piece.text
             yield piece
         said = said.strip()
-        outcome = ("fact" if found.result is not None else "text") if sure else "nothing" if grounded else "talk"
+        outcome = ("fact" if found.result is not None else "text") if sure else "talk" if free else "nothing"
         sources = tuple(reading.chosen)
         if not grounded and sure:
             backed = says(said, found.value)
@@ -322,6 +326,21 @@ class Answerer:
         found.value, found.result = join([s.hit.value for s in reading.chosen]), result
         if fact.key not in {s.hit.fact.key for s in reading.chosen}:
             found.answer = None  # what outranks it has another probability
+
+    def _talk(self, question: str, conversation: Conversation, found: _Pointed, clock: Clock) -> bool:
+        """Whether what was written is talk and asks memory for nothing: nothing in memory is near to an answer, and a
+        model that was trained to read does not open a read."""
+        near = found.answer is not None and found.answer.probability >= NEAR
+        if near or self.options.within is not None:
+            return False
+        try:
+            format = self.format
+        except ModelMissing:
+            return False
+        if not isinstance(format, Trained):
+            return False
+        clock.evaluated += self.engine.load(0, self.reads.prompt(conversation, question))
+        return self.reads.opens() < format.weights.opens
 
     def _context(self, question: str, conversation: Conversation, found: _Pointed) -> list[int]:
         """The conversation, with what was found as the result of a call."""

@@ -149,7 +149,7 @@ class Reads(FactReads):
         weights, before = self.format.weights, conversation.questions()
         looked.context = self.prompt(conversation, question)
         clock.evaluated += self.engine.load(0, looked.context)
-        looked.opened.append(self._opens())
+        looked.opened.append(self.opens())
         looked.wanted = looked.opened[0] >= weights.opens
         if not looked.wanted and not self._plain(question, before):
             return
@@ -166,7 +166,7 @@ class Reads(FactReads):
             if len(looked.context) >= self.engine.context - self.room:
                 return
             clock.evaluated += self.engine.load(0, looked.context)
-            looked.opened.append(self._opens())
+            looked.opened.append(self.opens())
             if looked.opened[-1] < UNTHINKABLE:
                 return
             first = looked.result.query
@@ -183,7 +183,7 @@ class Reads(FactReads):
                 return
             yield from self._follow(choice, looked)
 
-    def _opens(self) -> float:
+    def opens(self) -> float:
         """The probability that the model begins a read here."""
         assert isinstance(self.format, Trained)
         return float(np.exp(self.engine.pick(0, [self.format.opening])[0]))

@@ -16,6 +16,7 @@ from memllm_cli.pointing.pointer import Span
 from memllm_cli.reading.answer import NOTHING, Answerer, Options
 from memllm_cli.reading.deciding import Decider
 from memllm_cli.reading.events import Done, ReadCall, Text, TextCall, TextResult
+from memllm_cli.reading.formats import Trained
 from memllm_cli.reading.reads import Conversation
 from memllm_cli.reading.requests import Request, requested
 from memllm_cli.types import Query, Triple
@@ -199,3 +200,22 @@ def test_a_question_that_goes_on_searches_what_the_last_one_was_about(memory: Me
     alone = one.looker.look("And what is its rent?", (), most=2).candidates
     assert first == ["Norbury.txt"]
     assert {c.lead for c in alone} == {"Norbury.txt", "Harbour.txt"}
+
+
+@pytest.mark.parametrize(
+    ("opens", "margin", "within", "outcome"),
+    [(False, -3.0, False, "talk"), (True, -3.0, False, "nothing"), (False, -1.0, False, "nothing"),
+     (False, -3.0, True, "nothing")],
+)  # fmt: skip
+def test_talk_is_what_asks_memory_for_nothing(
+    read: Memory, opens: bool, margin: float, within: bool, outcome: str
+) -> None:
+    call = "({MEM_READ( "
+    engine = ScriptedEngine([call if opens else "Rents rise and fall."], context=4096)
+    decider = Decider(Told(**{"4,200 EUR": margin}), Answering((0.0, 1.0, 0.0, 0.0, 0.0), 0.5))  # type: ignore[arg-type]
+    options = Options(within=confined(read.snapshot, ["lease.md"]) if within else None, temperature=0)
+    *_, done = Answerer(engine, Finder(read), options, Trained(engine), decider).ask("What about rents, then?")
+    assert isinstance(done, Done)
+    assert (done.outcome, done.backed) == (outcome, False)
+    assert done.answer == ("Rents rise and fall." if outcome == "talk" else NOTHING)
+    assert done.evidence == ()
