@@ -256,6 +256,10 @@ class Answerer:
         self, question: str, conversation: Conversation, decider: Decider, found: _Pointed, reading: Reading
     ) -> Iterator[Event]:
         looked = self.looker.look(question, conversation.questions(), self.options.within)
+        if looked.confirmed is not None:
+            subject, relation, _ = self.finder.memory.snapshot.texts(looked.confirmed)
+            yield from self._facts(Query(subject, relation, None), looked.confirmed, found, reading)
+            return
         texts = any(c.found is not None for c in looked.candidates)
         if texts:
             yield TextCall(question)

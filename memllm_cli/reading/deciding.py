@@ -132,10 +132,12 @@ def _field(candidate: Candidate, span: Span) -> tuple[str, Line, Query] | None:
     best: tuple[int, str, Line, Query] | None = None
     for line in candidate.lines:
         subject, relation, object_ = line.texts
-        for (a, b), value, query in (
-            (line.object, object_, Query(subject, relation, None)),
-            (line.subject, subject, Query(None, relation, object_)),
+        for side, (a, b), value, query in (
+            ("object", line.object, object_, Query(subject, relation, None)),
+            ("subject", line.subject, subject, Query(None, relation, object_)),
         ):
+            if side not in line.gives:
+                continue
             shared = min(b, span.end) - max(a, span.start)
             if shared > 0 and (best is None or shared > best[0]):
                 best = shared, value, line, query

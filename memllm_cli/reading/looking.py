@@ -17,7 +17,8 @@ from memllm_cli.memory.search.postings import Postings, rank, terms
 from memllm_cli.memory.search.texts import Found, Texts
 from memllm_cli.memory.values.relations import Relation
 from memllm_cli.reading.link import Linker
-from memllm_cli.reading.question import leans
+from memllm_cli.reading.question import Asked, asked, leans
+from memllm_cli.reading.sides import Sides, giving
 from memllm_cli.reading.standing import standing
 
 PASSAGES = 6
@@ -40,6 +41,8 @@ class Line:
     end: int
     subject: tuple[int, int]
     object: tuple[int, int]
+    gives: tuple[str, ...] = ("object", "subject")
+    """The sides that may answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +57,11 @@ class Candidate:
 
 @dataclass(slots=True)
 class Looked:
-    """What was found for a question: the names in it, and the candidates, facts first."""
+    """What was found for a question: the names in it, the candidates, facts first, and the fact that says yes to it."""
 
     names: list[str]
     candidates: list[Candidate]
+    confirmed: Fact | None = None
 
 
 class Looker:
@@ -78,17 +82,21 @@ class Looker:
         entities = list(dict.fromkeys(e for m in mentioned for e in m.entities))
         names = list(dict.fromkeys(m.surface for m in mentioned))
         words = terms(question)
-        facts = self._facts(snapshot, entities, words, within)
-        asked = question
+        masked = self.linker.masked(question, [m for m in mentioned if m.surface in question])
+        sides, facts = self._facts(snapshot, question, entities, asked(masked), within)
+        confirmed = next((f for f, _ in facts if sides.confirms(f)), None)
+        wanted = question
         if not set(words) & {t for n in names for t in terms(n)}:
-            asked = " ".join([question, *names, *(before[:1] if leans(question) else ())])
-        passages = [Candidate(f.passage.lead, f.passage.text, found=f) for f in self.texts.search(asked, most, within)]
-        return Looked(names, [*_written(snapshot, facts), *passages])
+            wanted = " ".join([question, *names, *(before[:1] if leans(question) else ())])
+        passages = [Candidate(f.passage.lead, f.passage.text, found=f) for f in self.texts.search(wanted, most, within)]
+        return Looked(names, [*_written(snapshot, facts), *passages], confirmed)
 
     def _facts(
-        self, snapshot: Snapshot, entities: Sequence[int], words: Sequence[str], within: Collection[int] | None
-    ) -> list[Fact]:
-        """Facts about some names and what these lead to, and facts of no document that share words; best first."""
+        self, snapshot: Snapshot, question: str, entities: Sequence[int], wants: Asked, within: Collection[int] | None
+    ) -> tuple[Sides, list[tuple[Fact, tuple[str, ...]]]]:
+        """Facts that may answer, with the sides that do, best first: those about some names and what these lead to, and
+        those of no document that share words."""
+        words = terms(question)
         near: dict[object, tuple[Fact, float]] = {}
 
         def take(facts: Iterable[Fact], weight: float) -> None:
@@ -97,13 +105,15 @@ class Looker:
 
         for entity in entities:
             take(_about(snapshot, entity), 1.0)
+        sides = Sides.of(snapshot, question, entities, wants, [f for f, _ in near.values()])
         further = {k for fact, _ in near.values() for k in (fact.key[0], fact.key[2]) if k not in entities}
         for entity in sorted(further)[:LINES]:
             take((f for f in _about(snapshot, entity) if f.key[0] == entity), 0.5)
         take(self._by_words(snapshot, words), 0.75)
-        if len(near) <= 1:
-            return [f for f, _ in near.values()]
-        facts = [f for f, _ in near.values()]
+        given = giving(sides, [f for f, _ in near.values()])
+        if len(given) <= 1:
+            return sides, given
+        facts = [f for f, _ in given]
         postings = Postings.build([_said(snapshot, f) for f in facts])
         scores, most = rank([postings], words)
         fit = scores[0] / np.float32(most or 1)
@@ -111,7 +121,7 @@ class Looker:
             range(len(facts)),
             key=lambda i: (-float(fit[i]) - 0.3 * near[facts[i].key][1], not facts[i].person, facts[i].key),
         )
-        return [facts[i] for i in order[:LINES]]
+        return sides, [given[i] for i in order[:LINES]]
 
     def _by_words(self, snapshot: Snapshot, words: Sequence[str]) -> list[Fact]:
         """Facts that people stated or tables brought, which no passage of a document shows: the newest."""
@@ -165,16 +175,16 @@ def _said(snapshot: Snapshot, fact: Fact) -> list[str]:
     return terms(" ".join((subject, object_, relation.name, relation.inverse, *relation.aliases)))
 
 
-def _written(snapshot: Snapshot, facts: Sequence[Fact]) -> list[Candidate]:
+def _written(snapshot: Snapshot, facts: Sequence[tuple[Fact, tuple[str, ...]]]) -> list[Candidate]:
     """Facts as lines, those of one subject and relation beside each other, in texts of some length."""
-    order: dict[tuple[int, int], list[Fact]] = {}
-    for fact in facts:
-        order.setdefault((fact.key[0], fact.key[1]), []).append(fact)
+    order: dict[tuple[int, int], list[tuple[Fact, tuple[str, ...]]]] = {}
+    for fact, gives in facts:
+        order.setdefault((fact.key[0], fact.key[1]), []).append((fact, gives))
     out: list[Candidate] = []
     text = ""
     lines: list[Line] = []
     for group in order.values():
-        for fact in group:
+        for fact, gives in group:
             subject, relation, object_ = snapshot.texts(fact)
             start = len(text)
             line = f"{subject} | {relation}: {object_}"
@@ -186,7 +196,7 @@ def _written(snapshot: Snapshot, facts: Sequence[Fact]) -> list[Candidate]:
             at = start + len(line) - len(object_)
             lines.append(
                 Line(fact, (subject, relation, object_), start, start + len(line), (start, start + len(subject)),
-                     (at, at + len(object_)))
+                     (at, at + len(object_)), gives)
             )  # fmt: skip
             text += line + "\n"
     if lines:

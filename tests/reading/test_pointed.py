@@ -219,3 +219,40 @@ def test_talk_is_what_asks_memory_for_nothing(
     assert (done.outcome, done.backed) == (outcome, False)
     assert done.answer == ("Rents rise and fall." if outcome == "talk" else NOTHING)
     assert done.evidence == ()
+
+
+NORLAND = (("Norland", "capital", "Tromby"), ("Norland", "head of state", "Per Lind"), ("Ostria", "capital", "Marn"))
+
+
+@pytest.mark.parametrize(
+    ("question", "value", "outcome"),
+    [
+        ("Is Tromby the capital of Norland?", "Yes", "fact"),
+        ("Is the capital of Norland Tromby?", "Yes", "fact"),
+        ("Is Norland the capital of Tromby?", "", "nothing"),
+        ("Is Marn the capital of Norland?", "Tromby", "fact"),
+        ("Is Tromby not the capital of Norland?", "", "nothing"),
+        ("What is the capital of Norland?", "Tromby", "fact"),
+        ("Which country has Tromby for a capital?", "Norland", "fact"),
+        ("Why is Tromby so large?", "", "nothing"),
+        ("What is the capital of Tromby?", "", "nothing"),
+        ("Who was head of state of Norland before Per Lind?", "", "nothing"),
+        ("What is the capital of Zorblax?", "", "nothing"),
+    ],
+)
+def test_a_fact_answers_what_names_its_other_side(memory: Memory, question: str, value: str, outcome: str) -> None:
+    for row in NORLAND:
+        memory.set(Triple(*row))
+    *_, last = value.split() or [""]
+    pointed = {"Tromby": 5.0, "Per Lind": 4.0, "Norland": 3.0} if last != "Norland" else {"Norland": 5.0}
+    _, done = ask(memory, question, None, **pointed)
+    assert (done.value, done.outcome) == (value, outcome)
+
+
+def test_a_fact_of_two_hops_answers_where_both_are_asked_for(memory: Memory) -> None:
+    memory.set(Triple("Low Tide", "author", "Mira Olsen"))
+    memory.set(Triple("Mira Olsen", "mother", "Ida Olsen"))
+    assert (
+        ask(memory, "Who is the mother of the author of Low Tide?", None, **{"Ida Olsen": 4.0})[1].value == "Ida Olsen"
+    )
+    assert ask(memory, "Who is the mother of Low Tide?", None, **{"Ida Olsen": 4.0})[1].outcome == "nothing"
