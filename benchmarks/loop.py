@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from memllm_cli.calibration.finding import Thresholds
 from memllm_cli.memory.edit.memory import Memory
 from memllm_cli.memory.search.find import Finder, Pair
-from memllm_cli.memory.search.index import EntityIndex
+from memllm_cli.memory.search.index import VectorIndex
 from memllm_cli.types import Query
 
 NAMES, RELATIONS, MOST = 300, 25, 30
@@ -33,7 +33,7 @@ class Loop:
         vectors: Vector,
         phrases: list[str],
         phrase_vectors: Vector,
-        index: EntityIndex,
+        index: VectorIndex,
         thresholds: Thresholds,
     ) -> None:
         self.memory, self.index = memory, index

@@ -15,15 +15,16 @@ def main() -> None:
     vector = np.load(folder / "query.npy")
     began = time.perf_counter()
     if kind == "ours":
+        from memllm_cli.memory.disk.files import NAMES
         from memllm_cli.memory.edit.memory import Memory
         from memllm_cli.memory.history.snapshot import belongs
         from memllm_cli.memory.search.find import Finder, Pair
-        from memllm_cli.memory.search.index import EntityIndex
+        from memllm_cli.memory.search.index import VectorIndex
         from memllm_cli.types import Query
 
         memory = Memory(folder / "kb")
         snapshot = memory.snapshot
-        index = EntityIndex(folder / "kb", snapshot.id, "all-MiniLM-L6-v2", len(vector))
+        index = VectorIndex(folder / "kb", NAMES, snapshot.id, "all-MiniLM-L6-v2", len(vector))
         assert index.restore(lambda head: belongs(snapshot, head))
         finder = Finder(memory)
         relations = [(relation, 0.0) for relation in snapshot.relations.by_id]

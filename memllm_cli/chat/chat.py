@@ -96,7 +96,7 @@ class Chat:
         self._create = create
         self._engine: Loading[ReadFormat] = Loading(make, lambda format: format.engine.close())
         self._pointer: Loading[Decider | None] = Loading(lambda: self._pointing(decider))
-        self._texts = Texts(finder.memory)
+        self._texts = Texts(finder.memory, finder.encoder)
         self._answerer: Answerer | None = None
         self._model = model
         self._notes = notes

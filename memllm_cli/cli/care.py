@@ -94,7 +94,7 @@ def _models(state: App) -> list[Any]:
 def reindex(
     context: typer.Context,
     encode: Annotated[
-        bool, typer.Option("--encode", help="Encode all names again; with --encoder by another.")
+        bool, typer.Option("--encode", help="Encode all names and texts again; with --encoder by another.")
     ] = False,
 ) -> None:
     """Rebuild what stands beside the database: the packed history, the index of names, the index of words.
@@ -103,6 +103,7 @@ def reindex(
     """
     from memllm_cli.memory.disk.files import drop_caches
     from memllm_cli.memory.search.find import Finder
+    from memllm_cli.memory.search.texts import Texts
 
     state: App = context.obj
     memory = state.memory()
@@ -111,8 +112,14 @@ def reindex(
     drop_caches(memory.database.folder)
     memory.outdate()
     names = finder.reindex(encode or state.encoder_option is not None)
-    state.output.data({"names": names, "encoder": memory.snapshot.encoder})
+    texts = Texts(memory, finder.encoder)
+    if encode:
+        texts.forget_vectors()
+    passages = texts.complete(state.output.bar("encoding texts"))
+    state.output.data({"names": names, "passages": passages, "encoder": memory.snapshot.encoder})
     state.output.line(f"{count(names, 'name')} indexed, encoder {safe(str(memory.snapshot.encoder))}")
+    if passages:
+        state.output.line(f"{count(passages, 'passage')} encoded")
 
 
 def backup(

@@ -42,9 +42,9 @@ def answers(
     read, asked = chosen(data, limit, seed)
     rows: list[tuple[str, Tally]] = []
     with state.scratch() as memory, state.output.working("reading") as say:
-        ids = evaluation.remember(memory, read)
         answerer = state.answerer(memory)
         try:
+            ids = evaluation.remember(memory, read, answerer.looker.texts)
             rows.append(
                 ("memllm", evaluation.ask(answerer, read, asked, ids, lambda n: say(f"{n} of {len(asked)} questions")))
             )
@@ -53,7 +53,7 @@ def answers(
         if plain:
             engine = state.engine(context=4096)
             try:
-                texts = Texts(memory)
+                texts = Texts(memory)  # by words: plain retrieval
                 said = evaluation.plain(
                     engine, texts, read, asked, ids, lambda n: say(f"plain retrieval: {n} of {len(asked)}")
                 )
@@ -100,8 +100,8 @@ def fit(state: App, sets: Sequence[str], limit: int) -> None:
     for data in sets:
         read, asked = chosen(data, limit, 0)
         with state.scratch() as memory, state.output.working("reading") as say:
-            ids = evaluation.remember(memory, read)
             answerer = state.answerer(memory)
+            ids = evaluation.remember(memory, read, answerer.looker.texts)
             if answerer.decider is None or entry is None:
                 raise NotFound("There is no pointer.", "Train one: memllm train point --help")
             try:

@@ -150,6 +150,8 @@ def _ingest(
         elif planned.documents:
             memory = memory or state.memory(create=True)
             _write(state, memory, planned, kind, result)
+        if memory is not None and not dry_run:
+            result["encoded"] = encode_texts(state, memory)
     except KeyboardInterrupt:
         if memory is not None and not dry_run:
             with suppress(MemllmError):  # somebody else may hold the memory now
@@ -168,6 +170,13 @@ def _ingest(
             result,
         )
     output.data(result)
+
+
+def encode_texts(state: App, memory: Memory) -> int:
+    """Encode the passages that have no vectors yet, an earlier run's that was broken off among them; how many."""
+    from memllm_cli.memory.search.texts import Texts
+
+    return Texts(memory, state.finder(memory).encoder).complete(state.output.bar("encoding texts"))
 
 
 def _prune(state: App, memory: Memory, paths: list[Path], dry_run: bool) -> list[dict[str, Any]]:

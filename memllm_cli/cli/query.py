@@ -62,7 +62,7 @@ def query(
         columns, rows, data = _words(memory, " ".join(patterns), None if proposed else False, day)
     order = _order(columns, rows, sort)
     page = order[offset : offset + limit] if limit else order[offset:]
-    texts = [] if any(shaped) or offset else _texts(memory, " ".join(patterns))
+    texts = [] if any(shaped) or offset else _texts(state, memory, " ".join(patterns))
     said_texts = [("", "", "", e.place, " ".join(e.said.split())) for e in texts]
     if sys.stdout.isatty():
         state.output.table(columns, [rows[i] for i in page])
@@ -145,14 +145,14 @@ def _words(memory: Memory, words: str, proposed: bool | None, day: int | None) -
     return ("subject", "relation", "object", "source", "sentence"), rows, data
 
 
-def _texts(memory: Memory, words: str) -> list[Evidence]:
+def _texts(state: App, memory: Memory, words: str) -> list[Evidence]:
     """The sentences of documents that fit the words best, one of each passage."""
     from memllm_cli.memory.search.postings import terms
     from memllm_cli.memory.search.texts import Texts
 
     wanted = set(terms(words))
     spots = []
-    for found in Texts(memory).search(words, TEXTS):
+    for found in Texts(memory, state.finder(memory).encoder).search(words, TEXTS):
         text, sentences = found.passage.text, found.passage.sentences
         start, end = max(sentences, key=lambda s: (len(wanted & set(terms(text[s[0] : s[1]]))), -s[0]))
         begin, last, block = found.passage.source(start, end)

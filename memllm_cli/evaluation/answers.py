@@ -124,11 +124,13 @@ class Tally:
         return out
 
 
-def remember(memory: Memory, data: Questions) -> list[int]:
-    """Put the documents of a set into a memory, without facts; returns their ids in order."""
+def remember(memory: Memory, data: Questions, texts: Texts | None = None) -> list[int]:
+    """Put the documents of a set into a memory, without facts; returns their ids in order. `texts` are encoded."""
     for number, document in enumerate(data.documents):
         uri = document.uri if data.name == "folder" else f"stdin:{number}"
         memory.ingest(replace(document, uri=uri), (), "none", "none")
+    if texts is not None:
+        texts.complete()
     by_uri = {d.uri: d.id for d in memory.snapshot.documents()}
     return [by_uri[d.uri if data.name == "folder" else f"stdin:{n}"] for n, d in enumerate(data.documents)]
 

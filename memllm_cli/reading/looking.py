@@ -69,7 +69,7 @@ class Looker:
 
     def __init__(self, finder: Finder, texts: Texts | None = None) -> None:
         self.finder = finder
-        self.texts = texts or Texts(finder.memory)
+        self.texts = texts or Texts(finder.memory, finder.encoder)
         self.linker = Linker(finder)
         self._held: tuple[tuple[str, int, int], list[Fact], Postings] | None = None
 

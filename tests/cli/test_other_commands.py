@@ -97,7 +97,7 @@ def test_models_are_listed_and_chosen(run: Run, tmp_path: Path) -> None:
 def test_reindex_counts_names(run: Run) -> None:
     run("fact", "set", FACT)
     assert run("--json", "reindex").data["names"] == 2
-    assert run("--json", "reindex", "--encoder", "letters").data == {"names": 2, "encoder": "letters"}
+    assert run("--json", "reindex", "--encoder", "letters").data == {"names": 2, "passages": 0, "encoder": "letters"}
     assert run("fact", "get", "Fredonia >> capital >>").out == "Sylvania City\n"  # by similarity
 
 

@@ -455,7 +455,8 @@ def test_a_knowledge_base_made_where_a_journal_was_left_has_its_relations(memory
     assert facts(again) == {("Spain", "capital", "Madrid")}
 
 
-def test_every_cache_bears_the_id_of_its_knowledge_base(memory: Memory) -> None:
+def test_every_cache_bears_the_id_of_its_knowledge_base(memory: Memory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("memllm_cli.memory.search.texts.EXACT", 0)
     folder = memory.database.folder
     memory.set(Triple("France", "capital", "Paris"))
     memory.pack()
@@ -464,6 +465,9 @@ def test_every_cache_bears_the_id_of_its_knowledge_base(memory: Memory) -> None:
     for name in ("one.txt", "two.txt"):
         memory.ingest(read_text(name, f"Paris is written of in {name}."), (), "m", "f")
         assert Texts(memory).search("paris")
+    texts = Texts(memory, Letters)
+    assert texts.complete() == 2
+    assert texts.search("paris")
     for name in CACHES:
         head = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
         assert head["kb"] == memory.snapshot.id, name

@@ -8,9 +8,10 @@ import pytest
 from numpy.typing import NDArray
 
 from memllm_cli.errors import EncoderMismatch
+from memllm_cli.memory.disk.files import NAMES
 from memllm_cli.memory.edit.memory import Memory
 from memllm_cli.memory.search.find import Finder
-from memllm_cli.memory.search.index import EntityIndex
+from memllm_cli.memory.search.index import VectorIndex
 from memllm_cli.memory.values.literals import ENTITY
 from memllm_cli.types import Query, Triple
 
@@ -85,12 +86,12 @@ def test_a_damaged_or_foreign_sidecar_is_rebuilt(filled: Memory) -> None:
         broken = bytearray(data)
         broken[position] ^= 0xFF
         payload.write_bytes(broken)
-        fresh = EntityIndex(payload.parent, filled.snapshot.id, "letters", 64)
+        fresh = VectorIndex(payload.parent, NAMES, filled.snapshot.id, "letters", 64)
         assert not fresh.restore(lambda head: True)
         assert values(Finder(filled, Letters), "Fredonia", "capital", None) == ["Sylvania City"]
     payload.write_bytes(data[: len(data) // 2])
     assert values(Finder(filled, Letters), "Fredonia", "capital", None) == ["Sylvania City"]
-    assert not EntityIndex(payload.parent, "another", "letters", 64).restore(lambda head: True)
+    assert not VectorIndex(payload.parent, NAMES, "another", "letters", 64).restore(lambda head: True)
 
 
 def test_a_sidecar_of_what_was_since_restored_is_not_used(filled: Memory) -> None:
@@ -130,7 +131,7 @@ def test_a_threshold_search_returns_everything_within(tmp_path: object, memory: 
     vectors = rng.normal(size=(500, 16)).astype(np.float32)
     vectors[:200] = vectors[0] + 0.05 * rng.normal(size=(200, 16)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    index = EntityIndex(memory.database.folder, "x", "y", 16)
+    index = VectorIndex(memory.database.folder, NAMES, "x", "y", 16)
     index.add(list(range(1, 501)), vectors)
     expected = {i + 1 for i in range(500) if 1 - float(vectors[i] @ vectors[0]) <= 0.2}
     found = index.within(vectors[0], 0.2)

@@ -55,16 +55,6 @@ def test_a_passage_is_found_as_it_was_cut(memory: Memory) -> None:
     assert len(texts) == 3
 
 
-def test_every_passage_is_told_with_its_number(memory: Memory) -> None:
-    texts = Texts(memory)
-    quay = ingest(memory, QUAY)
-    assert list(texts.after(1)) == [(1, quay, "Quay > Staff\nAnn Poe keeps the keys.")]
-    tide = ingest(memory, TIDE, "/docs/tide.md")
-    assert [(n, d) for n, d, _ in texts.after(0)] == [(0, quay), (1, quay), (2, tide)]
-    assert [(n, d) for n, d, _ in texts.after(2)] == [(2, tide)]
-    assert list(texts.after(3)) == []
-
-
 def test_a_document_read_again_replaces_its_text(memory: Memory) -> None:
     texts = Texts(memory)
     ingest(memory, QUAY)
@@ -95,15 +85,6 @@ def test_a_search_within_documents_finds_nothing_of_others(memory: Memory) -> No
     assert texts.search("keys", within=set()) == []
     memory.forget("/docs/tide.md")
     assert texts.search("keys", within={tide}) == []
-
-
-def test_passages_near_by_vector_are_found_beside_those_by_words(memory: Memory) -> None:
-    texts = Texts(memory)
-    quay, tide = ingest(memory, QUAY), ingest(memory, TIDE, "/docs/tide.md")
-    near = texts.search("crane", near=lambda: [(2, 0.9), (1, 0.8)])
-    assert [(f.number, f.score > 0) for f in near] == [(0, True), (2, False), (1, False)]
-    assert [f.number for f in texts.search("crane", within={quay}, near=lambda: [(2, 0.9), (1, 0.8)])] == [0, 1]
-    assert [f.number for f in texts.search("keys", within={tide}, near=lambda: [(0, 0.9), (2, 0.5)])] == [2]
 
 
 def test_rankings_are_fused_by_place() -> None:

@@ -201,4 +201,4 @@ def test_only_caches_are_left_out(tmp_path: Path) -> None:
     memory = filled(tmp_path / "a")
     with memory.database.open() as connection:
         rows = connection.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'kb'").fetchall()
-    assert {r[0] for r in rows} - set(TABLES) == {"vectors"}
+    assert {r[0] for r in rows} - set(TABLES) == {"vectors", "passage_vectors"}

@@ -66,6 +66,12 @@ def examine(memory: Memory, repair: bool = True) -> Iterator[Finding]:
     yield from _files(folder, repair)
 
 
+_CACHED = (
+    ("vectors", "vectors", "entity", "entities"),
+    ("vectors of passages", "passage_vectors", "document", "documents"),
+)  # fmt: skip
+
+
 def _rows(connection: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
     """What no single row can show: ids that come once, references that lead somewhere, an unbroken order."""
     keyed = [t for t in TABLES.values() if t.keyed]
@@ -77,7 +83,7 @@ def _rows(connection: duckdb.DuckDBPyConnection) -> Iterator[Finding]:
             yield Finding(BAD, f"{row[0] - row[1]} ids come twice in '{table.name}'", "Restore a backup.")
     bad = 0
     loose = [(t.noun, t.name, c.name, c.references) for t in TABLES.values() for c in t.columns if c.references]
-    for noun, name, column, target in (*loose, ("vectors", "vectors", "entity", "entities")):
+    for noun, name, column, target in (*loose, *_CACHED):
         row = connection.execute(
             f"SELECT count(*) FROM {name} WHERE {column} IS NOT NULL AND {column} NOT IN (SELECT id FROM {target})"
         ).fetchone()

@@ -18,7 +18,7 @@ from memllm_cli.memory.disk.table import Column
 from memllm_cli.memory.disk.tables import RELATIONS, TABLES, VERSION, Operation
 from memllm_cli.memory.edit.memory import Memory
 
-CACHES = ("vectors",)
+CACHES = ("vectors", "passage_vectors")
 """Tables that come back by themselves and are left out."""
 KIND = "knowledge base"
 _CHUNK = 5000

@@ -110,6 +110,7 @@ def _rewrite(memory: Memory, documents: set[int], operations: set[int], statemen
             "evidence": f"SELECT * FROM kb.evidence WHERE {outside('document', documents)} "
             f"AND {outside('assertion', statements)}",
             "vectors": f"SELECT * FROM kb.vectors WHERE {outside('entity', names)}",
+            "passage_vectors": f"SELECT * FROM kb.passage_vectors WHERE {outside('document', documents)}",
         }
     )
     memory.outdate()

@@ -170,7 +170,7 @@ class Database:
         """
         import duckdb
 
-        assert set(tables) == {"meta", "vectors", *TABLES}, "a table would be lost"
+        assert set(tables) == {"meta", "vectors", "passage_vectors", *TABLES}, "a table would be lost"
         fresh = self.path.with_name(DATABASE + PART)
         try:
             with self.lock.turn(), interrupts_held():

@@ -12,8 +12,8 @@ LOG = f"{DATABASE}.wal"
 JOURNAL = "facts.journal"
 LOCK, OWNER = "lock", "lock.owner"
 HISTORY, NAMES, WORDS, RELATIONS = "history.bin", "entities.hnsw", "text.sqlite", "relations.npz"
-TEXTS, FRESH_TEXTS = "passages.bin", "passages.latest.bin"
-CACHES = (HISTORY, NAMES, WORDS, RELATIONS, TEXTS, FRESH_TEXTS)
+TEXTS, FRESH_TEXTS, PASSAGES = "passages.bin", "passages.latest.bin", "passages.hnsw"
+CACHES = (HISTORY, NAMES, WORDS, RELATIONS, TEXTS, FRESH_TEXTS, PASSAGES)
 """Payloads that come back when they are gone. Each has a manifest beside it, `NAME.json`."""
 DAMAGED, FOREIGN = f"{JOURNAL}.damaged-", f"{JOURNAL}.foreign-"
 """How the names of journals begin that were set aside: unreadable ones, and those of another knowledge base."""

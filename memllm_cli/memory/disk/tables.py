@@ -261,8 +261,8 @@ TABLES = {
         OPERATIONS, RELATIONS, ENTITIES, ALIASES, MERGES, MOVES, DOCUMENTS, SENTENCES, BLOCKS, ASSERTIONS, EVIDENCE,
     )
 }  # fmt: skip
-"""The tables of the history, in the order in which their rows may be stored. Two more hold none: `meta` (key, value)
-and `vectors` (entity, vector), a cache."""
+"""The tables of the history, in the order in which their rows may be stored. Three more hold none: `meta` (key, value)
+and two caches, `vectors` (entity, vector) and `passage_vectors` (document, number, vector)."""
 
 
 @dataclass(slots=True)
@@ -393,6 +393,14 @@ MIGRATIONS: tuple[tuple[int, str], ...] = (
             'paragraph', span_start, span_end, line, page, 0, '', '', NULL, NULL FROM sentences;
         ALTER TABLE documents ADD COLUMN reader BIGINT;  -- version of the readers; NULL: none that knew blocks
         ALTER TABLE evidence ADD COLUMN block BIGINT;    -- the block of the document that says it
+        """,
+    ),
+    (
+        4,
+        """
+        -- a cache; little-endian 2-byte floats, of the passages that a document is cut into
+        CREATE TABLE passage_vectors (
+            document BIGINT NOT NULL, number BIGINT NOT NULL, vector BLOB NOT NULL USING COMPRESSION uncompressed);
         """,
     ),
 )

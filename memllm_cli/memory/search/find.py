@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from memllm_cli.memory.search.index import EntityIndex
+    from memllm_cli.memory.search.index import VectorIndex
 
 EXACT = 0.001
 
@@ -93,7 +93,7 @@ class Finder:
         self.most = most
         self._make = encoder
         self._encoder: Encoder | None = None
-        self._index: EntityIndex | None = None
+        self._index: VectorIndex | None = None
         self._at, self._kb = -1, ""
         self.day: int | None = None
         """The day (an ordinal) on which facts must hold. None: today's come alone, where there are any."""
@@ -264,9 +264,9 @@ class Finder:
         sidecar.save(write, verify, last=history.last, count=len(texts))
         return vectors
 
-    def index(self) -> EntityIndex:
+    def index(self) -> VectorIndex:
         """The entity index, brought up to date: new names are encoded and their vectors stored first."""
-        from memllm_cli.memory.search.index import EntityIndex
+        from memllm_cli.memory.search.index import VectorIndex
         from memllm_cli.memory.search.vectors import Vectors
 
         encoder = self.encoder()
@@ -277,7 +277,8 @@ class Finder:
         vectors = Vectors(self.memory, encoder)
         count = vectors.complete(self.progress)
         if self._index is None or self._kb != snapshot.id:
-            self._index = EntityIndex(self.memory.database.folder, snapshot.id, encoder.identity, encoder.dimensions)
+            folder, identity = self.memory.database.folder, encoder.identity
+            self._index = VectorIndex(folder, NAMES, snapshot.id, identity, encoder.dimensions)
             self._kb = snapshot.id
             self._index.restore(lambda head: belongs(snapshot, head) and head["count"] <= count)
         before = self._index.count

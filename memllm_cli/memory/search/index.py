@@ -1,6 +1,6 @@
-"""Similarity search over entity names: vectors in the database, an HNSW index beside it as a cache.
+"""Similarity search: vectors are in the database, an HNSW index beside it is a cache.
 
-The sidecar (`disk/cache.py`) is `entities.hnsw` in hnswlib's format, which has no checksum of its own. A mismatch, and
+The sidecar (`disk/cache.py`) is in hnswlib's format, which has no checksum of its own. A mismatch, and
 a sidecar that knows more than the database, means rebuilding from the vectors; one that is behind takes the rest in.
 """
 
@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memllm_cli.memory.disk.cache import Sidecar
-from memllm_cli.memory.disk.files import NAMES
 
 if TYPE_CHECKING:
     import hnswlib
@@ -24,11 +23,11 @@ EF = 400
 """How many a search keeps in sight at least: so 99 of 100 are found among 100,000 (docs/decisions.md)."""
 
 
-class EntityIndex:
-    """Unit vectors of entities, by cosine distance. Ids are those of the database."""
+class VectorIndex:
+    """Unit vectors by cosine distance, of the sidecar `name`. Ids are those of what they stand for in the database."""
 
-    def __init__(self, folder: Path, kb: str, encoder: str, dimensions: int) -> None:
-        self.sidecar = Sidecar(folder, NAMES, kb, encoder=encoder, dimensions=dimensions)
+    def __init__(self, folder: Path, name: str, kb: str, encoder: str, dimensions: int) -> None:
+        self.sidecar = Sidecar(folder, name, kb, encoder=encoder, dimensions=dimensions)
         self._dimensions = dimensions
         self._index = self._new(1024)
         self.count = 0
@@ -86,10 +85,14 @@ class EntityIndex:
             raise OSError("the saved index is incomplete")
 
     def within(self, vector: NDArray[np.float32], distance: float, limit: int = 300) -> list[tuple[int, float]]:
-        """All entities within a cosine distance, nearest first, at most `limit`."""
+        """All ids within a cosine distance, nearest first, at most `limit`."""
         ids, distances = self._nearest(vector[None, :], min(limit, self.count))
         count = int(distances.searchsorted(distance, "right"))
         return list(zip(ids[:count].tolist(), np.maximum(distances[:count], 0.0).tolist(), strict=True))
+
+    def nearest(self, vector: NDArray[np.float32], most: int) -> list[tuple[int, float]]:
+        """The nearest ids with their cosine distances, nearest first, at most `most`."""
+        return self.within(vector, 2.0, most)
 
     def _nearest(self, row: NDArray[np.float32], most: int) -> tuple[NDArray[Any], NDArray[np.float32]]:
         """The nearest `most`, or as many as the graph reaches: hnswlib throws where it finds fewer than asked for."""

@@ -1,4 +1,4 @@
-"""The texts of documents, cut into passages and searchable by their words: caches beside the database.
+"""The texts of documents, cut into passages and searchable by words and by meaning: caches beside the database.
 
 Two files of one form: a large one, and a small one with what has come since, so that a document more does not rewrite
 everything. What they find is looked up in memory before anybody sees it: passages of documents that were forgotten,
@@ -21,6 +21,7 @@ from memllm_cli.memory.disk.cache import Sidecar
 from memllm_cli.memory.disk.files import FRESH_TEXTS, TEXTS
 from memllm_cli.memory.edit.memory import Memory
 from memllm_cli.memory.history.snapshot import Snapshot, belongs
+from memllm_cli.memory.search.meaning import EXACT, Meaning
 from memllm_cli.memory.search.postings import Postings, rank, terms
 from memllm_cli.memory.values.passages import Passage, Stretch, passages
 from memllm_cli.types import Block, Document, Sentence
@@ -28,7 +29,11 @@ from memllm_cli.types import Block, Document, Sentence
 if TYPE_CHECKING:
     import duckdb
 
+    from memllm_cli.types import Encoder
+
 Array = NDArray[Any]
+DEEP = 50
+"""Passages that each way of searching ranks at least."""
 SMALL = 2000
 """Passages that the small file may hold in any case; beyond that, a quarter of the large one's."""
 _BLOCKS = "kind, span_start, span_end, line, page, parent, level, label, note, table_row, table_column"
@@ -111,10 +116,14 @@ class Part:
 
 
 class Texts:
-    """The passages of one knowledge base; what has come since the last search is taken in before the next."""
+    """The passages of one knowledge base; what has come since the last search is taken in before the next.
 
-    def __init__(self, memory: Memory) -> None:
+    With an `encoder` (made when it is needed) passages are found by meaning too, those that have vectors (`complete`).
+    """
+
+    def __init__(self, memory: Memory, encoder: Callable[[], Encoder | None] | None = None) -> None:
         self.memory = memory
+        self.meaning = Meaning(memory, encoder) if encoder is not None else None
         self._parts: list[Part] = []
         self._state: tuple[str, int] = ("", 0)
         """The knowledge base and the last operation they know."""
@@ -133,14 +142,9 @@ class Texts:
         """How many passages there are, those of documents that do not count any more among them."""
         return sum(map(len, self.parts))
 
-    def search(
-        self, question: str, most: int = 10, within: Collection[int] | None = None,
-        near: Callable[[], Sequence[tuple[int, float]]] | None = None,
-    ) -> list[Found]:  # fmt: skip
-        """Passages that fit a question, best first, of the documents (by id) `within`, or of all that count.
-
-        `near` gives passages by vector (number, cosine), which are ranked together with those by words.
-        """
+    def search(self, question: str, most: int = 10, within: Collection[int] | None = None) -> list[Found]:
+        """Passages that fit a question by words and meaning, best first, of the documents (by id) `within`, or of all
+        that count."""
         parts = self.parts
         live = {d.id for d in self.memory.snapshot.documents()}
         if within is not None:
@@ -156,14 +160,52 @@ class Texts:
         count = int(documents.max()) + 1
         mask = np.zeros(count, dtype=bool)
         mask[[d for d in live if d < count]] = True
-        score = np.where(mask[documents], score, -1.0)
-        kept = min(len(score), max(most, 50))
+        counting = mask[documents]
+        score = np.where(counting, score, -1.0)
+        kept = min(len(score), max(most, DEEP))
         best = np.argpartition(-score, kept - 1)[:kept] if kept else np.empty(0, dtype=np.int64)
         best = best[np.argsort(-score[best], kind="stable")]
         ranked = [int(i) for i in best if score[i] > 0]
-        if near is not None:
-            ranked = fused(ranked, [i for i, _ in near() if score[i] >= 0])
+        if self.meaning is not None:
+            found = self.meaning.nearest(question, live, int(counting.sum()) <= EXACT, max(most, DEEP))
+            ranked = fused(ranked, [i for i in map(self._number, found) if i is not None])
         return [self._found(i, float(max(score[i], 0.0))) for i in ranked[:most]]
+
+    def complete(self, progress: Callable[[int, int], None] | None = None) -> int:
+        """Encode what has no vectors yet of the documents that count; returns how many passages. Ctrl-C keeps what is
+        done, and the next call goes on."""
+        if self.meaning is None:
+            return 0
+        live = self.meaning.missing({d.id for d in self.memory.snapshot.documents()})
+        if not live:
+            return 0
+        wanted = [int(np.isin(p.documents, list(live)).sum()) for p in self.parts]
+        return self.meaning.complete(self._written(live), progress, sum(wanted))
+
+    def forget_vectors(self) -> None:
+        """Drop the vectors of all passages, to encode them again."""
+        if self.meaning is not None:
+            self.meaning.forget()
+
+    def _written(self, documents: Collection[int]) -> Iterator[tuple[int, list[str]]]:
+        """What is encoded of each passage of some documents."""
+        for part in self.parts:
+            for document in np.unique(part.documents).tolist():
+                if document in documents:
+                    first, last = np.searchsorted(part.documents, [document, document + 1])
+                    cut = (part.passage(i) for i in range(first, last))
+                    yield document, [f"{p.lead}\n{p.text}" if p.lead else p.text for p in cut]
+
+    def _number(self, found: tuple[int, int, float]) -> int | None:
+        """The number among all of a passage of a document; None where it is not there."""
+        document, number, _ = found
+        before = 0
+        for part in self.parts:
+            first, last = np.searchsorted(part.documents, [document, document + 1])
+            if first + number < last:
+                return before + int(first) + number
+            before += len(part)
+        return None
 
     def _found(self, number: int, score: float) -> Found:
         at = number
@@ -179,22 +221,10 @@ class Texts:
             for i in np.flatnonzero(part.documents == document):
                 yield part.passage(int(i))
 
-    def after(self, number: int) -> Iterator[tuple[int, int, str]]:
-        """The passages from a number on: number, document, lead and text."""
-        at = 0
-        for part in self.parts:
-            for i in range(max(0, number - at), len(part)):
-                passage = part.passage(i)
-                yield (
-                    at + i,
-                    int(part.documents[i]),
-                    f"{passage.lead}\n{passage.text}" if passage.lead else passage.text,
-                )
-            at += len(part)
 
-
-def fused(*rankings: Sequence[int], depth: int = 60) -> list[int]:
-    """Several rankings as one: each place counts by its reciprocal (Cormack et al. 2009)."""
+def fused(*rankings: Sequence[int], depth: int = 20) -> list[int]:
+    """Several rankings as one: each place counts by its reciprocal (Cormack et al. 2009). Of `depth` 20 the right
+    passage is among the first six more often than of the usual 60 (docs/decisions.md)."""
     out: dict[int, float] = {}
     for ranking in rankings:
         for place, item in enumerate(ranking):

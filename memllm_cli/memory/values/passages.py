@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 
 from memllm_cli.types import Block, Document
 
+CUT = 1
+"""Version of how documents are cut: what was made of passages that were cut otherwise is made anew."""
 LONGEST = 100
 """Words of a passage, unless a single sentence is longer."""
 _OUTSIDE = frozenset({"heading", "list", "table", "cell", "header", "code"})
