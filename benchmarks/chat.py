@@ -28,10 +28,10 @@ def run() -> list[Row]:
 
 def main() -> None:
     """In a process of its own, so that its peak memory is chat's: prints five numbers."""
+    from memllm_cli.answering.answer import Answerer, Options
     from memllm_cli.app import App
     from memllm_cli.memory.edit.memory import Memory
     from memllm_cli.memory.search.find import Finder
-    from memllm_cli.reading.answer import Answerer, Options
     from memllm_cli.reading.events import Text
     from memllm_cli.reading.reads import Conversation
     from memllm_cli.types import Triple

@@ -7,12 +7,12 @@ without chance, 64 tokens at most.
 from __future__ import annotations
 
 from benchmarks.common import ROOT
+from memllm_cli.answering.answer import Answerer, Options
 from memllm_cli.app import App
 from memllm_cli.evaluation import everyday
 from memllm_cli.evaluation.ask import said
 from memllm_cli.memory.search.find import Finder
 from memllm_cli.prompts import Message
-from memllm_cli.reading.answer import Answerer, Options
 from memllm_cli.reading.events import Done
 
 COUNT, LONGEST = 20, 64

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.common import ROOT, alternating
+from memllm_cli.answering.answer import Answerer
 from memllm_cli.app import App
 from memllm_cli.calibration.reads import read_weights
 from memllm_cli.cli.evaluate_read import exchanges
@@ -24,7 +25,6 @@ from memllm_cli.evaluation import ask
 from memllm_cli.memory.search.find import Finder
 from memllm_cli.models.merge import paired, read_adapter
 from memllm_cli.protocol import asking
-from memllm_cli.reading.answer import Answerer
 from memllm_cli.reading.formats import Trained
 
 SAID = "The quick brown fox jumps over the lazy dog, and a harbour town in the north keeps two archives. "

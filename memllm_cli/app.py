@@ -18,6 +18,8 @@ from memllm_cli.paths import Home, find_home, lay_out, storage_error
 from memllm_cli.terminal import Output, interrupts_held, safe
 
 if TYPE_CHECKING:
+    from memllm_cli.answering.answer import Answerer, Options
+    from memllm_cli.answering.deciding import Decider
     from memllm_cli.calibration.check import Check
     from memllm_cli.calibration.choice import Combination
     from memllm_cli.engine.base import Engine
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
     from memllm_cli.memory.values.relations import Relations
     from memllm_cli.models.catalog import Built, Catalog, Report
     from memllm_cli.models.entry import Entry
-    from memllm_cli.reading.answer import Answerer, Options
-    from memllm_cli.reading.deciding import Decider
     from memllm_cli.reading.formats import ReadFormat
     from memllm_cli.types import Encoder
     from memllm_cli.writing.drafts import DocumentWriter, Drafts
@@ -241,9 +241,9 @@ class App:
 
         Raises DamagedError.
         """
+        from memllm_cli.answering.deciding import Decider
         from memllm_cli.calibration.answers import read_answering
         from memllm_cli.pointing.open import open_pointer
-        from memllm_cli.reading.deciding import Decider
 
         if self.make_engine is not None:
             return None
@@ -261,7 +261,7 @@ class App:
 
     def answerer(self, memory: Memory, options: Options | None = None, day: int | None = None) -> Answerer:
         """Answers from a memory with the models in use; facts must hold on `day` (an ordinal), if given."""
-        from memllm_cli.reading.answer import Answerer
+        from memllm_cli.answering.answer import Answerer
 
         finder = self.finder(memory)
         finder.day = day

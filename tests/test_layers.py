@@ -15,6 +15,7 @@ LAYERS = (
     ("cli", "chat"),
     ("app",),
     ("training", "evaluation"),
+    ("answering",),
     ("reading", "writing"),
     ("prompts", "relation_words"),
     ("corpora",),

@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from memllm_cli.answering.answer import Answerer, Options
+from memllm_cli.answering.deciding import Decider
+from memllm_cli.answering.edits import Editor, split
+from memllm_cli.answering.smalltalk import small_talk
 from memllm_cli.chat.completion import ChatCompleter, Names
 from memllm_cli.chat.loading import Interrupt, Loading, Waiting
 from memllm_cli.chat.render import Renderer, one_line, statement
@@ -17,13 +21,9 @@ from memllm_cli.errors import MemllmError, NotFound, UsageError
 from memllm_cli.memory.search.find import Finder
 from memllm_cli.memory.search.texts import Texts
 from memllm_cli.protocol import parse_statement
-from memllm_cli.reading.answer import Answerer, Options
-from memllm_cli.reading.deciding import Decider
-from memllm_cli.reading.edits import Editor, split
 from memllm_cli.reading.events import Done, ReadResult, TextResult
 from memllm_cli.reading.formats import ReadFormat
 from memllm_cli.reading.reads import Conversation
-from memllm_cli.reading.smalltalk import small_talk
 from memllm_cli.terminal import clean
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from memllm_cli.errors import Interrupted, UsageError
 from memllm_cli.terminal import clean, interrupts_held
 
 if TYPE_CHECKING:
+    from memllm_cli.answering.answer import Options
     from memllm_cli.memory.edit.memory import Memory
-    from memllm_cli.reading.answer import Options
     from memllm_cli.reading.events import Done, Event, ReadResult, Source
 
 SMALL_FILE = 1_000_000_000
@@ -55,7 +55,7 @@ def ask(
     state.check_models()
     try:
         with interrupts_held():  # numpy is loaded
-            from memllm_cli.reading.answer import Options
+            from memllm_cli.answering.answer import Options
         memory = moment(state.memory(), as_of)
         options = Options(style=style, temperature=temperature, seed=seed, within=confined_to(memory, within or []))
         _answer(state, question, shown, options, memory, valid_day(valid_at))
@@ -122,7 +122,7 @@ def style_for(state: App, option: str | None) -> str:
         return value
     from pathlib import Path
 
-    from memllm_cli.reading.answer import GROUNDED_BELOW
+    from memllm_cli.answering.answer import GROUNDED_BELOW
 
     catalog = state.catalog()
     name = state.setting("model").value or catalog.default

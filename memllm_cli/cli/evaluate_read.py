@@ -33,9 +33,9 @@ def ask(
 
     Example: memllm eval ask asked:200
     """
+    from memllm_cli.answering.answer import Answerer
     from memllm_cli.evaluation import ask as evaluation
     from memllm_cli.memory.search.find import Finder
-    from memllm_cli.reading.answer import Answerer
 
     state: App = context.obj
     output = state.output

@@ -160,8 +160,8 @@ def _new_relation(state: App, memory: Memory, phrase: str) -> str:
 
 def _said(state: App, memory: Memory, text: str) -> tuple[Triple, str]:
     """A question with its answer, read by the model."""
-    from memllm_cli.reading.answer import Answerer
-    from memllm_cli.reading.edits import Editor
+    from memllm_cli.answering.answer import Answerer
+    from memllm_cli.answering.edits import Editor
 
     format = state.reader()
 

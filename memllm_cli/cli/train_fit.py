@@ -122,13 +122,13 @@ def _fit_check(state: App, data: Path) -> None:
 
 def _fit_reads(state: App, data: str) -> None:
     """Fit what the reads of the adapter in use weigh."""
+    from memllm_cli.answering.answer import Answerer
     from memllm_cli.evaluation import everyday
     from memllm_cli.evaluation.ask import distinct, remember
     from memllm_cli.evaluation.combine import store, stored
     from memllm_cli.evaluation.reading import weigh
     from memllm_cli.memory.search.find import Finder
     from memllm_cli.protocol import asking
-    from memllm_cli.reading.answer import Answerer
     from memllm_cli.reading.formats import Trained
 
     count = data.removeprefix(ASKED)

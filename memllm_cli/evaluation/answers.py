@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from memllm_cli.answering.answer import Answerer
+from memllm_cli.answering.deciding import SPANS, Decider
 from memllm_cli.calibration.answers import Answering
 from memllm_cli.calibration.logistic import fit
 from memllm_cli.corpora.questions import Question, Questions
@@ -23,8 +25,6 @@ from memllm_cli.memory.edit.evidence import Evidence
 from memllm_cli.memory.edit.memory import Memory
 from memllm_cli.memory.search.texts import Texts
 from memllm_cli.prompts import Message
-from memllm_cli.reading.answer import Answerer
-from memllm_cli.reading.deciding import SPANS, Decider
 from memllm_cli.reading.events import Done
 
 LONGEST, SPARE = 40, 10

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from memllm_cli.answering.answer import Answerer
 from memllm_cli.corpora.exchange import Exchange
 from memllm_cli.engine.base import Engine, decode
 from memllm_cli.memory.edit.memory import ImportRow, Memory
 from memllm_cli.prompts import Message, turns
-from memllm_cli.reading.answer import Answerer
 from memllm_cli.reading.events import Done
 from memllm_cli.reading.values import says
 from memllm_cli.types import Encoder, Triple

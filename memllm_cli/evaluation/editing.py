@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from memllm_cli.answering.answer import Answerer
+from memllm_cli.answering.edits import Editor
 from memllm_cli.errors import DamagedError, NotFound
 from memllm_cli.evaluation.lookup import Lookup
 from memllm_cli.memory.edit.memory import Memory
 from memllm_cli.memory.values.names import normal
-from memllm_cli.reading.answer import Answerer
-from memllm_cli.reading.edits import Editor
 from memllm_cli.reading.events import Done, ReadResult
 from memllm_cli.reading.values import says
 from memllm_cli.types import Triple

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from memllm_cli.answering.answer import Answerer
 from memllm_cli.calibration.logistic import fit
 from memllm_cli.calibration.reads import Weights
 from memllm_cli.corpora.exchange import Exchange
 from memllm_cli.memory.values.names import normal
-from memllm_cli.reading.answer import Answerer
 from memllm_cli.reading.candidates import every
 from memllm_cli.reading.events import Done, ReadCall
 from memllm_cli.reading.formats import Trained

@@ -1,1 +1,1 @@
-"""A question becomes an answer: what memory may know of it, the reads a model makes, the events of both."""
+"""Reads of memory: what a question may be asking, the reads a model makes, the events of answering."""

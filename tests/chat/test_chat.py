@@ -12,13 +12,13 @@ from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output import DummyOutput
 from rich.console import Console
 
+from memllm_cli.answering.answer import Options
 from memllm_cli.chat.chat import EMPTY, Chat
 from memllm_cli.engine.base import Engine
 from memllm_cli.engine.scripted import ScriptedEngine
 from memllm_cli.errors import ModelMissing
 from memllm_cli.memory.edit.memory import Memory, Written
 from memllm_cli.memory.search.find import Finder
-from memllm_cli.reading.answer import Options
 from memllm_cli.reading.formats import Examples
 from memllm_cli.types import Document, Sentence, Triple
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from memllm_cli.answering.answer import NOTHING, Answerer, Options
 from memllm_cli.chat.render import LONGEST_SENTENCE, Renderer, Screen
 from memllm_cli.engine.scripted import ScriptedEngine
 from memllm_cli.memory.edit.memory import Memory, Written
 from memllm_cli.memory.search.find import Finder
-from memllm_cli.reading.answer import NOTHING, Answerer, Options
 from memllm_cli.reading.events import Done, Text
 from memllm_cli.types import Document, Sentence, Triple
 

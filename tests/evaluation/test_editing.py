@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from memllm_cli.answering.answer import Answerer, Options
 from memllm_cli.engine.scripted import ScriptedEngine
 from memllm_cli.errors import DamagedError, NotFound
 from memllm_cli.evaluation.editing import Edit, Editing, looked_up, lookups, read_counterfact, read_zsre, tuned
 from memllm_cli.evaluation.lookup import Lookup, tfidf
 from memllm_cli.memory.edit.memory import Memory
 from memllm_cli.memory.search.find import Finder
-from memllm_cli.reading.answer import Answerer, Options
 from memllm_cli.reading.formats import Trained
 
 EDITS = [

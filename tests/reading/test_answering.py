@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
+from memllm_cli.answering.answer import NOTHING, Answerer, Options
+from memllm_cli.answering.smalltalk import small_talk
 from memllm_cli.engine.scripted import ScriptedEngine
 from memllm_cli.memory.edit.evidence import Evidence
 from memllm_cli.memory.edit.memory import Memory, Written
 from memllm_cli.memory.search.find import Finder
-from memllm_cli.reading.answer import NOTHING, Answerer, Options
 from memllm_cli.reading.events import Done, ReadCall, ReadResult, Text
 from memllm_cli.reading.reads import Conversation
-from memllm_cli.reading.smalltalk import small_talk
 from memllm_cli.reading.values import says, telling
 from memllm_cli.types import Document, Query, Sentence, Triple
 

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
+from memllm_cli.answering.answer import NOTHING, Answerer, Options
 from memllm_cli.engine.scripted import ScriptedEngine
 from memllm_cli.memory.edit.memory import Memory
 from memllm_cli.memory.search.find import Finder
 from memllm_cli.protocol import ReadCall as Call
 from memllm_cli.protocol import parse
-from memllm_cli.reading.answer import NOTHING, Answerer, Options
 from memllm_cli.reading.events import Done, ReadCall, ReadResult
 from memllm_cli.reading.formats import Trained
 from memllm_cli.reading.link import _around

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from memllm_cli.answering.answer import NOTHING, Answerer, Options
+from memllm_cli.answering.deciding import Decider
+from memllm_cli.answering.requests import Request, requested
 from memllm_cli.calibration.answers import Answering
 from memllm_cli.documents.reader import read_text
 from memllm_cli.engine.scripted import ScriptedEngine
@@ -13,12 +16,9 @@ from memllm_cli.memory.edit.memory import Memory, Written
 from memllm_cli.memory.search.find import Finder
 from memllm_cli.memory.search.texts import confined
 from memllm_cli.pointing.pointer import Span
-from memllm_cli.reading.answer import NOTHING, Answerer, Options
-from memllm_cli.reading.deciding import Decider
 from memllm_cli.reading.events import Done, ReadCall, Text, TextCall, TextResult
 from memllm_cli.reading.formats import Trained
 from memllm_cli.reading.reads import Conversation
-from memllm_cli.reading.requests import Request, requested
 from memllm_cli.types import Query, Triple
 
 PAGE = """# Harbour Lease

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
+from memllm_cli.answering.answer import Answerer
+from memllm_cli.answering.edits import Editor, split
 from memllm_cli.engine.scripted import ScriptedEngine
 from memllm_cli.errors import UsageError
 from memllm_cli.memory.edit.memory import Memory
 from memllm_cli.memory.search.find import Finder
-from memllm_cli.reading.answer import Answerer
-from memllm_cli.reading.edits import Editor, split
 from memllm_cli.reading.formats import Examples, Trained
 from memllm_cli.types import Triple
 

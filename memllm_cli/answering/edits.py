@@ -11,12 +11,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from memllm_cli.answering.answer import Answerer
 from memllm_cli.errors import UsageError
 from memllm_cli.memory.history.snapshot import Snapshot
 from memllm_cli.memory.values.literals import ENTITY, LITERALS, fits
 from memllm_cli.memory.values.relations import Relations
 from memllm_cli.protocol import is_field
-from memllm_cli.reading.answer import Answerer
 from memllm_cli.reading.candidates import about_names
 from memllm_cli.reading.formats import Trained
 from memllm_cli.reading.link import LONGEST, Candidate, Mention, mentions

@@ -13,29 +13,28 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from memllm_cli.calibration.reads import SAME
+from memllm_cli.answering.computing import Computed, compute
+from memllm_cli.answering.deciding import Answer, Decider
+from memllm_cli.answering.gathering import Gathered, gather
+from memllm_cli.answering.looking import Looker
+from memllm_cli.answering.requests import requested
+from memllm_cli.answering.smalltalk import offer, small_talk
+from memllm_cli.answering.told import side, surest
+from memllm_cli.answering.told import told as told_fact
 from memllm_cli.engine.base import Engine, sample
 from memllm_cli.errors import ModelMissing
-from memllm_cli.memory.disk.tables import Assertion
 from memllm_cli.memory.edit.evidence import Evidence
 from memllm_cli.memory.history.facts import Fact
 from memllm_cli.memory.search.find import Finder
 from memllm_cli.memory.search.texts import Texts
-from memllm_cli.memory.values.names import normal
 from memllm_cli.prompts import Message
 from memllm_cli.protocol import CallDecoder, TextSegment
 from memllm_cli.reading.clock import Clock
-from memllm_cli.reading.computing import Computed, compute
-from memllm_cli.reading.deciding import Answer, Decider
 from memllm_cli.reading.events import Done, Event, ReadCall, ReadResult, Text, TextCall, TextResult
 from memllm_cli.reading.formats import Examples, ReadFormat, Trained
-from memllm_cli.reading.gathering import Gathered, gather
-from memllm_cli.reading.looking import Looker
 from memllm_cli.reading.question import asked
 from memllm_cli.reading.reads import Conversation, FactReads, Reading, Reads
-from memllm_cli.reading.requests import requested
-from memllm_cli.reading.smalltalk import offer, small_talk
-from memllm_cli.reading.standing import standing, stated_in, taken_back
+from memllm_cli.reading.standing import stated_in
 from memllm_cli.reading.values import best, circles, join, says
 from memllm_cli.types import Query
 
@@ -43,8 +42,6 @@ GROUNDED_BELOW = 1_000_000_000
 """Models with fewer parameters answer grounded by default."""
 NOTHING = "Memory has nothing on this."
 TOO_MUCH = "That asks for too much at once; be more specific."
-NOTED = 2000
-"""Statements about a name among which a question that came with a fact is looked for."""
 NEAR = 0.2
 """Probability from which on an answer, too unsure to be given, shows that something is asked of memory."""
 SHOWN = 4
@@ -171,8 +168,8 @@ class Answerer:
         clock, found, reading = Clock(), _Pointed(), Reading()
         decider.pointer.tokens = 0
         grounded = self.options.style == "grounded"
-        if (told := self._told(question)) is not None:
-            yield from self._facts(self._side(told, normal(question)), told, found, reading)
+        if (told := told_fact(question, self.finder, self.linker, self.options.within)) is not None:
+            yield from self._facts(side(told, self.finder.memory.snapshot, question), told, found, reading)
         elif grounded and (made := compute(question, self.finder, self.linker, self.options.within)) is not None:
             yield from self._computed(question, made, conversation, clock)
             return
@@ -217,41 +214,6 @@ class Answerer:
             value=made.value, sources=result.sources,
         )  # fmt: skip
 
-    def _told(self, question: str) -> Fact | None:
-        """The fact that a person stated with this very question, or with one that asks the same of the same name."""
-        snapshot = self.finder.memory.snapshot
-        noted = {o.id for o in snapshot.operations() if o.note and o.actor == "person"}
-        form = normal(question)
-        nearest: tuple[float, Fact] | None = None
-        for mention in self.linker.mentioned(question) if noted else ():
-            facts = {
-                key: fact for e in mention.entities for a in self._noted(e, noted)
-                if (fact := snapshot.fact(key := snapshot.key(a))) is not None
-            }  # fmt: skip
-            kept = standing(facts.values(), snapshot, self.finder.day, self.options.within)
-            for fact in kept:
-                if any(a.person and normal(snapshot.made_by(a).note) == form for a in fact.supports):
-                    return fact
-            near = self.linker.similar_notes(question, mention, kept)
-            for fact in kept:
-                cosine = near.get(fact.key, 0.0)
-                if cosine >= SAME and (nearest is None or cosine > nearest[0]):
-                    nearest = cosine, fact
-        return None if nearest is None else nearest[1]
-
-    def _noted(self, entity: int, operations: Collection[int]) -> list[Assertion]:
-        """Statements about a name that a person made with a note, the newest of them."""
-        history, members = self.finder.memory.snapshot.history, self.finder.memory.snapshot.members(entity)
-        about = [a for m in members for a in history.about(m, NOTED)]
-        return [a for a in about if a.person and a.operation in operations]
-
-    def _side(self, fact: Fact, question: str) -> Query:
-        """The read that a question about a fact makes: what stands in it is known."""
-        subject, relation, object_ = self.finder.memory.snapshot.texts(fact)
-        if normal(object_) in question and normal(subject) not in question:
-            return Query(None, relation, object_)
-        return Query(subject, relation, None)
-
     def _point(
         self, question: str, conversation: Conversation, decider: Decider, found: _Pointed, reading: Reading
     ) -> Iterator[Event]:
@@ -264,7 +226,7 @@ class Answerer:
         if texts:
             yield TextCall(question)
         answers = decider.answers(question, looked)
-        chosen = self._chosen(answers, decider.answering.least)
+        chosen = surest(answers, decider.answering.least, self.finder)
         found.answer = chosen or (answers[0] if answers else None)
         if chosen is not None and chosen.query is not None and chosen.line is not None:
             yield from self._facts(chosen.query, chosen.line.fact, found, reading)
@@ -277,29 +239,6 @@ class Answerer:
             answering = said
         if texts:
             yield TextResult(tuple(places), tuple(a.probability for a, _ in spots), answering)
-
-    def _chosen(self, answers: list[Answer], least: float) -> Answer | None:
-        """The likeliest answer that is sure enough; what a person stated goes before it. Of text nothing that states a
-        fact which somebody has retracted."""
-        sure = [a for a in answers if a.probability >= least]
-        stated = next((a for a in sure if a.person), None)
-        best = stated or next((a for a in sure if a.line is not None or not self._retracted(a)), None)
-        if best is None or best.line is not None:
-            return best
-        form = normal(best.value)  # a fact that is sure too and says the same is read instead
-        return next((a for a in sure if a.line is not None and normal(a.value) == form), best)
-
-    def _retracted(self, answer: Answer) -> bool:
-        """Whether the text states, with a part of the answer, what memory was told is not so."""
-        found = answer.candidate.found
-        if found is None:
-            return False
-        memory, text = self.finder.memory, found.passage.text
-        for start, end in answer.parts or ((answer.start, answer.end),):
-            begin, stop, _ = found.passage.source(start, end)
-            if taken_back(memory, found.document, begin, stop, self.finder.day, text[start:end]):
-                return True
-        return False
 
     def _spots(self, answers: list[Answer], chosen: Answer | None) -> list[tuple[Answer, tuple[int, int, int, int]]]:
         """The sentences to show, the one that answers first, each once."""

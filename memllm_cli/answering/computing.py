@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
 
+from memllm_cli.answering.amounts import KINDS, amounts, written
 from memllm_cli.memory.edit.evidence import Evidence
 from memllm_cli.memory.history.facts import Fact
 from memllm_cli.memory.history.snapshot import Snapshot
 from memllm_cli.memory.search.find import Finder
 from memllm_cli.memory.search.postings import terms
-from memllm_cli.reading.amounts import KINDS, amounts, written
 from memllm_cli.reading.link import Linker
 from memllm_cli.reading.standing import standing
 

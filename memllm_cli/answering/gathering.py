@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from memllm_cli.answering.requests import Request
 from memllm_cli.memory.edit.evidence import Evidence
 from memllm_cli.memory.history.facts import Fact
 from memllm_cli.memory.search.find import Finder
 from memllm_cli.memory.search.texts import Texts, confined
 from memllm_cli.memory.views.about import about, summary
-from memllm_cli.reading.requests import Request
 from memllm_cli.reading.standing import standing, taken_back
 
 MOST = 12

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from memllm_cli.answering.amounts import amounts, written
+from memllm_cli.answering.computing import Computed, compute
 from memllm_cli.documents.reader import read_text
 from memllm_cli.memory.edit.memory import Memory, Written
 from memllm_cli.memory.search.find import Finder
-from memllm_cli.reading.amounts import amounts, written
-from memllm_cli.reading.computing import Computed, compute
 from memllm_cli.reading.link import Linker
 from memllm_cli.types import Document, Triple
 

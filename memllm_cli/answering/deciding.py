@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from memllm_cli.answering.looking import Candidate, Line, Looked
 from memllm_cli.calibration.answers import Answering
 from memllm_cli.memory.search.postings import terms
 from memllm_cli.memory.values.names import normal
 from memllm_cli.pointing.pointer import Pointer, Span
-from memllm_cli.reading.looking import Candidate, Line, Looked
 from memllm_cli.types import Query
 
 SPANS = 8

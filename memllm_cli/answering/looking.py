@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from memllm_cli.answering.sides import Sides, giving
 from memllm_cli.memory.history.facts import Fact
 from memllm_cli.memory.history.snapshot import Snapshot
 from memllm_cli.memory.search.find import Finder
@@ -18,7 +19,6 @@ from memllm_cli.memory.search.texts import Found, Texts
 from memllm_cli.memory.values.relations import Relation
 from memllm_cli.reading.link import Linker
 from memllm_cli.reading.question import Asked, asked, leans
-from memllm_cli.reading.sides import Sides, giving
 from memllm_cli.reading.standing import standing
 
 PASSAGES = 6
