@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from memllm_cli.answering.computing import Computed, compute
-from memllm_cli.answering.deciding import Answer, Decider
+from memllm_cli.answering.deciding import Answer, Decider, differing
 from memllm_cli.answering.gathering import Gathered, gather
 from memllm_cli.answering.looking import Looker
 from memllm_cli.answering.requests import requested
@@ -68,6 +68,7 @@ class _Pointed:
     evidence: tuple[Evidence, ...] = ()
     result: ReadResult | None = None
     too_many: bool = False
+    otherwise: tuple[str, Evidence] | None = None
 
 
 class Answerer:
@@ -198,6 +199,7 @@ class Answerer:
             value=found.value if outcome in ("fact", "text") else "" if outcome == "nothing" else said,
             sources=sources, evidence=found.evidence if outcome == "text" else (),
             probability=found.answer.probability if found.answer is not None else None,
+            otherwise=found.otherwise if outcome == "text" else None,
         )  # fmt: skip
 
     def _computed(self, question: str, made: Computed, conversation: Conversation, clock: Clock) -> Iterator[Event]:
@@ -237,6 +239,10 @@ class Answerer:
         if chosen is not None and chosen.query is None:
             found.value, found.evidence = chosen.value, tuple(places[:said])
             answering = said
+            other = differing(answers, chosen, decider.answering.least)
+            if other is not None and other.spot is not None:
+                where = self.finder.memory.evidence_at([other.spot])
+                found.otherwise = (other.value, where[0]) if where else None
         if texts:
             yield TextResult(tuple(places), tuple(a.probability for a, _ in spots), answering)
 

@@ -40,6 +40,11 @@ class Answer:
         return self.line is not None and self.line.fact.person
 
     @property
+    def margin(self) -> float:
+        """How much more it says than "not there", in log odds."""
+        return self.features[1]
+
+    @property
     def spot(self) -> tuple[int, int, int, int] | None:
         """Document, first and last character of the sentence, and the block, of an answer from text."""
         return self._spot(self.start, self.end)
@@ -115,6 +120,19 @@ class Decider:
         if span.margin < max(s.margin for s in same):
             return [span]
         return sorted((s for s in same if s.margin >= span.margin - self.answering.beside), key=lambda s: s.start)
+
+
+def differing(answers: Sequence[Answer], chosen: Answer, least: float) -> Answer | None:
+    """What another document answers instead: an answer of text that is at least half as sure as one must be, and more
+    likely there than not."""
+    for one in answers:
+        other = one.candidate.found
+        if other is None or one.margin <= 0 or one.probability < least / 2:
+            continue
+        elsewhere = chosen.candidate.found is None or other.document != chosen.candidate.found.document
+        if elsewhere and not _same(normal(one.value), normal(chosen.value)):
+            return one
+    return None
 
 
 def _tidy(text: str) -> str:

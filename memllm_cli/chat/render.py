@@ -202,6 +202,12 @@ class Renderer:
         dash = self.screen.marks.dash
         for place in done.evidence:
             self.screen.line((f"  {self.screen.quote(place.said)} {dash} {one_line(place.place)}", "dim"))
+        if done.otherwise is not None:
+            value, place = done.otherwise
+            said = (
+                f"  otherwise: {one_line(value)} {dash} {self.screen.quote(place.said)} {dash} {one_line(place.place)}"
+            )
+            self.screen.line((said, "dim"))
         if done.outcome == "nothing" and result.places:
             nearest = result.places[0]
             said = f"  nearest, no answer: {self.screen.quote(nearest.said)} {dash} {one_line(nearest.place)}"

@@ -162,6 +162,9 @@ def as_data(question: str, events: list[Event]) -> dict[str, Any]:
             if isinstance(t, TextResult)
             for e, p in zip(t.places[t.answering :], t.probabilities[t.answering :], strict=False)
         ],
+        "otherwise": None
+        if done.otherwise is None
+        else {"answer": done.otherwise[0], "evidence": evidence_data(done.otherwise[1])},
         "style": done.style,
         "backed": done.backed,
         "opened_by_model": done.wanted,

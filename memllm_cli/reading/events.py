@@ -101,6 +101,8 @@ class Done:
     """The sentences of documents that carry an answer from text, best first."""
     probability: float | None = None
     """That the answer is right, where it was pointed at."""
+    otherwise: tuple[str, Evidence] | None = None
+    """What another document answers instead, and where it says so."""
     wanted: bool = False
     """Whether a model that was trained to read opened the first read by itself."""
     opened: Sequence[float] = ()

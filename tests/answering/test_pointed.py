@@ -256,3 +256,16 @@ def test_a_fact_of_two_hops_answers_where_both_are_asked_for(memory: Memory) -> 
         ask(memory, "Who is the mother of the author of Low Tide?", None, **{"Ida Olsen": 4.0})[1].value == "Ida Olsen"
     )
     assert ask(memory, "Who is the mother of Low Tide?", None, **{"Ida Olsen": 4.0})[1].outcome == "nothing"
+
+
+def test_what_another_document_says_otherwise_is_shown_too(read: Memory) -> None:
+    read.ingest(read_text("letter.txt", LETTER), (), "m", "f")
+    asked = "What is the rent of the lease?"
+    _, done = ask(read, asked, None, **{"4,200 EUR": 0.5, "4,500 EUR": 3.0})
+    assert done.value == "4,500 EUR"
+    assert done.otherwise is not None
+    assert (done.otherwise[0], done.otherwise[1].place) == ("4,200 EUR", "stdin:lease.md, line 3")
+    _, done = ask(read, asked, None, **{"4,200 EUR": -0.5, "4,500 EUR": 3.0})
+    assert done.otherwise is None, "less likely an answer than none"
+    _, done = ask(read, asked, confined(read.snapshot, ["letter"]), **{"4,200 EUR": 2.0, "4,500 EUR": 3.0})
+    assert done.otherwise is None
