@@ -204,7 +204,7 @@ class Answerer:
 
     def _computed(self, question: str, made: Computed, conversation: Conversation, clock: Clock) -> Iterator[Event]:
         """What the store computed, with the facts it rests on as the rows of a read."""
-        query = Query(None, f"{made.operation} of {made.relation}", None)
+        query = Query(None, f"{made.operation} of {made.relation}", made.led)
         result = self.facts.sources(query, made.facts)
         yield ReadCall(query)
         yield result

@@ -46,13 +46,17 @@ _ASKING = set(terms("how much between"))
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """What was computed: `value` for programs, `said` for people, the facts it rests on, the first of them leading."""
+    """What was computed: `value` for programs, `said` for people, the facts it rests on, the first of them leading.
+
+    `led` is what the subjects were looked for by; None where none was.
+    """
 
     operation: str
     relation: str
     value: str
     said: str
     facts: tuple[Fact, ...]
+    led: str | None = None
 
 
 @dataclass(slots=True)
@@ -200,9 +204,10 @@ def _subjects(rows: _Rows, asked: _Asked) -> Computed | None:
         if chosen := rows.fitting(facts, asked, left):
             chosen.sort(key=lambda f: f.newest.id)
             subjects = list(dict.fromkeys(snapshot.texts(f)[0] for f in chosen))
+            led = snapshot.texts(chosen[0])[2]
             listed, count = ", ".join(subjects), str(len(subjects))
             value, said = (count, f"{count}: {listed}") if asked.operation == "count" else (listed, listed)
-            return Computed(asked.operation, snapshot.relation_name(relation), value, said, tuple(chosen))
+            return Computed(asked.operation, snapshot.relation_name(relation), value, said, tuple(chosen), led)
     return None
 
 

@@ -159,7 +159,7 @@ class Renderer:
             self.screen.line((event.text, "bold" if event.backed else ""), end="")
         elif isinstance(event, Done):
             self._end_line()
-            if event.style == "free" and event.outcome == "talk":
+            if event.outcome == "talk" and event.generated:
                 self._compared(event)
             if self._result is not None and (self._backed or not self.reads or event.style == "free"):
                 self._sources(best(self._result), self._result.sources)
@@ -182,7 +182,7 @@ class Renderer:
     def _compared(self, done: Done) -> None:
         """How an answer in the model's words stands to what was read."""
         if self._result is None or not self._result.sources:
-            self.screen.line(("  not from memory", "dim"))
+            self.screen.line(("  not from memory: the model's own words", "dim"))
         elif not done.backed:
             values = one_line(join([s.hit.value for s in best(self._result)]))
             self.screen.line((f"  differs from memory: memory has {values}", "dim"))
@@ -194,8 +194,8 @@ class Renderer:
             self.screen.line(("    nothing in the documents", "dim"))
         for number, (place, likely) in enumerate(zip(result.places, result.probabilities, strict=False)):
             mark = marks.value if number < result.answering else marks.near
-            where = f" ({place.block.said})" if place.block is not None and place.block.said else ""
-            self.screen.line((f"    {mark} {one_line(place.place)}{one_line(where)}   {100 * likely:.0f} %", "dim"))
+            where = f" ({one_line(place.block.said)})" if place.block is not None and place.block.said else ""
+            self.screen.line((f"    {mark} {one_line(place.place)}{where}   {100 * likely:.0f} %", "dim"))
 
     def _quoted(self, done: Done, result: TextResult) -> None:
         """The sentences that carry an answer, or the nearest one where there is none, said to be no answer."""

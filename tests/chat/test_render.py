@@ -63,7 +63,7 @@ def test_reads_off_keeps_the_source_line(memory: Memory) -> None:
     [
         ("Sylvania City", ['  "They say so." — page.md, line 1']),
         ("Rufus Town", ["  differs from memory: memory has Rufus Town", '  "They say so." — page.md, line 1']),
-        (None, ["  not from memory"]),
+        (None, ["  not from memory: the model's own words"]),
     ],
 )
 @pytest.mark.parametrize("reads", [True, False])
