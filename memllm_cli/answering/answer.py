@@ -21,6 +21,7 @@ from memllm_cli.answering.requests import requested
 from memllm_cli.answering.smalltalk import offer, small_talk
 from memllm_cli.answering.told import side, surest
 from memllm_cli.answering.told import told as told_fact
+from memllm_cli.answering.wording import worded
 from memllm_cli.engine.base import Engine, sample
 from memllm_cli.errors import ModelMissing
 from memllm_cli.memory.edit.evidence import Evidence
@@ -32,7 +33,6 @@ from memllm_cli.protocol import CallDecoder, TextSegment
 from memllm_cli.reading.clock import Clock
 from memllm_cli.reading.events import Done, Event, ReadCall, ReadResult, Text, TextCall, TextResult
 from memllm_cli.reading.formats import Examples, ReadFormat, Trained
-from memllm_cli.reading.question import asked
 from memllm_cli.reading.reads import Conversation, FactReads, Reading, Reads
 from memllm_cli.reading.standing import stated_in
 from memllm_cli.reading.values import best, circles, join, says
@@ -359,16 +359,15 @@ class Answerer:
             yield from self._said(question, values, reading)
             found.value = reading.value or found.value
         elif found.value:
-            yield Text(found.value, backed=True)
+            said, value = worded(question, [found.value], " ".join(e.said for e in found.evidence))
+            found.value = value or found.value
+            yield Text(said, backed=True)
         else:
             yield Text(TOO_MUCH if found.too_many else NOTHING)
 
     def _said(self, question: str, values: list[str], looked: Reading) -> Iterator[Text]:
-        said = join(values)
-        if asked(question).yes_no:
-            stated = [v for v in values if says(question, v)]
-            said = f"Yes: {join(stated)}" if stated else f"Memory says: {said}"
-            looked.value = "Yes" if stated else looked.value
+        said, value = worded(question, values)
+        looked.value = value or looked.value
         yield Text(said, backed=True)
 
     def _free(self, context: list[int], clock: Clock) -> Iterator[Text]:

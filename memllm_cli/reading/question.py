@@ -20,7 +20,7 @@ _KINDS = (
 _QUALIFIERS = frozenset(
     "not never former formerly previous previously annual annually yearly monthly weekly daily quarterly hourly".split()
 )
-_YES_NO = re.compile(r"(is|are|was|were|does|do|did|has|have|had|can|will)\b", re.IGNORECASE)
+_YES_NO = re.compile(r"(is|are|was|were|does|do|did|has|have|had|can|will)(?:n't)?\b", re.IGNORECASE)
 
 
 _LEANS = re.compile(
