@@ -97,7 +97,7 @@ class Decider:
             key = form, line is not None
             if key in out:
                 continue
-            own = [span] if line is not None else self._parts(span, [s for s, *_ in found])
+            own = self._parts(span, [s for s, *_ in found]) if line is None else [s for s, *_, q in found if q == query]
             others = [
                 s.margin
                 for s, v, *_ in found[:number] + found[number + 1 :]
@@ -106,11 +106,11 @@ class Decider:
             ahead = span.margin - max(others, default=span.margin - 12)
             features = Answering.features(span.margin, sum(s.share for s in own), covering.of(span), ahead)
             text = candidates[span.passage].text
-            if len(own) > 1:
+            if len(own) > 1 and line is None:
                 value = ", ".join(dict.fromkeys(_tidy(text[s.start : s.end]) for s in own))
             out[key] = Answer(
                 value, self.answering.probability(features), candidates[span.passage], span.start, span.end, features,
-                line, query, tuple((s.start, s.end) for s in own) if len(own) > 1 else (),
+                line, query, tuple((s.start, s.end) for s in own) if len(own) > 1 and line is None else (),
             )  # fmt: skip
         return sorted(out.values(), key=lambda a: -a.probability)
 

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from memllm_cli.answering.naming import named_documents
 from memllm_cli.answering.sides import Sides, giving
 from memllm_cli.memory.history.facts import Fact
 from memllm_cli.memory.history.snapshot import Snapshot
 from memllm_cli.memory.search.find import Finder
 from memllm_cli.memory.search.postings import Postings, rank, terms
 from memllm_cli.memory.search.texts import Found, Texts
+from memllm_cli.memory.values.names import normal
 from memllm_cli.memory.values.relations import Relation
 from memllm_cli.reading.link import Linker
 from memllm_cli.reading.question import Asked, asked, leans
@@ -81,6 +83,11 @@ class Looker:
         mentioned = self.linker.mentioned(question, before)
         entities = list(dict.fromkeys(e for m in mentioned for e in m.entities))
         names = list(dict.fromkeys(m.surface for m in mentioned))
+        documents = named_documents(snapshot, question)
+        if within is not None:
+            documents = {d: title for d, title in documents.items() if d in within}
+        titles = [i for title in documents.values() for i in self.linker.names(snapshot).get(normal(title))]
+        entities = list(dict.fromkeys([*entities, *titles]))
         words = terms(question)
         masked = self.linker.masked(question, [m for m in mentioned if m.surface in question])
         sides, facts = self._facts(snapshot, question, entities, asked(masked), within)
@@ -88,8 +95,17 @@ class Looker:
         wanted = question
         if not set(words) & {t for n in names for t in terms(n)}:
             wanted = " ".join([question, *names, *(before[:1] if leans(question) else ())])
-        passages = [Candidate(f.passage.lead, f.passage.text, found=f) for f in self.texts.search(wanted, most, within)]
+        found = self._passages(wanted, most, within, documents)
+        passages = [Candidate(f.passage.lead, f.passage.text, found=f) for f in found]
         return Looked(names, [*_written(snapshot, facts), *passages], confirmed)
+
+    def _passages(self, wanted: str, most: int, within: Collection[int] | None, named: Collection[int]) -> list[Found]:
+        """The best passages; of documents that the question names, half of them at least, if they have as many."""
+        found = self.texts.search(wanted, most, within)
+        if not named:
+            return found
+        own = self.texts.search(wanted, most // 2, named)
+        return list({(f.document, f.passage): f for f in [*own, *found]}.values())[:most]
 
     def _facts(
         self, snapshot: Snapshot, question: str, entities: Sequence[int], wants: Asked, within: Collection[int] | None
