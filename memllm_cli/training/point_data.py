@@ -16,6 +16,8 @@ from memllm_cli.pointing.layout import Sequence_, sequence
 
 NEAR = 6
 """Of the passages of a document that are most like a question, a wrong one is drawn from so many."""
+ANY = 0.2
+"""Of the wrong passages the share that is drawn from all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,8 @@ def examples(
 ) -> list[Example]:
     """At most `most` questions, with their passages; with a share `wrong` also one that does not answer.
 
-    A share `short` of passages is cut to the sentences around the answer, as a search for sentences returns them.
+    A share `short` of passages is cut to a few sentences, those around the answer where there is one: much of what is
+    read is as short.
     """
     asked = [q for q in data.questions if q.spans or not q.answers]
     rng.shuffle(asked)
@@ -49,7 +52,7 @@ def examples(
         if question.spans:
             out += _right(question, cut[question.document], vocabulary, rng, short)
         if not question.spans or rng.random() < wrong:
-            out += _wrong(question, cut[question.document], *among[key], vocabulary, rng)
+            out += _wrong(question, cut[question.document], *among[key], vocabulary, rng, short)
     return out
 
 
@@ -79,20 +82,30 @@ def _right(
 
 def _wrong(
     question: Question, own: Sequence[Passage], among: Sequence[Passage], known: Postings, vocabulary: Vocabulary,
-    rng: random.Random,
+    rng: random.Random, short: float,
 ) -> list[Example]:  # fmt: skip
-    """A passage near to the question that does not hold an answer's words."""
+    """A passage that does not hold an answer's words: one near to the question or, for a share `ANY`, any.
+
+    It is cut short as often as those that answer, or a short text would seem to answer because it is short.
+    """
     scores = rank([known], terms(question.text))[0][0]
     near = [among[i] for i in np.argsort(-scores)[:NEAR] if scores[i] > 0]
     mine = {id(p) for p in own}
     held = {id(p) for p in own if any(p.place(*s) for s in question.spans)}
+    if rng.random() < ANY:
+        near = rng.sample(among, min(NEAR, len(among)))
+    elif not question.answers:
+        near = [p for p in near if id(p) in mine][:2] or near[:1]
     bare = [p for p in near if id(p) not in held and not _says(p, question)]
-    if not question.answers:
-        bare = [p for p in near if id(p) in mine][:2] or near[:1]
     if not bare:
         return []
     chosen = rng.choice(bare)
-    return [Example(sequence(question.text, chosen.lead, chosen.text, vocabulary))]
+    text = chosen.text
+    if rng.random() < short:
+        first = rng.randrange(len(chosen.sentences))
+        last = min(len(chosen.sentences) - 1, first + rng.choice((0, 0, 1, 2)))
+        text = text[chosen.sentences[first][0] : chosen.sentences[last][1]]
+    return [Example(sequence(question.text, chosen.lead, text, vocabulary))]
 
 
 def _says(passage: Passage, question: Question) -> bool:

@@ -12,6 +12,9 @@ from memllm_cli.embed.llama import LlamaEmbedder
 from memllm_cli.embed.sentence import SentenceEmbedder, installed_folder
 from memllm_cli.errors import ModelMissing, UsageError
 from memllm_cli.models.encoder_gguf import write_minilm_gguf
+from memllm_cli.pieces import Vocabulary, words
+from memllm_cli.pointing.encoder import NumpyEncoder
+from memllm_cli.pointing.open import pieces_of
 from memllm_cli.types import Encoder
 
 PLACES = ["Zürich", "São Paulo", "New York", "東京", "Kraków", "the Isle of Skye", "Łódź", "Côte d'Ivoire"]
@@ -125,3 +128,19 @@ def test_both_embedders_agree(embedder: LlamaEmbedder) -> None:
     a, b = reference.embed(NAMES), embedder.embed(NAMES)
     assert a.shape == b.shape
     assert (a * b).sum(axis=1).min() >= 0.999
+
+
+@pytest.mark.e2e
+def test_the_encoder_in_numpy_has_the_same_vectors(embedder: LlamaEmbedder) -> None:
+    """The pointer reads through this encoder; here without what was trained for it."""
+    folder = installed_folder()
+    assert folder is not None
+    vocabulary = Vocabulary(pieces_of(folder))
+    texts = ["Paris", "the mill of Ada Corvin", "trans-museum of Kraków"]
+    ids = [
+        [vocabulary.opening, *(i for w in words(t) for i in vocabulary.pieces(t[w.start : w.end])), vocabulary.closing]
+        for t in texts
+    ]
+    means = np.stack([v.mean(axis=0) for v in NumpyEncoder(folder)(ids)])
+    means /= np.linalg.norm(means, axis=1, keepdims=True)
+    assert np.all((means * embedder.embed(texts)).sum(axis=1) > 0.995)
