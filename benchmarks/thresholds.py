@@ -1,7 +1,7 @@
-"""The curves behind every threshold of finding and reading, as Markdown.
+"""The curves behind every threshold of finding, reading and answering, as Markdown.
 
-`python -m benchmarks.thresholds dev.json > docs/thresholds.md`: those of finding are measured, those of reading are the
-ones that `memllm train fit` left beside the adapter in use.
+`python -m benchmarks.thresholds dev.json > docs/thresholds.md`: those of finding are measured, those of reading and
+answering are the ones that `memllm train fit` left beside the adapter and the pointer in use.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from memllm_cli.protocol import asking
 
 HEAD = """# Thresholds
 
-Every threshold of finding and reading is found on data that nothing was trained on and no figure is reported on. This
-page is made by `python -m benchmarks.thresholds dev.json`; the commands that find the values again stand above the
-tables. Shares are of the questions.
+Every threshold of finding, reading and answering is found on data that nothing was trained on and no figure is
+reported on. This page is made by `python -m benchmarks.thresholds dev.json`; the commands that find the values again
+stand above the tables. Shares are of the questions.
 """
 
 
@@ -61,6 +61,22 @@ def main() -> None:
     if running := fitted.get("running"):
         print("`memllm train fit text:dev.json`\n")
         part(f"Opening a read in running text. In use: {weights['running']}.", running)
+    answers(state)
+
+
+def answers(state: App) -> None:
+    """What each probability gives, from which on the pointer's answer is taken."""
+    entry = state.catalog().pointing(state.setting("pointer").value)
+    if entry is None:
+        raise SystemExit("There is no pointer.")
+    about = json.loads(state.catalog().source(entry).with_suffix(".json").read_text(encoding="utf-8"))["answers"]
+    print("## Answers\n\n`memllm train fit answers:SET,SET`\n")
+    part(
+        f"Giving an answer. In use: {about['least']}. {about['questions']} questions about documents, with an answer "
+        "(`right`, `wrong`, `nothing`) and without (`refused`); each weighed by what was fitted to the others. Further "
+        f"parts of a list are taken from {about['beside']} nats below the best on.",
+        about["curve"],
+    )
 
 
 def part(about: str, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from memllm_cli.app import App
-from memllm_cli.cli.shown import AS_OF, evidence_data, fact_data, moment, origin
+from memllm_cli.cli.shown import AS_OF, days, evidence_data, fact_data, moment, origin
 from memllm_cli.errors import NotFound
 from memllm_cli.terminal import count, safe
 
@@ -60,7 +60,7 @@ def about(
         for fact in group.facts:
             subject, _, object_ = memory.snapshot.texts(fact)
             if (left := left - 1) >= 0 or state.output.json:
-                value = subject if group.flipped else object_
+                value = f"{subject if group.flipped else object_}{days(fact)}"
                 state.output.line(f"    {safe(value)}   — {safe(origin(memory.snapshot, fact, evidence[fact.key]))}")
             data.append(fact_data(memory.snapshot, fact, evidence[fact.key]))
     if left < 0:
@@ -78,7 +78,7 @@ def _document(state: App, memory: Memory, document: int, facts: list[Fact], sent
     for fact in facts[:MOST]:
         subject, relation, object_ = memory.snapshot.texts(fact)
         where = origin(memory.snapshot, fact, evidence[fact.key])
-        state.output.line(safe(f"  {subject} >> {relation} >> {object_}   — {where}"))
+        state.output.line(safe(f"  {subject} >> {relation} >> {object_}{days(fact)}   — {where}"))
     if len(facts) > MOST:
         state.output.note(f"{count(len(facts) - MOST, 'fact')} more: memllm source show {safe(row.title)}")
     _sentences(state, sentences)
