@@ -104,10 +104,11 @@ def fit(state: App, sets: Sequence[str], limit: int) -> None:
             ids = evaluation.remember(memory, read, answerer.looker.texts)
             if answerer.decider is None or entry is None:
                 raise NotFound("There is no pointer.", "Train one: memllm train point --help")
+            total = len(asked) + sum(bool(q.answers) for q in asked) // evaluation.AWAY
             try:
                 for number, one in enumerate(evaluation.seen(answerer, read, asked, ids)):
                     found.append(one)
-                    say(f"{data}: {number + 1} of {len(asked)} questions")
+                    say(f"{data}: {number + 1} of {total} questions")
             finally:
                 answerer.close()
             start = answerer.decider.answering

@@ -15,6 +15,7 @@ from typing import Any
 
 from memllm_cli.answering.answer import Answerer
 from memllm_cli.answering.deciding import SPANS, Decider
+from memllm_cli.answering.looking import Looked
 from memllm_cli.calibration.answers import Answering
 from memllm_cli.calibration.logistic import fit
 from memllm_cli.corpora.questions import Question, Questions
@@ -24,6 +25,7 @@ from memllm_cli.evaluation.ask import said as generated
 from memllm_cli.memory.edit.evidence import Evidence
 from memllm_cli.memory.edit.memory import Memory
 from memllm_cli.memory.search.texts import Texts
+from memllm_cli.pointing.pointer import Span
 from memllm_cli.prompts import Message
 from memllm_cli.reading.events import Done
 
@@ -180,6 +182,8 @@ def plain(
 
 BESIDE = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
 """Log odds by which another part may say less that are tried."""
+AWAY = 3
+"""Of so many questions with an answer one is asked again without the passages that hold it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,19 +197,31 @@ class Seen:
 def seen(
     answerer: Answerer, data: Questions, questions: Sequence[Question], ids: Sequence[int]
 ) -> Iterator[dict[float, Seen]]:
-    """What the pointer thinks of for each question, with each of `BESIDE`."""
+    """What the pointer thinks of for each question, with each of `BESIDE`; for every `AWAY`th that has an answer once
+    more without what holds it, as a question that has none."""
     decider = answerer.decider
     assert decider is not None
+    taken = 0
     for question in questions:
         looked = answerer.looker.look(question.text, (), {ids[question.document]} if data.alone else None)
         texts = [(c.lead, c.text) for c in looked.candidates]
         spans = decider.pointer.spans(question.text, texts, SPANS) if texts else []
-        out = {}
-        for beside in BESIDE:
-            weighing = Decider(decider.pointer, replace(decider.answering, beside=beside))
-            found = weighing.weighed(question.text, looked, spans)[:6]
-            out[beside] = Seen(bool(question.answers), tuple((a.features, right(question, a.value)) for a in found))
-        yield out
+        yield _weighed(decider, question, looked, spans)
+        taken += bool(question.answers)
+        if question.answers and taken % AWAY == 0:
+            kept = [i for i, (_, text) in enumerate(texts) if not any(within(a, text) for a in question.answers)]
+            fewer = replace(looked, candidates=[looked.candidates[i] for i in kept])
+            rest = [replace(s, passage=kept.index(s.passage)) for s in spans if s.passage in kept]
+            yield _weighed(decider, replace(question, answers=()), fewer, rest)
+
+
+def _weighed(decider: Decider, question: Question, looked: Looked, spans: Sequence[Span]) -> dict[float, Seen]:
+    out = {}
+    for beside in BESIDE:
+        weighing = Decider(decider.pointer, replace(decider.answering, beside=beside))
+        found = weighing.weighed(question.text, looked, spans)[:6]
+        out[beside] = Seen(bool(question.answers), tuple((a.features, right(question, a.value)) for a in found))
+    return out
 
 
 def fitted(all_: Sequence[Seen], start: Answering) -> tuple[Answering, list[dict[str, float]]]:

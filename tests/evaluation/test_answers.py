@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
+from memllm_cli.answering.answer import Answerer
+from memllm_cli.answering.deciding import Decider
 from memllm_cli.calibration.answers import Answering
 from memllm_cli.corpora.questions import Question, Questions
 from memllm_cli.documents.reader import read_text
 from memllm_cli.errors import NotFound
 from memllm_cli.evaluation.answers import (
+    AWAY,
     REFUSED,
     WRONG,
     Seen,
@@ -18,11 +23,14 @@ from memllm_cli.evaluation.answers import (
     fitted,
     remember,
     right,
+    seen,
     within,
     words,
 )  # fmt: skip
 from memllm_cli.memory.edit.evidence import Evidence, Place
 from memllm_cli.memory.edit.memory import Memory
+from memllm_cli.memory.search.find import Finder
+from memllm_cli.pointing.pointer import Span
 
 
 @pytest.mark.parametrize(
@@ -189,3 +197,25 @@ def test_where_no_threshold_keeps_to_the_bounds_nothing_is_answered() -> None:
 def test_what_cannot_be_fitted_is_said() -> None:
     with pytest.raises(NotFound):
         fitted([sure((3, True))] * 20, LOGIT)
+
+
+class Told:
+    """A pointer that points at one word wherever it stands."""
+
+    tokens = 0
+
+    def spans(self, question: str, passages: Sequence[tuple[str, str]], most: int = 3) -> list[Span]:
+        places = [(number, text.find("Ann"), text.find("Bo")) for number, (_, text) in enumerate(passages)]
+        found = [Span(n, at, at + 3, 2.0, 0.9) for n, at, _ in places if at >= 0]
+        return found + [Span(n, at, at + 2, 1.0, 0.9) for n, _, at in places if at >= 0]
+
+
+def test_of_some_questions_the_evidence_is_taken_away(memory: Memory) -> None:
+    documents = [read_text("a.md", "Ann keeps the keys."), read_text("b.md", "Bo keeps the keys of the shed.")]
+    data = Questions("squad", documents, [Question("Who keeps the keys?", 0, ("Ann",))] * AWAY + [Question("Who?", 1)])
+    ids = remember(memory, data)
+    answerer = Answerer(None, Finder(memory), decider=Decider(Told(), Answering()))  # type: ignore[arg-type]
+    found = [one[0.0] for one in seen(answerer, data, data.questions, ids)]
+    assert [one.answerable for one in found] == [True] * AWAY + [False, False]
+    assert [ok for _, ok in found[0].answers] == [True, False]
+    assert [ok for _, ok in found[AWAY].answers] == [False]  # Bo alone is left
