@@ -15,8 +15,8 @@ from memllm_cli.pointing.layout import sequence
 Array = NDArray[np.float32]
 LONGEST = 40
 """Pieces of a span at most."""
-LENGTH = 0.02
-"""What a piece costs: where an answer has several parts, a span over all of them looks as good as each."""
+COST = 0.08
+"""What a piece of a span costs, in nats: of some values the one whose spans share most words with people's answers."""
 TOGETHER = 640
 """Pieces that go through the encoder at once: more do not make it faster."""
 
@@ -25,7 +25,8 @@ TOGETHER = 640
 class Span:
     """`text[start:end]` of passage number `passage`.
 
-    `margin` is its log odds against "not there" in its passage, `share` its probability among the spans of its passage.
+    `margin` is its log odds against "not there" in its passage, `share` its probability there; both count all that
+    begins and ends within it.
     """
 
     passage: int
@@ -57,45 +58,67 @@ class Pointer:
         size = 0
         for at, s in enumerate(made):
             if waiting and size + len(s.ids) > TOGETHER:
-                out += self._read(made, waiting, most)
+                out += self._read(made, passages, waiting, most)
                 waiting, size = [], 0
             waiting.append(at)
             size += len(s.ids)
-        out += self._read(made, waiting, most)
+        out += self._read(made, passages, waiting, most)
         return sorted(out, key=lambda s: -s.margin)
 
-    def _read(self, made: Sequence[Any], numbers: Sequence[int], most: int) -> list[Span]:
+    def _read(
+        self, made: Sequence[Any], passages: Sequence[tuple[str, str]], numbers: Sequence[int], most: int
+    ) -> list[Span]:
         out = []
         for at, vectors in zip(numbers, self.encoder([made[i].ids for i in numbers]), strict=True):
             scores = vectors @ self.weight.T + self.bias
-            out += _best(at, scores, made[at].first, made[at].offsets, most)
+            out += _best(at, scores, made[at].first, made[at].offsets, passages[at][1], most)
         return out
 
 
-def _best(passage: int, scores: Array, first: int, offsets: Sequence[tuple[int, int]], most: int) -> list[Span]:
-    """The best spans of one passage from the scores (pieces, 2) of its sequence."""
+def _best(
+    passage: int, scores: Array, first: int, offsets: Sequence[tuple[int, int]], text: str, most: int
+) -> list[Span]:
+    """The best spans of one passage from the scores (pieces, 2) of its sequence.
+
+    "EUR 900", "below EUR 900" and "falls below EUR 900" share what the scores say of the price: a span is worth the
+    probability of all spans that begin and end within it, less what its pieces cost.
+    """
     length = len(offsets)
     if not length:
         return []
     none = float(scores[0].sum())
-    begin, end = scores[first : first + length].T
+    begin, end = scores[first : first + length].T.astype(np.float64)
     both = begin[:, None] + end[None, :]
     ahead = np.arange(length)[None, :] - np.arange(length)[:, None]
-    both = np.where((ahead >= 0) & (ahead < LONGEST), both - np.float32(LENGTH) * ahead, -np.inf)
-    top = max(float(both.max()), none)
-    total = float(np.exp(both - top).sum()) + float(np.exp(none - top))
-    kept = min(both.size, 12 * most)
-    order = np.argpartition(-both.ravel(), kept - 1)[:kept]
-    order = order[np.argsort(-both.ravel()[order], kind="stable")]
+    field = _fields(offsets, text)
+    may = (ahead >= 0) & (ahead < LONGEST) & (field[:, None] == field[None, :])
+    top = float(both[may].max())
+    own = np.where(may, np.exp(both - top), 0.0)
+    held = np.cumsum(own[::-1], axis=0)[::-1].cumsum(axis=1)
+    total = float(own.sum())
+    worth = np.where(may, np.log(np.maximum(held, 1e-30)) - COST * ahead, -np.inf)
+    kept = min(both.size, 40 * most)
+    order = np.argpartition(-worth.ravel(), kept - 1)[:kept]
+    order = order[np.argsort(-worth.ravel()[order], kind="stable")]
     out: list[Span] = []
     taken: list[tuple[int, int]] = []
     for flat in order:
         i, j = divmod(int(flat), length)
-        if not np.isfinite(both[i, j]) or any(i <= b and a <= j for a, b in taken):
+        if not may[i, j] or any(i <= b and a <= j for a, b in taken):
             continue
         taken.append((i, j))
-        score = float(both[i, j])
-        out.append(Span(passage, offsets[i][0], offsets[j][1], score - none, float(np.exp(score - top)) / total))
+        margin = top + float(np.log(max(held[i, j], 1e-30))) - none
+        share = float(held[i, j]) / (total + float(np.exp(min(none - top, 700.0))))
+        out.append(Span(passage, offsets[i][0], offsets[j][1], margin, share))
         if len(out) == most:
             break
+    return out
+
+
+def _fields(offsets: Sequence[tuple[int, int]], text: str) -> NDArray[np.int64]:
+    """A number for the field that each piece stands in: no answer reaches over the end of a line or a cell."""
+    out = np.zeros(len(offsets), dtype=np.int64)
+    for i in range(1, len(offsets)):
+        between = text[offsets[i - 1][0] : offsets[i][1]]
+        out[i] = out[i - 1] + ("\n" in between or "|" in between)
     return out

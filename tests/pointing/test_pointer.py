@@ -65,9 +65,9 @@ def test_a_sequence_has_question_lead_and_text_and_knows_where_its_pieces_stand(
 
 def test_the_best_span_comes_first_and_none_overlap() -> None:
     first = sequence("Who?", "", TEXT, VOCABULARY).first
-    spans = pointer({first: 4.0, first + 6: 3.0}, {first + 1: 4.0, first + 7: 3.0}).spans("Who?", [("", TEXT)])
+    spans = pointer({first: 9.0, first + 6: 5.0}, {first + 1: 9.0, first + 7: 5.0}).spans("Who?", [("", TEXT)])
     assert found(spans)[:2] == ["Ada Corvin", "Boris Dahl"]
-    assert spans[0].margin == pytest.approx(8 - 0.02, abs=1e-4)
+    assert spans[0].margin == pytest.approx(18, abs=0.02)
     places = sorted((s.start, s.end) for s in spans)
     assert all(a[1] <= b[0] for a, b in itertools.pairwise(places))
     assert 0 < sum(s.share for s in spans) <= 1
@@ -77,7 +77,22 @@ def test_no_span_ends_before_it_begins() -> None:
     first = sequence("Who?", "", TEXT, VOCABULARY).first
     best = pointer({first + 6: 9.0}, {first + 1: 9.0}).spans("Who?", [("", TEXT)])[0]
     assert best.end > best.start
-    assert best.margin < 10
+    assert best.margin < 12  # backwards it would be 18
+
+
+def test_a_span_counts_what_stands_within_it() -> None:
+    first = sequence("Who?", "", TEXT, VOCABULARY).first
+    best = pointer({first: 6.0, first + 1: 5.5}, {first + 1: 6.0}).spans("Who?", [("", TEXT)])[0]
+    assert TEXT[best.start : best.end] == "Ada Corvin"
+    assert best.margin == pytest.approx(np.log(np.exp(12) + np.exp(11.5)), abs=0.01)
+
+
+@pytest.mark.parametrize("mark", ["\n", " | "])
+def test_no_answer_reaches_over_a_line_or_a_cell(mark: str) -> None:
+    text = f"Ada{mark}Boris"
+    first = sequence("Who?", "", text, VOCABULARY).first
+    begin, end = {first: 9.0}, {sequence("Who?", "", text, VOCABULARY).first + 1 + ("|" in mark): 9.0}
+    assert all(text[s.start : s.end] in ("Ada", "Boris", "|") for s in pointer(begin, end).spans("Who?", [("", text)]))
 
 
 def test_what_speaks_for_not_there_takes_from_the_margin() -> None:
