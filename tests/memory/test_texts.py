@@ -180,3 +180,15 @@ def test_a_small_file_of_another_large_one_is_not_used(memory: Memory) -> None:
     for name, data in old.items():
         file(memory, name).write_bytes(data)
     assert [len(p) for p in Texts(memory).parts] == [3]
+
+
+def test_what_else_a_document_says_counts(memory: Memory) -> None:
+    """The passage of the patient's note does not name her; that of another note fits the words alone as well."""
+    filler = " ".join(f"Line {i} is about nothing that matters here." for i in range(30))
+    for name in ("Ada Poe", "Ines Torres"):
+        text = f"# Note\n\nPatient: {name}\n\n{filler}\n\nShe stopped the tablets."
+        memory.ingest(read_text(f"{name}.md", text), (), "m", "f")
+    owner = {d.id for d in memory.snapshot.documents() if "Torres" in d.uri}
+    found = Texts(memory).search("Which tablets did Torres stop?", 10)
+    assert {f.document for f in found[:2]} == owner
+    assert next(f for f in found if "tablets" in f.passage.text).document in owner

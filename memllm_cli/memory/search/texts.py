@@ -7,6 +7,7 @@ undone or replaced are there, and are not found.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from memllm_cli.types import Encoder
 
 Array = NDArray[Any]
+ABOUT = 0.4
+"""What it is worth that all words of a question stand in the document of a passage, of 1 for all of them in the passage
+itself."""
 DEEP = 50
 """Passages that each way of searching ranks at least."""
 SMALL = 2000
@@ -163,12 +167,13 @@ class Texts:
         counting = mask[documents]
         score = np.where(counting, score, -1.0)
         kept = min(len(score), max(most, DEEP))
-        best = np.argpartition(-score, kept - 1)[:kept] if kept else np.empty(0, dtype=np.int64)
-        best = best[np.argsort(-score[best], kind="stable")]
+        worth = np.where(score > 0, score + ABOUT * _shares(parts, wanted, mask)[documents], -1.0)
+        best = np.argpartition(-worth, kept - 1)[:kept] if kept else np.empty(0, dtype=np.int64)
+        best = best[np.argsort(-worth[best], kind="stable")]
         ranked = [int(i) for i in best if score[i] > 0]
         if self.meaning is not None:
             found = self.meaning.nearest(question, live, int(counting.sum()) <= EXACT, max(most, DEEP))
-            ranked = fused(ranked, [i for i in map(self._number, found) if i is not None])
+            ranked = fused(ranked, ranked, [i for i in map(self._number, found) if i is not None])
         return [self._found(i, float(max(score[i], 0.0))) for i in ranked[:most]]
 
     def complete(self, progress: Callable[[int, int], None] | None = None) -> int:
@@ -220,6 +225,21 @@ class Texts:
         for part in self.parts:
             for i in np.flatnonzero(part.documents == document):
                 yield part.passage(int(i))
+
+
+def _shares(parts: Sequence[Part], wanted: Sequence[str], live: Array) -> Array:
+    """Of each document (by id; `live` is true for those that count) the share of some words that stand in it at all,
+    rare ones counting more: what a passage is about is often said elsewhere in its document."""
+    share = np.zeros(len(live))
+    total = 0.0
+    for word in dict.fromkeys(wanted):
+        holding = np.zeros(len(live), dtype=bool)
+        for part in parts:
+            holding[part.documents[part.postings.of(word)[0]]] = True
+        weight = math.log((1 + live.sum()) / (1 + (holding & live).sum())) + 0.05
+        share[holding] += weight
+        total += weight
+    return share / total if total else share
 
 
 def fused(*rankings: Sequence[int], depth: int = 20) -> list[int]:
