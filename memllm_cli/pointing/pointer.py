@@ -15,7 +15,7 @@ from memllm_cli.pointing.layout import sequence
 Array = NDArray[np.float32]
 LONGEST = 40
 """Pieces of a span at most."""
-COST = 0.08
+COST = 0.06
 """What a piece of a span costs, in nats: of some values the one whose spans share most words with people's answers."""
 TOGETHER = 640
 """Pieces that go through the encoder at once: more do not make it faster."""
