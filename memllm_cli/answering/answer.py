@@ -229,6 +229,10 @@ class Answerer:
             yield TextCall(question)
         answers = decider.answers(question, looked)
         chosen = surest(answers, decider.answering.least, self.finder)
+        if chosen is None and looked.narrowed:
+            looked = self.looker.look(question, conversation.questions(), self.options.within, wide=True)
+            answers = decider.answers(question, looked)
+            chosen = surest(answers, decider.answering.least, self.finder)
         found.answer = chosen or (answers[0] if answers else None)
         if chosen is not None and chosen.query is not None and chosen.line is not None:
             yield from self._facts(chosen.query, chosen.line.fact, found, reading)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from memllm_cli.memory.values.names import normal
 from memllm_cli.pointing.pointer import Pointer, Span
 from memllm_cli.types import Query
 
+_SHORTENED = re.compile(r"(?:\.\w{1,3}|(?<!\w)[A-Z][a-z]{0,2})\.$|\.\.$")
+"""An end whose full stop may be the word's: Inc., U.S., Jr., ..."""
 SPANS = 8
 """Spans of one candidate that are thought of: as many parts an answer can have."""
 
@@ -137,7 +140,8 @@ def differing(answers: Sequence[Answer], chosen: Answer, least: float) -> Answer
 
 def _tidy(text: str) -> str:
     """A span as an answer: on one line, without marks at its ends that belong to the sentence."""
-    return " ".join(text.split()).strip(",;:|").strip()
+    plain = " ".join(text.split()).strip(",;:|").strip()
+    return plain[:-1] if plain.endswith(".") and not _SHORTENED.search(plain) else plain
 
 
 def _same(one: str, other: str) -> bool:

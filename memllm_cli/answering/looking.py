@@ -64,6 +64,8 @@ class Looked:
     names: list[str]
     candidates: list[Candidate]
     confirmed: Fact | None = None
+    narrowed: bool = False
+    """Whether passages are those of documents that the question names alone."""
 
 
 class Looker:
@@ -76,9 +78,17 @@ class Looker:
         self._held: tuple[tuple[str, int, int], list[Fact], Postings] | None = None
 
     def look(
-        self, question: str, before: Sequence[str] = (), within: Collection[int] | None = None, most: int = PASSAGES
+        self,
+        question: str,
+        before: Sequence[str] = (),
+        within: Collection[int] | None = None,
+        most: int = PASSAGES,
+        wide: bool = False,
     ) -> Looked:
-        """Facts and passages that may answer; `before` are earlier questions, newest first, `within` documents."""
+        """Facts and passages that may answer; `before` are earlier questions, newest first, `within` documents.
+
+        Of documents that the question names passages are taken from these alone, or else, when `wide`, from all.
+        """
         snapshot = self.finder.memory.snapshot
         mentioned = self.linker.mentioned(question, before)
         entities = list(dict.fromkeys(e for m in mentioned for e in m.entities))
@@ -95,17 +105,10 @@ class Looker:
         wanted = question
         if not set(words) & {t for n in names for t in terms(n)}:
             wanted = " ".join([question, *names, *(before[:1] if leans(question) else ())])
-        found = self._passages(wanted, most, within, documents)
+        narrowed = bool(documents) and not wide
+        found = self.texts.search(wanted, most, documents if narrowed else within)
         passages = [Candidate(f.passage.lead, f.passage.text, found=f) for f in found]
-        return Looked(names, [*_written(snapshot, facts), *passages], confirmed)
-
-    def _passages(self, wanted: str, most: int, within: Collection[int] | None, named: Collection[int]) -> list[Found]:
-        """The best passages; of documents that the question names, half of them at least, if they have as many."""
-        found = self.texts.search(wanted, most, within)
-        if not named:
-            return found
-        own = self.texts.search(wanted, most // 2, named)
-        return list({(f.document, f.passage): f for f in [*own, *found]}.values())[:most]
+        return Looked(names, [*_written(snapshot, facts), *passages], confirmed, narrowed)
 
     def _facts(
         self, snapshot: Snapshot, question: str, entities: Sequence[int], wants: Asked, within: Collection[int] | None

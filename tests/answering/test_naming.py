@@ -46,6 +46,9 @@ def test_too_many_are_none(memory: Memory) -> None:
     assert named_documents(memory.snapshot, "What does the Harbour Lease say?") == {}
 
 
-def test_their_passages_come_first(memory: Memory, ids: dict[str, int]) -> None:
-    looked = Looker(Finder(memory)).look("What was let by the board of Tallowick Design on 15 April 2026?", most=2)
-    assert [c.found.document for c in looked.candidates if c.found] == [ids["april.md"], ids["march.md"]]
+def test_passages_are_theirs_alone_unless_all_are_wanted(memory: Memory, ids: dict[str, int]) -> None:
+    looker, asked = Looker(Finder(memory)), "What was let by the board of Tallowick Design on 15 April 2026?"
+    narrow, wide = looker.look(asked), looker.look(asked, wide=True)
+    assert [c.found.document for c in narrow.candidates if c.found] == [ids["april.md"]]
+    assert {c.found.document for c in wide.candidates if c.found} == set(ids.values())
+    assert (narrow.narrowed, wide.narrowed) == (True, False)

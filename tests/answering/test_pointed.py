@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from memllm_cli.answering.answer import NOTHING, Answerer, Options
-from memllm_cli.answering.deciding import Decider
+from memllm_cli.answering.deciding import Decider, _tidy
 from memllm_cli.answering.requests import Request, requested
 from memllm_cli.calibration.answers import Answering
 from memllm_cli.documents.reader import read_text
@@ -269,3 +269,22 @@ def test_what_another_document_says_otherwise_is_shown_too(read: Memory) -> None
     assert done.otherwise is None, "less likely an answer than none"
     _, done = ask(read, asked, confined(read.snapshot, ["letter"]), **{"4,200 EUR": 2.0, "4,500 EUR": 3.0})
     assert done.otherwise is None
+
+
+def test_a_document_that_the_question_names_answers_before_others(read: Memory) -> None:
+    read.ingest(read_text("letter.md", LETTER), (), "m", "f")
+    margins = {"4,200 EUR": 2.0, "4,500 EUR": 6.0}
+    assert ask(read, "What is the rent of the lease?", None, **margins)[1].value == "4,500 EUR"
+    assert ask(read, "What rent does the Harbour Lease say?", None, **margins)[1].value == "4,200 EUR"
+    assert ask(read, "What rent does the Harbour Lease say?", None, **{"4,500 EUR": 6.0})[1].value == "4,500 EUR"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("EUR 90,000.", "EUR 90,000"), ("to the archive.", "to the archive"), ("Pallas Inc.", "Pallas Inc."),
+        ("the U.S.", "the U.S."), ("and so on...", "and so on..."), ("Coral Bank.", "Coral Bank"), ("a |", "a"),
+    ],
+)  # fmt: skip
+def test_an_answer_has_no_mark_of_its_sentence(text: str, value: str) -> None:
+    assert _tidy(text) == value
