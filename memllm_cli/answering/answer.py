@@ -220,9 +220,11 @@ class Answerer:
         self, question: str, conversation: Conversation, decider: Decider, found: _Pointed, reading: Reading
     ) -> Iterator[Event]:
         looked = self.looker.look(question, conversation.questions(), self.options.within)
-        if looked.confirmed is not None:
-            subject, relation, _ = self.finder.memory.snapshot.texts(looked.confirmed)
-            yield from self._facts(Query(subject, relation, None), looked.confirmed, found, reading)
+        if looked.sure is not None:
+            fact, answering_side = looked.sure
+            subject, relation, object_ = self.finder.memory.snapshot.texts(fact)
+            query = Query(subject, relation, None) if answering_side == "object" else Query(None, relation, object_)
+            yield from self._facts(query, fact, found, reading)
             return
         texts = any(c.found is not None for c in looked.candidates)
         if texts:

@@ -11,6 +11,7 @@ from memllm_cli.calibration.answers import Answering
 from memllm_cli.memory.search.postings import terms
 from memllm_cli.memory.values.names import normal
 from memllm_cli.pointing.pointer import Pointer, Span
+from memllm_cli.reading.question import heeded
 from memllm_cli.types import Query
 
 _SHORTENED = re.compile(r"(?:\.\w{1,3}|(?<!\w)[A-Z][a-z]{0,2})\.$|\.\.$")
@@ -98,7 +99,7 @@ class Decider:
             if not form:
                 continue
             key = form, line is not None
-            if key in out:
+            if key in out or (line is None and not heeded(question, covering.around(span))):
                 continue
             own = self._parts(span, [s for s, *_ in found]) if line is None else [s for s, *_, q in found if q == query]
             others = [
@@ -182,6 +183,12 @@ class _Covering:
         """The share, rare words counting more."""
         if not self.asked:
             return 0.0
+        here = set(terms(self.around(span)))
+        total = sum(self._rare.values())
+        return sum(w for t, w in self._rare.items() if t in here) / total
+
+    def around(self, span: Span) -> str:
+        """The lead and the sentence or line of a span."""
         candidate = self.candidates[span.passage]
         text = candidate.text
         if candidate.found is not None:
@@ -190,6 +197,4 @@ class _Covering:
         else:
             line = next((x for x in candidate.lines if x.start <= span.start < x.end), None)
             text = text[line.start : line.end] if line is not None else text
-        here = set(terms(f"{candidate.lead}\n{text}"))
-        total = sum(self._rare.values())
-        return sum(w for t, w in self._rare.items() if t in here) / total
+        return f"{candidate.lead}\n{text}"

@@ -59,11 +59,12 @@ class Candidate:
 
 @dataclass(slots=True)
 class Looked:
-    """What was found for a question: the names in it, the candidates, facts first, and the fact that says yes to it."""
+    """What was found for a question: the names in it, the candidates, facts first."""
 
     names: list[str]
     candidates: list[Candidate]
-    confirmed: Fact | None = None
+    sure: tuple[Fact, str] | None = None
+    """The fact that is asked for in so many words, and the side that answers."""
     narrowed: bool = False
     """Whether passages are those of documents that the question names alone."""
 
@@ -101,14 +102,14 @@ class Looker:
         words = terms(question)
         masked = self.linker.masked(question, [m for m in mentioned if m.surface in question])
         sides, facts = self._facts(snapshot, question, entities, asked(masked), within)
-        confirmed = next((f for f, _ in facts if sides.confirms(f)), None)
+        sure = next(((f, side) for f, _ in facts if (side := sides.asks(f))), None)
         wanted = question
         if not set(words) & {t for n in names for t in terms(n)}:
             wanted = " ".join([question, *names, *(before[:1] if leans(question) else ())])
         narrowed = bool(documents) and not wide
         found = self.texts.search(wanted, most, documents if narrowed else within)
         passages = [Candidate(f.passage.lead, f.passage.text, found=f) for f in found]
-        return Looked(names, [*_written(snapshot, facts), *passages], confirmed, narrowed)
+        return Looked(names, [*_written(snapshot, facts), *passages], sure, narrowed)
 
     def _facts(
         self, snapshot: Snapshot, question: str, entities: Sequence[int], wants: Asked, within: Collection[int] | None
@@ -195,28 +196,30 @@ def _said(snapshot: Snapshot, fact: Fact) -> list[str]:
 
 
 def _written(snapshot: Snapshot, facts: Sequence[tuple[Fact, tuple[str, ...]]]) -> list[Candidate]:
-    """Facts as lines, those of one subject and relation beside each other, in texts of some length."""
-    order: dict[tuple[int, int], list[tuple[Fact, tuple[str, ...]]]] = {}
+    """Facts as lines, those of one name and relation beside each other, in texts of some length.
+
+    A line begins with the side that is known: what `Sylvania City` is the capital of is read in its own row.
+    """
+    order: dict[tuple[int, int, bool], list[tuple[Fact, tuple[str, ...]]]] = {}
     for fact, gives in facts:
-        order.setdefault((fact.key[0], fact.key[1]), []).append((fact, gives))
+        if not (fact.person and fact.key[0] == fact.key[2]):
+            flipped = gives == ("subject",)
+            order.setdefault((fact.key[2 if flipped else 0], fact.key[1], flipped), []).append((fact, gives))
     out: list[Candidate] = []
     text = ""
     lines: list[Line] = []
-    for group in order.values():
+    for (_, _, flipped), group in order.items():
         for fact, gives in group:
-            subject, relation, object_ = snapshot.texts(fact)
-            start = len(text)
-            line = f"{subject} | {relation}: {object_}"
-            if fact.person and fact.key[0] == fact.key[2]:
-                continue
+            subject, relation, object_ = texts = snapshot.texts(fact)
+            known, asked = (object_, subject) if flipped else (subject, object_)
+            name = snapshot.relations.by_id[fact.key[1]].inverse if flipped else relation
+            line = f"{known} | {name}: {asked}"
             if lines and len((text + line).split()) > WORDS:
                 out.append(Candidate("", text.rstrip("\n"), tuple(lines)))
-                text, lines, start = "", [], 0
-            at = start + len(line) - len(object_)
-            lines.append(
-                Line(fact, (subject, relation, object_), start, start + len(line), (start, start + len(subject)),
-                     (at, at + len(object_)), gives)
-            )  # fmt: skip
+                text, lines = "", []
+            start, end = len(text), len(text) + len(line)
+            sides = (start, start + len(known)), (end - len(asked), end)
+            lines.append(Line(fact, texts, start, end, sides[flipped], sides[not flipped], gives))
             text += line + "\n"
     if lines:
         out.append(Candidate("", text.rstrip("\n"), tuple(lines)))

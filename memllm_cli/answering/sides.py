@@ -13,6 +13,9 @@ from memllm_cli.memory.values.names import normal
 from memllm_cli.memory.values.relations import Relation
 from memllm_cli.reading.question import Asked
 
+_KIND = re.compile(r" (?:(?:in|at|of|for|by|to|from|with|on) )?(?:which|what) (\w+) ")
+"""The word after "which" that says what kind of thing is asked for."""
+
 
 @dataclass(slots=True)
 class Sides:
@@ -62,11 +65,25 @@ class Sides:
         own = self.words & self.called(relation.id)
         return any(own - self.called(first) for first in self.reached.get(known, ()))
 
-    def confirms(self, fact: Fact) -> bool:
-        """Whether a question that wants a yes or no asks for just this: both names stand in it and the relation."""
-        subject, relation, object_ = fact.key
-        both = {subject, object_} <= self.named
-        return self.asked.yes_no and both and bool(self.spelled(relation)) and bool(self.gives(fact))
+    def asks(self, fact: Fact) -> str:
+        """The side of a fact that the question asks for in so many words; empty for none.
+
+        It has the name that is known, a phrase of the relation, and nothing else but what kind of thing is asked for
+        ("Which country"). For a yes or no both names stand in it.
+        """
+        phrase = set(terms(self.spelled(fact.key[1])))
+        if not phrase:
+            return ""
+        if self.asked.yes_no:
+            return "object" if {fact.key[0], fact.key[2]} <= self.named and self.gives(fact) else ""
+        kind = _KIND.match(self._text)
+        rest = self.words - phrase - set(terms(kind[1]) if kind else ())
+        for side in self.gives(fact):
+            known = fact.key[0 if side == "object" else 2]
+            called = " ".join([self.snapshot.name(known), *self.snapshot.aliases(known)])
+            if known in self.named and rest <= set(terms(called)):
+                return side
+        return ""
 
     def spelled(self, relation: int) -> str:
         """The longest of the names of a relation that stands in the question word for word; nothing where none does."""

@@ -20,6 +20,9 @@ _KINDS = (
 _QUALIFIERS = frozenset(
     "not never former formerly previous previously annual annually yearly monthly weekly daily quarterly hourly".split()
 )
+_PAST = frozenset("former formerly previous previously ex erstwhile".split())
+_OVER = _PAST | {"until", "till"}
+"""Words of a question for what is no more, and of a text that speaks of it: a closed class."""
 _YES_NO = re.compile(r"(is|are|was|were|does|do|did|has|have|had|can|will)(?:n't)?\b", re.IGNORECASE)
 
 
@@ -63,3 +66,12 @@ def leans(question: str) -> bool:
     """Whether a question leans on the one before ("And its rent?"): it begins as one that goes on, or has a word that
     stands for something said. These words are a closed class of the language."""
     return _LEANS.search(question.strip()) is not None
+
+
+def heeded(question: str, text: str) -> bool:
+    """Whether a text speaks of what is no more, if a question asks for that: who is head is not the former head."""
+    return not _PAST & _plain(question) or bool(_OVER & _plain(text))
+
+
+def _plain(text: str) -> set[str]:
+    return set(re.findall(r"[a-z]+", text.casefold()))

@@ -288,3 +288,33 @@ def test_a_document_that_the_question_names_answers_before_others(read: Memory) 
 )  # fmt: skip
 def test_an_answer_has_no_mark_of_its_sentence(text: str, value: str) -> None:
     assert _tidy(text) == value
+
+
+def test_who_was_is_not_who_is(memory: Memory) -> None:
+    memory.ingest(
+        read_text("a.md", "The chair of Acorn is Ann Poe. The former chair of Acorn is Bo Lind."), (), "m", "f"
+    )
+    margins = {"Ann Poe": 6.0, "Bo Lind": 2.0}
+    assert ask(memory, "Who is the chair of Acorn?", None, **margins)[1].value == "Ann Poe"
+    assert ask(memory, "Who is the former chair of Acorn?", None, **margins)[1].value == "Bo Lind"
+    memory.ingest(read_text("b.md", "The chair of Beacon is Cy Ray."), (), "m", "f")
+    assert ask(memory, "Who is the previous chair of Beacon?", None, **{"Cy Ray": 6.0})[1].outcome == "nothing"
+
+
+@pytest.mark.parametrize(
+    ("question", "asked"),
+    [
+        ("What is the capital of Norland?", ("Tromby", "fact")),
+        ("Which country is Tromby the capital of?", ("Norland", "fact")),
+        ("Of what country is Tromby the capital?", ("Norland", "fact")),
+        ("Is Tromby the capital of Norland?", ("Yes: Tromby", "fact")),
+        ("What was the capital of Norland before 1900?", ("", "nothing")),
+        ("What is the second capital of Norland?", ("", "nothing")),
+        ("Who rules the capital of Norland?", ("", "nothing")),
+    ],
+)
+def test_a_fact_asked_for_in_so_many_words_answers(memory: Memory, question: str, asked: tuple[str, str]) -> None:
+    """The pointer is silent here."""
+    memory.set(Triple("Norland", "capital", "Tromby"))
+    done = ask(memory, question)[1]
+    assert (done.answer if asked[1] == "fact" else done.value, done.outcome) == asked
