@@ -17,6 +17,8 @@ _MONEY = re.compile(
 """Money and nothing beside it: a sign, a scale or "a month" changes what is added."""
 _EITHER = re.compile(r"\d\s*[km]\b", re.IGNORECASE)
 """Thousands or kilometres, millions or metres."""
+_THOUSANDTHS = re.compile(r"\D*\d{1,3}\.\d{3}(?![\d.])[^\d,]*")
+"""A thousand or thousandths, and nothing that says which."""
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
 
@@ -58,6 +60,8 @@ def written(operation: str, read: Amounts) -> str | None:
 def _amount(text: str, kind: str) -> tuple[Decimal, str] | None:
     """A value as a number to compare, and its unit."""
     form = normalise(text, kind)
+    if _THOUSANDTHS.fullmatch(text):
+        return None
     if kind == "date":
         match = re.fullmatch(r"(\d{4})(?:-(\d\d))?(?:-(\d\d))?", form)
         if match is None:

@@ -19,9 +19,9 @@ from memllm_cli.answering.gathering import Gathered, gather
 from memllm_cli.answering.looking import Looker
 from memllm_cli.answering.requests import requested
 from memllm_cli.answering.smalltalk import offer, small_talk
-from memllm_cli.answering.told import side, surest
+from memllm_cli.answering.told import retracted, side, surest
 from memllm_cli.answering.told import told as told_fact
-from memllm_cli.answering.wording import worded
+from memllm_cli.answering.wording import called, worded
 from memllm_cli.engine.base import Engine, sample
 from memllm_cli.errors import ModelMissing
 from memllm_cli.memory.edit.evidence import Evidence
@@ -34,7 +34,7 @@ from memllm_cli.reading.clock import Clock
 from memllm_cli.reading.events import Done, Event, ReadCall, ReadResult, Text, TextCall, TextResult
 from memllm_cli.reading.formats import Examples, ReadFormat, Trained
 from memllm_cli.reading.reads import Conversation, FactReads, Reading, Reads
-from memllm_cli.reading.standing import stated_in
+from memllm_cli.reading.standing import day_or_today, shown_of, stated_in
 from memllm_cli.reading.values import best, circles, join, says
 from memllm_cli.types import Query
 
@@ -67,7 +67,6 @@ class _Pointed:
     value: str = ""
     evidence: tuple[Evidence, ...] = ()
     result: ReadResult | None = None
-    too_many: bool = False
     otherwise: tuple[str, Evidence] | None = None
 
 
@@ -178,7 +177,7 @@ class Answerer:
             yield from self._point(question, conversation, decider, found, reading)
         sure = bool(found.value)
         said = ""
-        free = not grounded or (not sure and not found.too_many and self._talk(question, conversation, found, clock))
+        free = not grounded or (not sure and self._talk(question, conversation, found, clock))
         if free:
             reading.context = self._context(question, conversation, found)
         pieces = self._free(reading.context, clock) if free else self._grounded(question, found, reading)
@@ -206,6 +205,9 @@ class Answerer:
         """What the store computed, with the facts it rests on as the rows of a read."""
         query = Query(None, f"{made.operation} of {made.relation}", made.led)
         result = self.facts.sources(query, made.facts)
+        within = self.options.within
+        shown = (replace(s, evidence=shown_of(s.evidence, within)) for s in result.sources)
+        result = replace(result, sources=tuple(shown))
         yield ReadCall(query)
         yield result
         clock.start()
@@ -226,15 +228,19 @@ class Answerer:
             query = Query(subject, relation, None) if answering_side == "object" else Query(None, relation, object_)
             yield from self._facts(query, fact, found, reading)
             return
-        texts = any(c.found is not None for c in looked.candidates)
+        texts = looked.texts
         if texts:
             yield TextCall(question)
         answers = decider.answers(question, looked)
         chosen = surest(answers, decider.answering.least, self.finder)
         if chosen is None and looked.narrowed:
             looked = self.looker.look(question, conversation.questions(), self.options.within, wide=True)
+            if looked.texts and not texts:
+                yield TextCall(question)
+            texts = looked.texts
             answers = decider.answers(question, looked)
             chosen = surest(answers, decider.answering.least, self.finder)
+        answers = [a for a in answers if not retracted(a, self.finder)]
         found.answer = chosen or (answers[0] if answers else None)
         if chosen is not None and chosen.query is not None and chosen.line is not None:
             yield from self._facts(chosen.query, chosen.line.fact, found, reading)
@@ -269,14 +275,12 @@ class Answerer:
         yield ReadCall(query)
         result = self.facts.read(query)
         kept = tuple(s for s in result.sources if stated_in(s.hit.fact, snapshot, within))
-        if not result.too_many and fact.key not in {s.hit.fact.key for s in kept}:
+        if fact.key not in {s.hit.fact.key for s in kept}:
             kept = self.facts.sources(query, [fact]).sources
-        result = reading.result = replace(result, sources=kept)
+        kept = tuple(replace(s, evidence=shown_of(s.evidence, within)) for s in kept)
+        result = reading.result = replace(result, sources=kept, too_many=False)
         reading.reads += 1
         yield result
-        if not kept:
-            found.too_many = result.too_many
-            return
         reading.chosen = tuple(best(result))
         found.value, found.result = join([s.hit.value for s in reading.chosen]), result
         if fact.key not in {s.hit.fact.key for s in reading.chosen}:
@@ -365,14 +369,17 @@ class Answerer:
             yield from self._said(question, values, reading)
             found.value = reading.value or found.value
         elif found.value:
-            said, value = worded(question, [found.value], " ".join(e.said for e in found.evidence))
+            text = " ".join(f"{e.title} {e.heading} {e.said}" for e in found.evidence)
+            said, value = worded(question, [found.value], text, of_documents=True)
             found.value = value or found.value
             yield Text(said, backed=True)
         else:
-            yield Text(TOO_MUCH if found.too_many else NOTHING)
+            yield Text(NOTHING)
 
     def _said(self, question: str, values: list[str], looked: Reading) -> Iterator[Text]:
-        said, value = worded(question, values)
+        snapshot, today = self.finder.memory.snapshot, day_or_today(self.finder.day)
+        text = " ".join(called(s.hit.fact, snapshot) for s in looked.chosen if s.hit.fact.holds(today))
+        said, value = worded(question, values, text)
         looked.value = value or looked.value
         yield Text(said, backed=True)
 

@@ -8,6 +8,7 @@ to, and by what the rows stand under (title, headings, names of columns). All el
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -39,7 +40,10 @@ _WORDS: dict[str, str] = {
     **dict.fromkeys(("earliest", "oldest"), "earliest"),
 }
 """Words of the language that ask for something computed: a closed class."""
+EXTREMES = ("largest", "smallest", "latest", "earliest")
 _TERMS = {w: set(terms(w)) for w in _WORDS}
+_TOTALS = set(terms("total subtotal sum grand overall all altogether"))
+"""Words of what a row is called that adds up the others."""
 _ASKING = set(terms("how much between"))
 """Words that belong to the way such a question is put."""
 
@@ -63,12 +67,14 @@ class Computed:
 class _Asked:
     """A question: the operation, its words but for those that name the operation, and the names in it.
 
-    `names` are groups of entities, one for each name that is written; `named` their words.
+    `names` are groups of entities, one for each name that is written; `named` their words. `beside` are the words
+    before and behind the one that asks for an extreme: it must stand with what is compared, not what is asked.
     """
 
     operation: str
     words: set[str]
     value: bool
+    beside: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
     names: list[tuple[int, ...]] = field(default_factory=list)
     named: set[str] = field(default_factory=set)
 
@@ -80,6 +86,8 @@ def compute(question: str, finder: Finder, linker: Linker, within: Collection[in
         return None
     snapshot = finder.memory.snapshot
     for mention in linker.mentioned(question):
+        if set(terms(mention.surface)) <= set().union(*_TERMS.values()):
+            continue  # a row called "Total" is not what "total" means
         asked.names.append(mention.entities)
         asked.named |= set(terms(mention.surface))
     if _stated(snapshot, asked, question):
@@ -90,7 +98,9 @@ def compute(question: str, finder: Finder, linker: Linker, within: Collection[in
     fitting = {r: own for r in snapshot.relations.by_id if (own := _own(snapshot, r, asked.words))}
     for relation, own in sorted(fitting.items(), key=lambda r: -len(r[1])):
         held = rows.of(snapshot.facts(relation=relation))
-        chosen = rows.fitting(held, asked, asked.words - own) if held else None
+        if not held or not _stands(asked, own) or not rows.complete(held, relation):
+            continue
+        chosen = rows.fitting(held, asked, asked.words - own)
         if chosen and len(chosen) > 1 and (found := _reckoned(snapshot, asked, relation, chosen)) is not None:
             return found
     return None
@@ -106,8 +116,13 @@ def _read(question: str) -> _Asked | None:
     found = [w for w in re.findall(r"[a-z]+", plain.casefold()) if w in _WORDS]
     found = [w for w in found if w != "mean" or re.search(r"\bthe mean\b", plain, re.IGNORECASE)]
     if found:
+        if len({_WORDS[w] for w in found}) > 1:
+            return None
         named = set().union(*(_TERMS[w] for w in found))
-        return _Asked(_WORDS[found[0]], set(terms(plain)) - named - _ASKING, _VALUE.match(plain) is not None)
+        before, _, behind = plain.casefold().partition(found[0])
+        beside = tuple(t for t in terms(before) if t not in _ASKING), tuple(terms(behind))
+        value = _VALUE.match(plain) is not None and (_WORDS[found[0]] not in EXTREMES or not beside[0])
+        return _Asked(_WORDS[found[0]], set(terms(plain)) - named - _ASKING, value, beside)
     listed = _LIST.match(plain)
     return None if listed is None else _Asked("list", set(terms(plain[listed.end() :])), False)
 
@@ -124,6 +139,14 @@ def _stated(snapshot: Snapshot, asked: _Asked, question: str) -> bool:
             return True
     special = set().union(*_TERMS.values()) | set(terms("number count"))
     return any(_own(snapshot, r, words) & special for r in snapshot.relations.by_id)
+
+
+def _stands(asked: _Asked, own: Collection[str]) -> bool:
+    """Whether the word for an extreme stands right before the relation, or last and right behind it."""
+    if asked.operation not in EXTREMES:
+        return True
+    before, behind = asked.beside
+    return set(behind[: len(own)]) == own if behind else set(before[-len(own) :]) == own
 
 
 def _every(names: Iterable[tuple[int, ...]]) -> list[int]:
@@ -149,6 +172,28 @@ class _Rows:
         found = list(islice(facts, MOST + 1))
         return standing(found, self.snapshot, self.day, self.within) if len(found) <= MOST else []
 
+    def complete(self, facts: Sequence[Fact], relation: int) -> bool:
+        """Whether memory has all that the tables say of one relation: no cell is left out as unsure, and none twice."""
+        documents = {e.document for places in self.memory.evidence(facts).values() for e in places}
+        for fact in self.snapshot.facts(relation=relation, proposed=True):
+            said = {self.snapshot.made_by(a).document for a in fact.supports}
+            if fact.proposed and said & documents and not _adds_up(self.snapshot, fact):
+                return False
+        called = {n.casefold() for n in (self.snapshot.relation_name(relation), *self._aliases(relation))}
+        for document in documents:
+            read = self.memory.document(document)
+            seen = Counter(
+                (read.blocks[b.parent].parent, read.blocks[b.parent].label, b.label, read.block(i))
+                for i, b in enumerate(read.blocks)
+                if b.kind == "cell" and b.parent is not None and _bare(b.label) in called
+            )
+            if any(n > 1 for n in seen.values()):
+                return False
+        return True
+
+    def _aliases(self, relation: int) -> tuple[str, ...]:
+        return tuple(self.snapshot.relations.by_id[relation].aliases)
+
     def fitting(self, facts: Sequence[Fact], asked: _Asked, left: Collection[str]) -> list[Fact] | None:
         """Of facts of one relation those that the names and the words that are left mean; None where they do not say.
 
@@ -160,7 +205,7 @@ class _Rows:
         evidence = self.memory.evidence(led)
         out = []
         for fact in led:
-            places = evidence[fact.key]
+            places = [e for e in evidence[fact.key] if self.within is None or e.document in self.within]
             if places and not any(e.block is not None and e.block.cells for e in places):
                 return None
             if words and not places:
@@ -175,6 +220,16 @@ class _Rows:
         if subject in entities:
             return True
         return any(f.key[0] == subject and f.key[2] in entities for f in self.snapshot.about(subject))
+
+
+def _bare(label: str) -> str:
+    return re.sub(r"\(.*?\)", "", label).strip().casefold()
+
+
+def _adds_up(snapshot: Snapshot, fact: Fact) -> bool:
+    """Whether a row is called a total."""
+    called = terms(snapshot.texts(fact)[0])
+    return bool(called) and set(called) <= _TOTALS
 
 
 def _above(evidence: Evidence) -> set[str]:
@@ -213,14 +268,17 @@ def _subjects(rows: _Rows, asked: _Asked) -> Computed | None:
 
 def _reckoned(snapshot: Snapshot, asked: _Asked, relation: int, rows: Sequence[Fact]) -> Computed | None:
     """A sum, an average, a difference, or the row with the largest or smallest value; None where units differ."""
+    rows = [f for f in rows if not _adds_up(snapshot, f)]
     operation, name = asked.operation, snapshot.relation_name(relation)
     dated = operation in ("latest", "earliest")
     read = amounts([snapshot.texts(f)[2] for f in rows], ("date",) if dated else KINDS)
-    if read is None or (read.unit == "date") != dated:
+    if read is None or (read.unit == "date") != dated or (not dated and _holds_sum(read.numbers)):
         return None
     if operation in ("sum", "average", "difference"):
+        if len({f.key[0] for f in rows}) < len(rows):
+            return None  # two versions of a table, or two rows of one name
         parts = [snapshot.texts(f)[2] for f in rows]
-        if operation == "difference" and (len(rows) != 2 or rows[0].key[0] == rows[1].key[0]):
+        if operation == "difference" and len(rows) != 2:
             return None
         if read.unit == "duration" or (value := written(operation, read)) is None:
             return None
@@ -235,3 +293,9 @@ def _reckoned(snapshot: Snapshot, asked: _Asked, relation: int, rows: Sequence[F
     amount = snapshot.texts(leading[0])[2]
     value, beside = (amount, subjects) if asked.value else (subjects, amount)
     return Computed(operation, name, value, f"{value} ({beside})", (*leading, *others))
+
+
+def _holds_sum(numbers: Sequence[Decimal]) -> bool:
+    """Whether one of some numbers may be the sum of all others: a total, or a row like any other."""
+    total = sum(numbers, Decimal(0))
+    return len(numbers) > 2 and any(n and 2 * n == total for n in numbers)

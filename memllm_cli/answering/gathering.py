@@ -11,7 +11,7 @@ from memllm_cli.memory.history.facts import Fact
 from memllm_cli.memory.search.find import Finder
 from memllm_cli.memory.search.texts import Texts, confined
 from memllm_cli.memory.views.about import about, summary
-from memllm_cli.reading.standing import standing, taken_back
+from memllm_cli.reading.standing import shown_of, standing, taken_back
 
 MOST = 12
 """Facts that are listed."""
@@ -40,7 +40,7 @@ def gather(request: Request, finder: Finder, texts: Texts, within: Collection[in
         found, sentences = [f for g in on_name.groups for f in g.facts], list(on_name.sentences)
     facts = standing(found, snapshot, day, within)
     sentences = [e for e in sentences if not taken_back(memory, e.document, e.start, e.end, day)]
-    evidence = memory.evidence(facts[:MOST])
+    evidence = {key: shown_of(places, within) for key, places in memory.evidence(facts[:MOST]).items()}
     lines = []
     for fact in facts[:MOST]:
         subject, relation, object_ = snapshot.texts(fact)

@@ -68,6 +68,11 @@ class Looked:
     narrowed: bool = False
     """Whether passages are those of documents that the question names alone."""
 
+    @property
+    def texts(self) -> bool:
+        """Whether there are passages of documents."""
+        return any(c.found is not None for c in self.candidates)
+
 
 class Looker:
     """Looks in one memory."""

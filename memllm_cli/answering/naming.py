@@ -14,6 +14,10 @@ MOST = 20
 """Documents that a question can name; more are not told from each other by it."""
 LEAST = 2
 """Words of a title that name a document; fewer are a name like any other."""
+_YEAR = re.compile(r"\d{4}")
+_LETTERS = re.compile(r"[^\W\d_]+")
+_MONTHS = "january february march april may june july august september october november december".split()
+_BEGINS = re.compile(rf"\d|(?:{'|'.join(m[:3] for m in _MONTHS)})", re.IGNORECASE)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _WORD = re.compile(r"[^\s()\[\],;:!?\"“”_/]+")
 _SPACES = re.compile(r"[\s()\[\],;:!?\"“”_/]+")
@@ -28,8 +32,11 @@ def named_documents(snapshot: Snapshot, question: str) -> dict[int, str]:
     text, asked = _split(question)
     called: dict[int, str] = {}
     dated: dict[int, str] = {}
+    words = {"s", *_LETTERS.findall(text), *_MONTHS}
     for document in snapshot.documents():
         stem = re.split(r"[/\\]", document.uri)[-1].rpartition(".")[0]
+        if not asked and not any(set(_LETTERS.findall(n.casefold())) <= words for n in (document.title, stem)):
+            continue
         names = [_split(document.title), _split(re.sub(r"(?<!\d)[-_]|[-_](?!\d)", " ", stem))]
         days = {d for _, found in names for d in found}
         if asked and not days & asked and days:
@@ -58,11 +65,13 @@ def _split(text: str) -> tuple[str, frozenset[str]]:
 
 
 def _days(text: str) -> Iterator[tuple[int, int, str]]:
-    """Where days stand, the longest way to read one first."""
-    words = list(_WORD.finditer(text))
+    """Where days stand, the longest way to read one first: from a number or a month on, with a year in it."""
+    words = list(_WORD.finditer(text)) if _YEAR.search(text) else []
     for i, first in enumerate(words):
+        if not _BEGINS.match(first[0]):
+            continue
         for last in words[i : i + 4][::-1]:
             piece = text[first.start() : last.end()].rstrip(".")
-            if any(c.isdigit() for c in piece) and _DAY.fullmatch(day := normalise(piece, "date")):
+            if _YEAR.search(piece) and _DAY.fullmatch(day := normalise(piece, "date")):
                 yield first.start(), last.end(), day
                 break

@@ -75,15 +75,19 @@ class Sides:
         if not phrase:
             return ""
         if self.asked.yes_no:
-            return "object" if {fact.key[0], fact.key[2]} <= self.named and self.gives(fact) else ""
+            names = {t for side in (0, 2) for t in terms(self._called(fact.key[side]))}
+            both = {fact.key[0], fact.key[2]} <= self.named and self.words - phrase <= names
+            return "object" if both and self.gives(fact) else ""
         kind = _KIND.match(self._text)
         rest = self.words - phrase - set(terms(kind[1]) if kind else ())
         for side in self.gives(fact):
             known = fact.key[0 if side == "object" else 2]
-            called = " ".join([self.snapshot.name(known), *self.snapshot.aliases(known)])
-            if known in self.named and rest <= set(terms(called)):
+            if known in self.named and rest <= set(terms(self._called(known))):
                 return side
         return ""
+
+    def _called(self, entity: int) -> str:
+        return " ".join([self.snapshot.name(entity), *self.snapshot.aliases(entity)])
 
     def spelled(self, relation: int) -> str:
         """The longest of the names of a relation that stands in the question word for word; nothing where none does."""

@@ -62,14 +62,14 @@ def surest(answers: Sequence[Answer], least: float, finder: Finder) -> Answer | 
     which somebody has retracted."""
     sure = [a for a in answers if a.probability >= least]
     stated = next((a for a in sure if a.person), None)
-    best = stated or next((a for a in sure if a.line is not None or not _retracted(a, finder)), None)
+    best = stated or next((a for a in sure if a.line is not None or not retracted(a, finder)), None)
     if best is None or best.line is not None:
         return best
     form = normal(best.value)  # a fact that is sure too and says the same is read instead
     return next((a for a in sure if a.line is not None and normal(a.value) == form), best)
 
 
-def _retracted(answer: Answer, finder: Finder) -> bool:
+def retracted(answer: Answer, finder: Finder) -> bool:
     """Whether the text states, with a part of the answer, what memory was told is not so."""
     found = answer.candidate.found
     if found is None:

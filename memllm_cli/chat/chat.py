@@ -103,7 +103,6 @@ class Chat:
         self._history = history
         self._last: str | None = None
         self._kept = False
-        self._facts = 0
         self._empty_interrupts = 0
 
     # -- lines in ---------------------------------------------------------------------------------------------
@@ -337,13 +336,12 @@ class Chat:
         except MemllmError:
             return
         self.names.refresh(snapshot)
-        self._facts = sum(1 for _ in snapshot.facts())
 
     def toolbar(self) -> str:
         """What stands under the prompt."""
         dot = f" {self.screen.marks.dot} "
         reads = "on" if self.renderer.reads else "off"
-        parts = (self._model, f"{self._facts} facts", self.options.style, f"reads {reads}", "/help")
+        parts = (self._model, f"{self.names.facts} facts", self.options.style, f"reads {reads}", "/help")
         return self.screen.fit(dot.join(one_line(p) for p in parts))
 
     def _session(self, input: Input | None, output: Output | None) -> PromptSession[str]:

@@ -25,12 +25,16 @@ class Names:
         self._of: Snapshot | None = None
         self._names: list[tuple[str, str]] = []
         self._relations: list[tuple[str, str]] = []
+        self.facts = 0
+        """How many facts there are."""
 
     def refresh(self, snapshot: Snapshot) -> None:
         """Take the names of a snapshot; costs nothing when it is the one already taken."""
         if snapshot is self._of:
             return
-        ids = {i for fact in snapshot.facts() for i in (fact.key[0], fact.key[2])}
+        keys = [fact.key for fact in snapshot.facts()]
+        self.facts = len(keys)
+        ids = {i for key in keys for i in (key[0], key[2])}
         entities = (i for i in ids if snapshot.entity(i).kind == ENTITY)
         self._names = _sorted(s for i in entities for s in snapshot.surfaces(i))
         self._relations = _sorted(n for r in snapshot.relations.by_id.values() for n in (r.name, r.inverse))

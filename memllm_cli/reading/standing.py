@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from datetime import date
 
+from memllm_cli.memory.edit.evidence import Evidence
 from memllm_cli.memory.edit.memory import Memory
 from memllm_cli.memory.history.facts import Fact
 from memllm_cli.memory.history.snapshot import Snapshot
@@ -19,6 +20,11 @@ def day_or_today(day: int | None) -> int:
 def stated_in(fact: Fact, snapshot: Snapshot, within: Collection[int] | None) -> bool:
     """Whether one of some documents states a fact; of all, any fact."""
     return within is None or any(snapshot.made_by(a).document in within for a in fact.supports)
+
+
+def shown_of(evidence: Iterable[Evidence], within: Collection[int] | None) -> tuple[Evidence, ...]:
+    """Of some evidence what stands in one of some documents; of all, everything."""
+    return tuple(e for e in evidence if within is None or e.document in within)
 
 
 def standing(

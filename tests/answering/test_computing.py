@@ -11,6 +11,7 @@ from memllm_cli.memory.edit.memory import Memory, Written
 from memllm_cli.memory.search.find import Finder
 from memllm_cli.reading.link import Linker
 from memllm_cli.types import Document, Triple
+from memllm_cli.writing import structure
 
 ROWS = (
     ("A Ltd", "Ireland", "1,200", "1 March 2024", "$4m"),
@@ -59,6 +60,7 @@ def computed(memory: Memory, question: str, within: set[int] | None = None) -> C
         ("Which supplier has the highest yearly cost?", "A Ltd", 3),
         ("What is the highest yearly cost of the suppliers?", "1,200", 3),
         ("How much is the lowest yearly cost?", "500", 3),
+        ("What is the supplier with the lowest yearly cost?", "C Ltd", 3),
         ("Which supplier has the latest signed date?", None, 0),
         ("Which supplier signed latest?", "C Ltd", 3),
         ("What is the difference in yearly cost between A Ltd and C Ltd?", "700", 2),
@@ -84,6 +86,9 @@ def test_what_is_computed(suppliers: Memory, question: str, value: str | None, r
         "What does the yearly cost mean?",
         "Which is the newest yearly cost?",
         "What is the total turnover of the suppliers?",
+        "What is the yearly cost of the largest supplier?",
+        "What is the average yearly cost of the smallest supplier?",
+        "Which supplier has the highest total yearly cost?",
     ],
 )
 def test_what_is_left_to_a_reader(suppliers: Memory, question: str) -> None:
@@ -156,3 +161,45 @@ def test_what_is_added_is_written_exactly() -> None:
     read = amounts(["1", "2", "2"])
     assert read is not None
     assert written("average", read) == "1.67"
+
+
+OFFICES = (("Lisbon", "100"), ("Porto", "200"), ("Madrid", "350"))
+
+
+def offices(memory: Memory, *rows: tuple[str, str], title: str = "Offices") -> None:
+    document = table(title, rows, ("Office", "Yearly rent (EUR)"))
+    memory.ingest(document, [Written(s.triple, (), 0.9, proposed=not s.sure, block=s.block, own=True)
+                             for s in structure.stated(document)], "m", "f")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rows", "total", "highest"),
+    [
+        (OFFICES, "650 EUR", "Madrid"),
+        ((*OFFICES, ("Total", "650")), "650 EUR", "Madrid"),
+        ((*OFFICES, ("Grand total", "650")), "650 EUR", "Madrid"),
+        ((*OFFICES[:2], ("Madrid", "300")), None, None),
+        ((*OFFICES, ("Porto", "200")), None, None),
+    ],
+)
+def test_rows_that_add_up_others_or_stand_twice(
+    memory: Memory, rows: tuple[tuple[str, str], ...], total: str | None, highest: str | None
+) -> None:
+    offices(memory, *rows)
+    found = [
+        computed(memory, "What is the total yearly rent?"),
+        computed(memory, "Which office has the highest yearly rent?"),
+    ]
+    assert [f and f.value for f in found] == [total, highest]
+
+
+def test_two_versions_of_a_table_are_not_added(memory: Memory) -> None:
+    offices(memory, *OFFICES, title="Offices 2023")
+    offices(memory, ("Lisbon", "110"), ("Porto", "220"), title="Offices 2024")
+    assert computed(memory, "What is the total yearly rent of the offices?") is None
+
+
+def test_a_thousand_and_thousandths_are_not_told_apart() -> None:
+    assert amounts(["12.345 kg", "1.250 kg"]) is None
+    assert amounts(["12.34 kg", "1.2 kg"]) is not None
+    assert amounts(["1.234.567 EUR", "2.000.000 EUR"]) is not None

@@ -318,3 +318,20 @@ def test_a_fact_asked_for_in_so_many_words_answers(memory: Memory, question: str
     memory.set(Triple("Norland", "capital", "Tromby"))
     done = ask(memory, question)[1]
     assert (done.answer if asked[1] == "fact" else done.value, done.outcome) == asked
+
+
+def test_a_place_that_is_in_no_sentence_has_its_line(memory: Memory) -> None:
+    text = "---\ntitle: Plan\nbudget: 900 EUR\n---\n\nThe plan is short.\n"
+    memory.ingest(read_text("plan.md", text), (), "m", "f")
+    done = ask(memory, "What is the budget?", None, **{"900 EUR": 3.0})[1]
+    assert [e.place for e in done.evidence] == ["stdin:plan.md, line 3"]
+
+
+def test_only_the_documents_that_are_asked_are_shown(memory: Memory) -> None:
+    ids = []
+    for name in ("old.md", "new.md"):
+        document = read_text(name, "The capital of Norland is Tromby.")
+        memory.ingest(document, [Written(Triple("Norland", "capital", "Tromby"), (0,), 0.9)], "m", "f")
+        ids.append(max(d.id for d in memory.snapshot.documents()))
+    done = ask(memory, "What is the capital of Norland?", {ids[0]})[1]
+    assert [e.uri for s in done.sources for e in s.evidence] == ["stdin:old.md"]

@@ -81,12 +81,13 @@ _EVIDENCE = """
     WHERE e.assertion IN (SELECT unnest(?::BIGINT[])) ORDER BY e.document DESC, e.span_start
 """
 _SPOTS = """
-    SELECT w.spot, w.document, d.title, d.uri, s.line, s.page, s.heading,
+    SELECT w.spot, w.document, d.title, d.uri, coalesce(s.line, b.line), coalesce(s.page, b.page), s.heading,
         substring(d.text, w.first + 1, w.last - w.first), w.first, w.last, w.block
     FROM (SELECT unnest(?::BIGINT[]) AS spot, unnest(?::BIGINT[]) AS document, unnest(?::BIGINT[]) AS first,
         unnest(?::BIGINT[]) AS last, unnest(?::BIGINT[]) AS block) w
     JOIN documents d ON d.id = w.document
     LEFT JOIN sentences s ON s.document = w.document AND s.span_start <= w.first AND s.span_end > w.first
+    LEFT JOIN blocks b ON b.document = w.document AND b.number = w.block
     ORDER BY w.spot
 """
 _UPWARD = """

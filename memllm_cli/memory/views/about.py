@@ -76,7 +76,7 @@ def summary(memory: Memory, texts: Texts, document: int, most: int = SENTENCES) 
     uri = snapshot.history.documents[document].uri
     spots = [(document, p, s) for p in texts.of(document) for s in p.sentences]
     chosen = _shown(memory, spots, set(), most)
-    return snapshot.of_source(uri), sorted(chosen, key=lambda e: e.start)
+    return [f for f in snapshot.of_source(uri) if not f.proposed], sorted(chosen, key=lambda e: e.start)
 
 
 def _plain(text: str) -> str:
