@@ -44,6 +44,8 @@ NOTHING = "Memory has nothing on this."
 TOO_MUCH = "That asks for too much at once; be more specific."
 NEAR = 0.2
 """Probability from which on an answer, too unsure to be given, shows that something is asked of memory."""
+FAINT = 0.05
+"""Probability below which a sentence is not shown beside others."""
 SHOWN = 4
 """Sentences of documents that are shown beside an answer, or in its place."""
 
@@ -263,7 +265,8 @@ class Answerer:
         out: dict[tuple[int, int, int], tuple[Answer, tuple[int, int, int, int]]] = {}
         own = [(chosen, s) for s in chosen.spots] if chosen is not None else []
         for answer, spot in own + [(a, s) for a in answers if (s := a.spot) is not None]:
-            out.setdefault(spot[:3], (answer, spot))
+            if not out or answer.probability >= FAINT or answer is chosen:
+                out.setdefault(spot[:3], (answer, spot))
         return list(out.values())[: max(SHOWN, len(own))]
 
     def _facts(self, query: Query, fact: Fact, found: _Pointed, reading: Reading) -> Iterator[Event]:
