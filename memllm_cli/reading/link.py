@@ -154,8 +154,6 @@ class Linker:
         snapshot = self.finder.memory.snapshot
         names = self.names(snapshot)
         found = self.mentioned(question)
-        if not found and (only := self._held_by_one(question, snapshot)):
-            return only[:most]
         inherited = not found
         for earlier in () if names_another(question) else before:
             if found:
@@ -182,27 +180,6 @@ class Linker:
         if self._phrases is None or self._phrases[0] != len(snapshot.relations):
             self._phrases = (len(snapshot.relations), Phrases(snapshot.relations))
         return self._phrases[1]
-
-    def _held_by_one(self, question: str, snapshot: Snapshot) -> list[Candidate]:
-        """For a question that names a relation and nobody: the subject that is alone in having it.
-
-        With several, the one whose name shares a word with the question ("the lease"), if it is the only one.
-        """
-        what, present = read(question), stems(question)
-        fits = self.phrases(snapshot).scores(question)
-        out: list[Candidate] = []
-        for relation in snapshot.relations.by_id.values():
-            fit = fits.get((relation.id, "subject"), 0.0)
-            if fit < SECOND or not what.fits(relation, "subject"):
-                continue
-            said = {s for phrase, _ in relation.phrases() for s in stems(phrase)}
-            holders = list(dict.fromkeys(f.key[0] for f in snapshot.facts() if f.key[1] == relation.id))
-            sharing = [h for h in holders if stems(snapshot.name(h)) & (present - said)]
-            chosen = sharing or ([] if present - said - _VAGUE else holders)
-            if len(chosen) == 1 and is_field(name := snapshot.name(chosen[0])):
-                query = Query(name, relation.name, None)
-                out.append(Candidate(query, SHARPNESS * fit + KNOWN, True, fit))
-        return sorted(out, key=lambda c: -c.score)
 
     def _similar(self, question: str, snapshot: Snapshot) -> list[Mention]:
         """Names that are only near in writing: capitalised or quoted runs of words, by vector."""
