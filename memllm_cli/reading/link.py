@@ -22,7 +22,7 @@ from memllm_cli.memory.values.relations import Relation
 from memllm_cli.protocol import is_field
 from memllm_cli.reading.question import Asked
 from memllm_cli.reading.question import asked as read
-from memllm_cli.relation_words import STOP, Phrases, stems
+from memllm_cli.relation_words import STOP, Phrases
 from memllm_cli.types import Query
 
 REMEMBERED = 4096
@@ -34,7 +34,6 @@ ANSWERABLE, UNANSWERABLE = 0.32, 0.5  # least fit of a query the memory can, or 
 SURE = 0.75  # fit of an answerable query from which on no vectors are asked
 SECOND = 0.6  # least fit of a query tried after one that returned nothing
 ALIKE = 0.4  # the same, when both relations have values of one kind
-_VAGUE = frozenset({"much", "long", "big", "old", "current", "now", "today", "date", "amount"})
 
 
 @dataclass(frozen=True, slots=True)
