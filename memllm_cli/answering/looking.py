@@ -107,14 +107,15 @@ class Looker:
         words = terms(question)
         masked = self.linker.masked(question, [m for m in mentioned if m.surface in question])
         sides, facts = self._facts(snapshot, question, entities, asked(masked), within)
-        sure = next(((f, side) for f, _ in facts if (side := sides.asks(f))), None)
+        if (sure := next(((f, side) for f, _ in facts if (side := sides.asks(f))), None)) is not None:
+            return Looked(names, [], sure)  # nothing else has to be read
         wanted = question
         if not set(words) & {t for n in names for t in terms(n)}:
             wanted = " ".join([question, *names, *(before[:1] if leans(question) else ())])
         narrowed = bool(documents) and not wide
         found = self.texts.search(wanted, most, documents if narrowed else within)
         passages = [Candidate(f.passage.lead, f.passage.text, found=f) for f in found]
-        return Looked(names, [*_written(snapshot, facts), *passages], sure, narrowed)
+        return Looked(names, [*_written(snapshot, facts), *passages], narrowed=narrowed)
 
     def _facts(
         self, snapshot: Snapshot, question: str, entities: Sequence[int], wants: Asked, within: Collection[int] | None
