@@ -31,9 +31,11 @@ if TYPE_CHECKING:
     from memllm_cli.reading.formats import ReadFormat
     from memllm_cli.types import Encoder
     from memllm_cli.writing.drafts import DocumentWriter, Drafts
+    from memllm_cli.writing.extracts import Extracts
     from memllm_cli.writing.stream import StreamWriter
 
 WRITERS = {
+    "extract": "the extractor, and the drafter's names for relations",
     "draft": "the drafter alone",
     "checked": "the drafter, and the trained model's word on each fact",
     "both": "the trained writer choosing among its drafts",
@@ -283,6 +285,30 @@ class App:
         with interrupts_held():  # descriptions are always embedded by the encoder it was trained with
             return open_drafter(self.catalog(), entry, relations, report or self._say, self.open_encoder)
 
+    def extracts(self, relations: Relations) -> Extracts | None:
+        """The extractor in use, for the relations of a memory; None when there is none, or what it was tuned from is
+        missing. Raises DamagedError.
+        """
+        from memllm_cli.calibration.extractor import read_extracting
+        from memllm_cli.writing.extracts import Extracts
+        from memllm_cli.writing.open_extractor import open_extractor
+
+        if self.make_engine is not None:
+            return None
+        catalog = self.catalog()
+        entry = catalog.extracting(self.setting("extractor").value)
+        if entry is None:
+            return None
+        try:
+            path = catalog.source(entry)
+            with interrupts_held():
+                extractor = open_extractor(path, catalog.source_folder(catalog.entry(entry.base)))
+        except ModelMissing as error:
+            self.output.note(f"[yellow]{safe(error.message)}[/yellow] Prose is read less well. {safe(error.hint)}")
+            return None
+        extracting = read_extracting(path.with_suffix(".json"))
+        return Extracts(extractor, extracting, entry.sha256, relations, self.drafter(relations))
+
     def writer(
         self, relations: Relations, bound: bool = True, build: str = ""
     ) -> tuple[StreamWriter, Combination] | None:
@@ -356,6 +382,10 @@ class App:
             if (trained := self.writer(relations, kind == "alone", build)) is None:
                 raise NotFound("There is no trained writer.", "Train one: memllm train write --help")
             return Free(trained[0], relations)
+        if kind == "extract":
+            if (extracts := self.extracts(relations)) is not None:
+                return extracts
+            kind = "checked" if self.check() is not None else "draft"
         if (drafts := self.drafter(relations)) is None:
             raise NotFound("There is no drafter.", "Train one: memllm train draft --help")
         if kind == "draft":

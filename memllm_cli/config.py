@@ -16,6 +16,7 @@ DEFAULTS: dict[str, str] = {
     "drafter": "",  # empty: the catalog's default
     "adapter": "",  # empty: the catalog's default
     "pointer": "",  # empty: the catalog's default; "none": the model reads facts by itself, and no texts
+    "extractor": "",  # empty: the catalog's default; "none": the drafter alone reads prose
     "reads": "on",
     "style": "",  # empty: grounded below a billion parameters, free from there on
 }

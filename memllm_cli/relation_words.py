@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations
 
+from memllm_cli.memory.history.snapshot import Snapshot
 from memllm_cli.memory.values.names import normal
-from memllm_cli.memory.values.relations import Relations
+from memllm_cli.memory.values.relations import Relation, Relations
 
 STOP = frozenset(
     "a an the of in on at to for by from with under is are was were be been do does did has have had what which who "
@@ -87,3 +90,63 @@ class Phrases:
             if phrase.stems <= present:
                 best[phrase.relation] = max(best.get(phrase.relation, 0.0), phrase.weight)
         return [i for i, _ in sorted(best.items(), key=lambda item: -item[1])[:most]]
+
+
+MOST_ALIKE = 6
+"""Relations in which the same words occur, above which they say little by themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Two relations that may be one, and why; the first would become the second."""
+
+    first: Relation
+    second: Relation
+    reason: str
+
+
+def alike(snapshot: Snapshot) -> Iterator[Alike]:
+    """Relations out of documents that may say what another one says: in the same words, or of the same things.
+
+    Names alone propose and never join: "born in" a year and a town are not one.
+    """
+    own = [r for r in snapshot.relations.by_id.values() if r.is_own]
+    seen: set[tuple[int, int]] = set()
+    words: dict[frozenset[str], list[Relation]] = {}
+    for relation in snapshot.relations.by_id.values():
+        for name in {relation.name, *relation.aliases}:
+            meaning = frozenset(stems(name))
+            if meaning and relation not in words.setdefault(meaning, []):
+                words[meaning].append(relation)
+    pairs: dict[tuple[int, int], int] = {}
+    for fact in snapshot.facts():
+        others = [k[1] for k in _beside(snapshot, fact.key[0], fact.key[2]) if k[1] != fact.key[1]]
+        for other in others:
+            key = (min(fact.key[1], other), max(fact.key[1], other))
+            pairs[key] = pairs.get(key, 0) + 1
+    by_id = snapshot.relations.by_id
+    for (a, b), count in sorted(pairs.items(), key=lambda p: -p[1]):
+        if a not in by_id or b not in by_id or not (by_id[a].is_own or by_id[b].is_own):
+            continue
+        if all(stems(by_id[i].name) - STOP for i in (a, b)):
+            seen.add((a, b))
+            yield _ordered(by_id[a], by_id[b], f"said of the same two things, {count // 2 or 1} times")
+    for relations in words.values():
+        if len(relations) > MOST_ALIKE:
+            continue
+        for first, second in combinations(relations, 2):
+            key = (min(first.id, second.id), max(first.id, second.id))
+            if key not in seen and (first in own or second in own):
+                seen.add(key)
+                yield _ordered(first, second, "the same words")
+
+
+def _beside(snapshot: Snapshot, subject: int, object_: int) -> list[tuple[int, int, int]]:
+    """Facts of the same two things."""
+    return [f.key for f in snapshot.about(subject) if f.key[0] == subject and f.key[2] == object_]
+
+
+def _ordered(first: Relation, second: Relation, reason: str) -> Alike:
+    """A known relation, or the shorter name, is the one that stays."""
+    keeps = min((first, second), key=lambda r: (r.is_own, len(r.name), r.id))
+    return Alike(second if keeps is first else first, keeps, reason)

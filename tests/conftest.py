@@ -35,6 +35,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _no_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("MEMLLM_HOME", "MEMLLM_KB", "MEMLLM_MODEL", "MEMLLM_ENCODER", "MEMLLM_DRAFTER", "MEMLLM_ADAPTER"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MEMLLM_EXTRACTOR", "none")
     monkeypatch.setenv("MEMLLM_POINTER", "none")  # what it was tuned from is large; its own tests open it
 
 

@@ -19,7 +19,7 @@ LAYERS = (
     ("reading", "writing"),
     ("prompts", "relation_words"),
     ("corpora",),
-    ("memory", "engine", "embed", "documents", "drafting", "pointing", "models"),
+    ("memory", "engine", "embed", "documents", "drafting", "pointing", "extracting", "models"),
     ("calibration", "protocol"),
     ("errors", "files", "paths", "config", "types", "terminal", "llamacpp", "tensors", "pieces"),
 )

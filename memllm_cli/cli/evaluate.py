@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from memllm_cli.app import DRAFTING, WRITERS, App
-from memllm_cli.cli import evaluate_answers, evaluate_edit, evaluate_read, evaluate_text
+from memllm_cli.cli import evaluate_answers, evaluate_edit, evaluate_facts, evaluate_read, evaluate_text
 from memllm_cli.cli.train_data import MADE
 from memllm_cli.errors import NotFound, UsageError
 
@@ -23,6 +23,8 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
     group.callback()(_named)
     group.command("write")(write)
+    group.command("facts")(evaluate_facts.facts)
+    group.command("contracts")(evaluate_facts.contracts)
     group.command("answers")(evaluate_answers.answers)
     group.command("ask")(evaluate_read.ask)
     group.command("chat")(evaluate_read.chat)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -98,7 +99,7 @@ def why(context: typer.Context, statement: Pattern, as_of: AS_OF = None) -> None
     state: App = context.obj
     memory = moment(state.memory(), as_of)
     snapshot = memory.snapshot
-    facts = [f for proposed in (False, True) for f in matching(snapshot, statement, proposed)]
+    facts = sorted(matching(snapshot, statement, every=True), key=lambda f: f.proposed)
     if not facts:
         raise NotFound(
             f"No fact is '{statement}'.",
@@ -107,7 +108,8 @@ def why(context: typer.Context, statement: Pattern, as_of: AS_OF = None) -> None
     evidence = memory.evidence(facts)
     out = []
     for fact in facts:
-        mark = "  [dim](proposed)[/dim]" if fact.proposed else ""
+        waits = "proposed" if fact.truth == "stated" else fact.truth
+        mark = f"  [dim]({waits})[/dim]" if fact.proposed else ""
         when = f"  [dim]{safe(days(fact)[2:])}[/dim]" if days(fact) else ""
         state.output.line(f"[bold]{safe(' >> '.join(snapshot.texts(fact)))}[/bold]{mark}{when}")
         names = [n for i in (fact.key[0], fact.key[2]) for n in snapshot.surfaces(i)]
@@ -128,8 +130,11 @@ def why(context: typer.Context, statement: Pattern, as_of: AS_OF = None) -> None
             by = f", model {operation.model[:12]}, format {operation.format}" if operation.model else ""
             what = f"operation {a.operation}, {local(operation.at)}, {operation.kind} by {who}{note}{by}{sure}{span}"
             state.output.line(f"  [dim]{safe(what)}[/dim]")
+            for key, value in json.loads(a.qualifiers).items():
+                state.output.line(f"    [dim]{safe(QUALIFIERS.get(key, key))}: {safe(str(value))}[/dim]")
             supports.append(
                 {
+                    "qualifiers": json.loads(a.qualifiers),
                     "operation": a.operation,
                     "kind": operation.kind,
                     "time": operation.at,
@@ -145,6 +150,14 @@ def why(context: typer.Context, statement: Pattern, as_of: AS_OF = None) -> None
             )
         out.append(fact_data(snapshot, fact, evidence[fact.key]) | {"evidence": places, "supports": supports})
     state.output.data(out)
+
+
+QUALIFIERS = {"truth": "meant as", "by": "said by", "words": "the subject is named there as", "when": "when"}
+"""What qualifiers that a document gave are called."""
+
+
+def _with_truth(texts: tuple[str, str, str], truth: str) -> tuple[str, str, str]:
+    return texts if truth == "stated" else (texts[0], f"{texts[1]} ({truth})", texts[2])
 
 
 def _highlighted(sentence: str, spans: Sequence[tuple[int, int]]) -> str:
@@ -204,7 +217,9 @@ def list_(
     pattern: Annotated[str, typer.Argument(help='"subject >> relation >> object", fields may be empty.')] = "",
     proposed: Annotated[bool, typer.Option("--proposed", help="Proposals instead of facts.")] = False,
     source: Annotated[str, typer.Option(help="Only what a document with this in its path or title states.")] = "",
-    all_: Annotated[bool, typer.Option("--all", help="What has ended or not begun, too.")] = False,
+    all_: Annotated[
+        bool, typer.Option("--all", help="What has ended or not begun, and what is said and not stated, too.")
+    ] = False,
     limit: LIMIT = None,
     as_of: AS_OF = None,
     valid_at: VALID_AT = None,
@@ -222,6 +237,9 @@ def list_(
     if day is None and not (all_ or as_of or proposed):
         day = date.today().toordinal()
     found = matching(snapshot, pattern, proposed, part=True)
+    if all_ and not proposed:
+        kept = matching(snapshot, pattern, part=True, every=True)
+        found = [f for f in kept if not f.proposed or f.truth != "stated"]
     facts = [f for f in found if day is None or f.holds(day)]
     otherwise = len(found) - len(facts) if valid_at is None else 0
     if source:
@@ -238,7 +256,7 @@ def list_(
     evidence = memory.evidence(facts)
     rows = [
         [
-            *snapshot.texts(f),
+            *_with_truth(snapshot.texts(f), f.truth),
             "" if f.probability is None else f"{f.probability:.2f}",
             origin(snapshot, f, evidence[f.key]) + days(f),
         ]

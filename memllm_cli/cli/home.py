@@ -75,12 +75,13 @@ def stats(context: typer.Context) -> None:
     state: App = context.obj
     memory = state.memory()
     snapshot = memory.snapshot
-    facts = stated = proposals = 0
+    facts = stated = proposals = said = 0
     entities: set[int] = set()
     relations: set[int] = set()
     with state.output.working("counting"):
-        for fact in snapshot.facts(None):
-            proposals += fact.proposed
+        for fact in snapshot.facts(every=True):
+            proposals += fact.proposed and fact.truth == "stated"
+            said += fact.truth != "stated"
             entities.update((fact.key[0], fact.key[2]))
             if not fact.proposed:
                 facts += 1
@@ -92,6 +93,7 @@ def stats(context: typer.Context) -> None:
         "facts": facts,
         "stated by you": stated,
         "proposals": proposals,
+        "said and not stated": said,
         "names and values": len(entities),
         "relations used": len(relations),
         "relations": len(snapshot.relations),

@@ -238,7 +238,7 @@ def _kind(state: App, fast: bool, no_draft: bool, structure: bool) -> str:
         return "free" if own or adapter is None or "write" not in adapter.tasks else "alone"
     if fast:
         return "draft"
-    return "prompted" if own else "checked" if state.check() is not None else "draft"
+    return "prompted" if own else "extract"
 
 
 def _exists(state: App) -> bool:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SETTINGS = {
     "generate": "model", "encode": "encoder", "draft": "drafter", "adapt": "adapter", "point": "pointer",
+    "extract": "extractor",
 }  # fmt: skip
 """Which setting a model of each task is chosen by."""
 
@@ -48,7 +49,7 @@ def list_(context: typer.Context) -> None:
     catalog = state.catalog()
     defaults = {
         "model": catalog.default, "encoder": catalog.encoder, "drafter": catalog.drafter, "adapter": catalog.adapter,
-        "pointer": catalog.pointer,
+        "pointer": catalog.pointer, "extractor": catalog.extractor,
     }  # fmt: skip
     used = {state.setting(kind).value or name for kind, name in defaults.items()}
     own = {state.setting(kind).value: task for task, kind in SETTINGS.items()}

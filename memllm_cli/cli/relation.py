@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
     group.command("set")(set_)
     group.command("rename")(rename)
     group.command("join")(join)
+    group.command("duplicates")(duplicates)
     app.add_typer(group, name="relation")
 
 
@@ -175,6 +176,35 @@ def join(
     show_change(state, change)
 
 
+def duplicates(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(min=0, help="At most so many; 0 for all.")] = 30,
+) -> None:
+    """Propose relations out of documents that may say the same, with the reason. Changes nothing.
+
+    Example: memllm relation duplicates
+    """
+    from itertools import islice
+
+    from memllm_cli.relation_words import alike
+    from memllm_cli.terminal import safe
+
+    state: App = context.obj
+    snapshot = state.memory().snapshot
+    with state.output.working("comparing relations"):
+        found = alike(snapshot)
+        shown = list(islice(found, limit)) if limit else list(found)
+        more = next(found, None) is not None
+    rows = [(p.first.name, p.second.name, p.reason) for p in shown]
+    state.output.table(("relation", "may be", "because"), rows)
+    state.output.data([{"first": a, "second": b, "reason": r} for a, b, r in rows])
+    if not shown:
+        state.output.note("no relation looks like another one")
+    else:
+        rest = "; more with --limit 0" if more else ""
+        state.output.note(f'make one the other: memllm relation join "{safe(rows[0][0])}" "{safe(rows[0][1])}"{rest}')
+
+
 def _change(
     state: App,
     name: str,
@@ -201,7 +231,7 @@ def _change(
         )
     if type_ and type_ not in KINDS:
         raise UsageError(f"'{type_}' is no type of object.", f"Choose one of: {', '.join(KINDS)}")
-    if type_ and type_ != old.object_type and any(f.key[1] == old.id for f in memory.snapshot.facts(None)):
+    if type_ and type_ != old.object_type and any(f.key[1] == old.id for f in memory.snapshot.facts(every=True)):
         raise UsageError(
             f"'{old.name}' has facts whose objects are of type {old.object_type}.",
             "Export and remove them first, then import them again.",

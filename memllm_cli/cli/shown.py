@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Sequence
@@ -217,14 +218,15 @@ def fact_data(snapshot: Snapshot, fact: Fact, places: Sequence[Evidence]) -> dic
         "subject": subject,
         "relation": relation,
         "object": object_,
-        "status": "proposed" if fact.proposed else "fact",
+        "status": ("proposed" if fact.truth == "stated" else "said") if fact.proposed else "fact",
         "stated_by": stated_by(fact),
         "probability": fact.probability,
         "valid_from": fact.valid[0],
         "valid_to": fact.valid[1],
         "valid": [list(s) for s in fact.stretches],
         "operation": newest.operation,
-        "truth": "stated",
+        "truth": fact.truth,
+        "qualifiers": json.loads(newest.qualifiers),
         "evidence": [evidence_data(e) for e in places],
     }
 
@@ -238,8 +240,12 @@ def evidence_data(e: Evidence) -> dict[str, Any]:
             "sentence": e.sentence, "block": block}  # fmt: skip
 
 
-def matching(snapshot: Snapshot, pattern: str, proposed: bool = False, part: bool = False) -> list[Fact]:
+def matching(
+    snapshot: Snapshot, pattern: str, proposed: bool | None = False, part: bool = False, every: bool = False
+) -> list[Fact]:
     """Facts (or proposals) that a pattern means; with `part`, names need only contain what was typed.
+
+    With `every` also what documents say without stating it.
 
     Raises UsageError for a malformed pattern and NotFound for a relation that does not exist.
     """
@@ -248,5 +254,5 @@ def matching(snapshot: Snapshot, pattern: str, proposed: bool = False, part: boo
     from memllm_cli.protocol.grammar import parse_pattern
 
     fields = parse_pattern(pattern) if pattern else ("", "", "")
-    facts = found(snapshot, meant(snapshot, fields, part), proposed)
+    facts = found(snapshot, meant(snapshot, fields, part), proposed, every)
     return sorted({f.key: f for f in facts}.values(), key=lambda f: f.supports[0].id)

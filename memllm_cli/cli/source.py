@@ -52,6 +52,7 @@ def list_(context: typer.Context) -> None:
     rows = []
     for document in snapshot.documents():
         facts = snapshot.of_source(document.uri)
+        facts = [f for f in facts if f.truth == "stated"]
         proposed = sum(f.proposed for f in facts)
         operation = snapshot.operation(document.operation)
         rows.append((document, len(facts) - proposed, proposed, operation.at if operation else ""))
@@ -136,7 +137,8 @@ def show(context: typer.Context, source: Source) -> None:
     for fact in facts:
         here = [e for e in evidence[fact.key] if e.uri == uri]
         alone = all(a.source == uri for a in fact.supports)
-        mark = " [dim](proposed)[/dim]" if fact.proposed else "" if alone else " [dim](others say so too)[/dim]"
+        waits = "proposed" if fact.truth == "stated" else fact.truth
+        mark = f" [dim]({waits})[/dim]" if fact.proposed else "" if alone else " [dim](others say so too)[/dim]"
         said = f"{safe(' >> '.join(snapshot.texts(fact)))}{mark}"
         for number in {_row(read_as, e) for e in here}:
             given.setdefault(number, []).append(said)

@@ -27,6 +27,7 @@ def register(app: typer.Typer) -> None:
     group.command("label")(label)
     group.command("replies")(replies)
     group.command("point")(point)
+    group.command("extract")(extract)
     for name in ("write", "read", "both"):
         group.command(name)(getattr(train_adapter, name))
     group.command("data")(train_adapter.data)
@@ -208,6 +209,51 @@ def point(
     with state.output.working("loading the encoder") as say:
         complete = point_run.run(
             folder, base, data, out, settings, reporter(state), max_minutes * 60 or math.inf, say, start, many
+        )
+    state.output.data({"complete": complete, "folder": str(out)})
+    state.output.line(f"weights in {out}" if complete else f"stopped; the same command goes on from {out}")
+
+
+def extract(
+    context: typer.Context,
+    data: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="DATA...",
+            help="annotated:FILE, openie:FILE, qasrl:FILE, cuad:FILE, gap:FILE, names:FILE (docs/training.md).",
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of checkpoint, log and weights; go on with what is there.")],
+    base: Annotated[str, typer.Option(help="The encoder to tune, by its name in the catalog.")] = "all-mpnet-base-v2",
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over our passages.")] = 30,
+    others: Annotated[int, typer.Option(min=0, help="Texts of the other sets in each pass.")] = 500,
+    max_minutes: Annotated[float, typer.Option(min=0, help="Stop after so long; 0 does not.")] = 0,
+    every: Annotated[int, typer.Option(min=1, help="Epochs between evaluations.")] = 5,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = 0,
+    rate: Annotated[float, typer.Option(min=1e-6, max=0.01, help="At the top of the schedule.")] = 4e-4,
+    rank: Annotated[int, typer.Option(min=1, max=256, help="Of LoRA's matrices.")] = 32,
+    start: Annotated[Path | None, typer.Option("--from", help="Folder of an earlier run to start from.")] = None,
+) -> None:
+    """Train the extractor, which finds statements in prose; go on with the same command. Uses a GPU where there is one.
+
+    Afterwards: memllm train fit facts:FILE
+
+    Example: memllm train extract annotated:passages.jsonl openie:oie2016.jsonl.gz --out extractor --max-minutes 120
+    """
+    state: App = context.obj
+    try:
+        from memllm_cli.training import extract_run
+        from memllm_cli.training.extract_train import Settings
+        from memllm_cli.training.loop import prepare_folder
+    except ImportError as error:
+        raise missing(error) from error
+    prepare_folder(out)
+    catalog = state.catalog()
+    folder = catalog.source_folder(catalog.entry(base))
+    settings = Settings(epochs=epochs, others=others, every=every, seed=seed, rate=rate, rank=rank, alpha=2.0 * rank)
+    with state.output.working("loading the encoder") as say:
+        complete = extract_run.run(
+            folder, base, data, out, settings, reporter(state), max_minutes * 60 or math.inf, say, start
         )
     state.output.data({"complete": complete, "folder": str(out)})
     state.output.line(f"weights in {out}" if complete else f"stopped; the same command goes on from {out}")

@@ -11,6 +11,7 @@ import typer
 
 from memllm_cli.app import App
 from memllm_cli.cli.evaluate_answers import fit as fit_answers
+from memllm_cli.cli.evaluate_facts import fit as fit_facts
 from memllm_cli.cli.evaluate_read import exchanges
 from memllm_cli.cli.train_data import ASKED, MOST, TEXT
 from memllm_cli.errors import NotFound, UsageError
@@ -19,6 +20,7 @@ OPENS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 """Probabilities of opening a read in running text that are tried."""
 FINDING = "finding:"
 ANSWERS = "answers:"
+FACTS = "facts:"
 HELD = 0.8
 """Share of the questions whose facts are in memory; to the others nothing must be answered."""
 
@@ -29,7 +31,7 @@ def fit(
         str,
         typer.Argument(
             help="DocRED's format (of Re-DocRED a part), judged facts as CSV; for reads asked:COUNT, text:FILE, "
-            "finding:FILE; for answers answers:SET,SET"
+            "finding:FILE; for answers answers:SET,SET; for the extractor facts:FILE"
         ),
     ],
     prompted: Annotated[
@@ -53,6 +55,9 @@ def fit(
     state: App = context.obj
     if data.startswith(ANSWERS):
         fit_answers(state, data.removeprefix(ANSWERS).split(","), limit)
+        return
+    if data.startswith(FACTS):
+        fit_facts(state, data.removeprefix(FACTS), limit)
         return
     if data.startswith(ASKED):
         _fit_reads(state, data)

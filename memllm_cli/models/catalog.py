@@ -21,9 +21,11 @@ from memllm_cli.paths import Home, private_folder
 
 Report = Callable[[str], None]
 DRAFTER, ADAPTER, POINTER = "drafter.safetensors", "adapter.safetensors", "pointer.safetensors"
+EXTRACTOR = "extractor.safetensors"
 """Files of trained weights, by which their folders are known."""
 _OURS = {
     DRAFTER: ("drafter", "draft", "f16"), ADAPTER: ("adapter", "adapt", "q8_0"), POINTER: ("pointer", "point", ""),
+    EXTRACTOR: ("extractor", "extract", ""),
 }  # fmt: skip
 """What the weights in such a file are, the task that trains them, and what is built from them."""
 
@@ -52,6 +54,7 @@ class Catalog:
             self.drafter = str(raw["default"].get("drafter", ""))
             self.adapter = str(raw["default"].get("adapter", ""))
             self.pointer = str(raw["default"].get("pointer", ""))
+            self.extractor = str(raw["default"].get("extractor", ""))
         except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
             raise DamagedError(f"{path} cannot be read: {error}", "Restore it: memllm init") from error
 
@@ -72,6 +75,10 @@ class Catalog:
     def pointing(self, name: str = "") -> Entry | None:
         """The pointer of that name, or in that folder; without a name the default, None when there is none."""
         return None if name == "none" else self._ours(name, self.pointer, POINTER)
+
+    def extracting(self, name: str = "") -> Entry | None:
+        """The extractor of that name, or in that folder; without a name the default, None when there is none."""
+        return None if name == "none" else self._ours(name, self.extractor, EXTRACTOR)
 
     def _ours(self, name: str, default: str, file: str) -> Entry | None:
         if not name:
@@ -130,7 +137,7 @@ class Catalog:
     def source(self, entry: Entry) -> Path:
         """The file the entry is built from, verified. Raises ModelMissing when it is not here or wrong."""
         path = self._packaged(entry) or self.folder(entry) / Path(entry.file).name
-        if entry.task in ("draft", "adapt", "point"):
+        if entry.task in ("draft", "adapt", "point", "extract"):
             path = Path(entry.file)
             path = path if path.is_absolute() else self.home.shipped(f"models/{entry.file}")
         if not path.is_file():

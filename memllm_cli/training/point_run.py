@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import random
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,15 +12,14 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 from memllm_cli.corpora.questions import read
 from memllm_cli.errors import DamagedError, NotFound
 from memllm_cli.files import sha256
 from memllm_cli.pieces import Vocabulary
-from memllm_cli.pointing.encoder import NAMES
 from memllm_cli.pointing.open import pieces_of
 from memllm_cli.training.loop import Report, hush, kept
+from memllm_cli.training.lora import named, unnamed
 from memllm_cli.training.point_data import Example, examples
 from memllm_cli.training.point_train import PointModel, Settings, Trainer, batch
 
@@ -38,7 +36,6 @@ MIX: dict[str, tuple[int, float, float]] = {
 share of passages cut to the sentences around it."""
 TUNING = 200
 """Examples that are watched while training."""
-_LORA = re.compile(r"encoder\.(?:encoder\.)?layer\.(\d+)\.(.+)\.lora_([AB])\.default\.weight")
 
 
 def run(
@@ -121,26 +118,14 @@ def figures(model: PointModel, tuning: Sequence[Example], padding: int) -> dict[
     }  # fmt: skip
 
 
-def named(state: dict[str, Tensor], kind: str, scale: float) -> dict[str, Tensor]:
-    """Trained tensors by the names that `pointing.encoder` knows, LoRA's scale taken into its second matrix."""
-    parts = {theirs: ours for ours, theirs in NAMES[kind].items()}
-    out: dict[str, Tensor] = {}
-    for name, value in state.items():
-        if name.startswith("head."):
-            out[name] = value
-        elif match := _LORA.fullmatch(name):
-            out[f"{match[1]}.{parts[match[2]]}.{match[3]}"] = value * (scale if match[3] == "B" else 1.0)
-    return out
-
-
 def begin_from(model: PointModel, folder: Path, settings: Settings) -> None:
     """Take the weights of an earlier run. Raises NotFound when the folder holds none that fit."""
     try:
         saved = load_file(folder / WEIGHTS)
-        kind = str(model.encoder.config.model_type)
-        names = {ours: theirs for theirs in model.trained() for ours in named({theirs: torch.zeros(1)}, kind, 1.0)}
+        head = {k: v.float() for k, v in saved.items() if k.startswith("head.")}
+        lora = {k: v for k, v in saved.items() if k not in head}
         scale = settings.alpha / settings.rank
-        state = {names[k]: v.float() / (scale if k.endswith(".B") else 1.0) for k, v in saved.items()}
+        state = head | unnamed(lora, model.trained(), str(model.encoder.config.model_type), scale)
         model.load_state_dict(state, strict=False)
     except (OSError, KeyError, ValueError, RuntimeError, DamagedError) as error:
         raise NotFound(f"There is nothing to start from in {folder}: {error}", "Give a folder of it.") from error
@@ -148,7 +133,9 @@ def begin_from(model: PointModel, folder: Path, settings: Settings) -> None:
 
 def save(model: PointModel, folder: Path, about: dict[str, Any], settings: Settings) -> None:
     """Write the weights in half precision and what they are."""
-    made = named(model.trained(), str(model.encoder.config.model_type), settings.alpha / settings.rank)
+    state = model.trained()
+    made = named(state, str(model.encoder.config.model_type), settings.alpha / settings.rank)
+    made |= {k: v for k, v in state.items() if k.startswith("head.")}
     save_file({k: v.half().contiguous() for k, v in made.items()}, folder / WEIGHTS)
     digest = sha256(folder / WEIGHTS)
     about |= kept(folder / CONFIGURATION, digest, "answers")

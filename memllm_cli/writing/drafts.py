@@ -50,6 +50,12 @@ class Found:
     said: tuple[tuple[Triple, float], ...] = ()
     provable: bool = True
     """Whether its value can be read and its evidence shows it; without that it is never sure."""
+    own: bool = False
+    """Whether its relation is in the document's words."""
+    truth: str = "stated"
+    valid_from: str | None = None
+    valid_to: str | None = None
+    qualifiers: tuple[tuple[str, str], ...] = ()
 
 
 class DocumentWriter(Protocol):

@@ -197,7 +197,18 @@ def ingest(planned: Planned, memory: Memory, writer: DocumentWriter | None) -> G
                 if done % 8 == 0:
                     yield Progress(document.uri, before + done, total, writer.meter.rate)
             facts += [
-                Written(f.triple, f.sentences, f.probability, proposed=not f.sure)
+                Written(
+                    f.triple,
+                    f.sentences,
+                    f.probability,
+                    proposed=not f.sure,
+                    own=f.own,
+                    one_object=False,
+                    truth=f.truth,
+                    valid_from=f.valid_from,
+                    valid_to=f.valid_to,
+                    qualifiers=f.qualifiers,
+                )
                 for f in found
                 if f.probability >= writer.least
                 and is_name(f.triple.subject)
@@ -206,13 +217,14 @@ def ingest(planned: Planned, memory: Memory, writer: DocumentWriter | None) -> G
             ]
         model, format = (writer.model, f"{structure.FORMAT}+{writer.format}") if writer else ("", structure.FORMAT)
         change = memory.ingest(document, facts, model, format, run, aliases=structure.aliases(document))
-        proposals = sum(f.proposed for f in facts)
+        proposals = sum(f.is_proposal for f in facts)
+        told = sum(f.truth != "stated" for f in facts)
         before += len(document.sentences)
         yield Progress(document.uri, before, total, writer.meter.rate if writer else 0.0)
         yield Read(
             document.uri,
             document.title,
-            len(facts) - proposals,
+            len(facts) - proposals - told,
             proposals,
             len(document.sentences),
             change.operation,

@@ -62,7 +62,8 @@ class Home:
         """This process's environment, without what would lead to another home."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith("MEMLLM_") and k != "PYTHONDONTWRITEBYTECODE"}
         own = {"MEMLLM_HOME": str(self.root), "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
-        return kept | own | {"MEMLLM_POINTER": "none"}  # the small model: what the pointer needs is a large download
+        large = {"MEMLLM_POINTER": "none", "MEMLLM_EXTRACTOR": "none"}  # the encoder below them is a large download
+        return kept | own | large
 
     @staticmethod
     def command(*arguments: str) -> list[str]:

@@ -18,7 +18,7 @@ class Reading(Home):
     @property
     def environment(self) -> dict[str, str]:
         """As a person has it: nothing is switched off."""
-        return {k: v for k, v in super().environment.items() if k != "MEMLLM_POINTER"}
+        return {k: v for k, v in super().environment.items() if k not in ("MEMLLM_POINTER", "MEMLLM_EXTRACTOR")}
 
 
 @pytest.fixture(scope="module")

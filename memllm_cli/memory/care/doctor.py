@@ -51,10 +51,10 @@ def examine(memory: Memory, repair: bool = True) -> Iterator[Finding]:
         return
     memory.outdate()
     snapshot = memory.snapshot
-    facts = {(f.key, f.proposed) for f in snapshot.facts(None)}
+    facts = {(f.key, f.proposed) for f in snapshot.facts(every=True)}
     from memllm_cli.memory.history.snapshot import Snapshot
 
-    if facts == {(f.key, f.proposed) for f in Snapshot(history).facts(None)}:
+    if facts == {(f.key, f.proposed) for f in Snapshot(history).facts(every=True)}:
         yield Finding(OK, f"{len(facts)} facts and proposals, the same from the cache and from the database")
     else:
         yield _caught(Sidecar(folder, files.HISTORY), repair, "gives other facts than the database")

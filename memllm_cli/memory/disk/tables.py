@@ -11,6 +11,7 @@ ISO 8601 text in UTC, which sorts by time and needs no time-zone data. Knows not
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -31,6 +32,8 @@ USE = "use"
 Such a relation is there while an operation counts that needs it, and goes with the last."""
 JOINED = "joined "
 """Begins, in the place of an external id, the row that makes a relation one with another, whose id follows."""
+TRUTH = "truth"
+"""The qualifier that says how a document means a statement that it does not state: see `Assertion.truth`."""
 LARGEST_ID = (1 << 31) - 1
 """Of operations, statements, entities and documents: they are packed into four bytes."""
 LARGEST_RELATION = (1 << 20) - 1
@@ -199,6 +202,11 @@ class Assertion(NamedTuple):
     valid_to: str | None = None
     qualifiers: str = "{}"
     source: str | None = None
+
+    @property
+    def truth(self) -> str:
+        """`stated`, or `denied`, `planned`, `asked`, `reported`: what is not stated is kept, and is no fact."""
+        return "stated" if self.qualifiers == "{}" else str(json.loads(self.qualifiers).get(TRUTH, "stated"))
 
     @property
     def span(self) -> Span:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from memllm_cli.errors import NotFound, UsageError
-from memllm_cli.memory.disk.tables import JOINED, Operation, RelationRow, Rows
+from memllm_cli.memory.disk.tables import JOINED, TRUTH, Operation, RelationRow, Rows
 from memllm_cli.memory.edit.change import BULKY, Change, now
 from memllm_cli.memory.edit.core import TYPED, Core
 from memllm_cli.memory.edit.evidence import Evidence, evidence_at, evidence_of
@@ -25,7 +26,8 @@ class Written:
     """A fact found in a document: the sentences (by index) or the block that state it, and how sure the writer is.
 
     `own` says that its relation stands in the document's words, and is made where no relation is called so;
-    `one_object` what such a one is taken for.
+    `one_object` what such a one is taken for. What the document says without stating it (`truth`) is kept for what it
+    is; `qualifiers` are more that it says of it: who says so, when it happened, what stood for the subject.
     """
 
     triple: Triple
@@ -35,6 +37,21 @@ class Written:
     block: int | None = None
     own: bool = False
     one_object: bool = True
+    truth: str = "stated"
+    valid_from: str | None = None
+    valid_to: str | None = None
+    qualifiers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_proposal(self) -> bool:
+        """Whether it waits to be accepted."""
+        return self.proposed and self.truth == "stated"
+
+    @property
+    def said(self) -> str:
+        """Qualifiers and truth as a JSON object."""
+        more = dict(self.qualifiers) | ({TRUTH: self.truth} if self.truth != "stated" else {})
+        return json.dumps(more, ensure_ascii=False) if more else "{}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,8 +242,10 @@ class Memory(Core):
                 if flipped:
                     subject, object = object, subject
                 made = writer.state(
-                    "add", subject, relation, object, probability=found.probability, proposed=found.proposed
-                )
+                    "add", subject, relation, object, probability=found.probability,
+                    proposed=found.proposed or found.truth != "stated", valid_from=found.valid_from,
+                    valid_to=found.valid_to, qualifiers=found.said,
+                )  # fmt: skip
                 for index in found.sentences:
                     writer.evidence(made, document, document.sentences[index])
                 if found.block is not None:
@@ -326,7 +345,7 @@ def _still_used(snapshot: Snapshot, operation: int) -> None:
     for relation in (r for r in history.relations if not r.is_use and r.joined is None):
         versions = [r for r in history.relations if r.id == relation.id]
         if relation.operation == operation and all(r.operation == operation for r in versions):
-            used = next((f for f in snapshot.facts(None) if f.key[1] == relation.id), None)
+            used = next((f for f in snapshot.facts(every=True) if f.key[1] == relation.id), None)
             if used is not None:
                 raise UsageError(
                     f"'{relation.name}' cannot be taken back: facts use it.",

@@ -194,11 +194,12 @@ class Writer:
         if fact is None:
             raise NotFound("That fact is no longer there.", "See: memllm fact list")
         newest = fact.newest
+        qualifiers = newest.qualifiers if newest.truth == "stated" else "{}"
         self.use(self.snapshot.relations.by_id[key[1]])
         begin, end = fact.valid if action == "add" else (None, None)
         self.rows.assertions.append(
             Assertion(self._next_assertion, self.operation, action, *key, None, newest.object_text, person=True,
-                      valid_from=begin, valid_to=end, qualifiers=newest.qualifiers)
+                      valid_from=begin, valid_to=end, qualifiers=qualifiers)
         )  # fmt: skip
         self._next_assertion += 1
 

@@ -25,11 +25,14 @@ Key = tuple[int, int, int]
 class Fact:
     """A statement with everything that supports it, oldest first. `spans` is when it holds."""
 
-    __slots__ = ("key", "spans", "supports")
+    __slots__ = ("against", "key", "spans", "supports")
+    against: Sequence[Assertion]
+    """Statements about it that do not state it: a denial, a plan, what somebody is reported to say."""
 
     def __init__(self, key: Key, supports: list[Assertion], spans: tuple[Span, ...] | None = None) -> None:
         self.key = key
         self.supports = supports
+        self.against = ()
         self.spans = (self.newest.span,) if spans is None else spans
 
     @property
@@ -42,6 +45,11 @@ class Fact:
         """Whether it waits to be accepted; reads do not see it."""
         supports = self.supports
         return supports[0].proposed if len(supports) == 1 else all(a.proposed for a in supports)
+
+    @property
+    def truth(self) -> str:
+        """`stated`, or how it is meant where nothing states it: then it is neither a fact nor a proposal."""
+        return self.newest.truth
 
     @property
     def newest(self) -> Assertion:
@@ -83,6 +91,13 @@ class Fact:
     def holds(self, day: int) -> bool:
         """Whether it holds on a day (an ordinal)."""
         return any(begin <= day < end for begin, end in self.spans)
+
+
+def is_kind(fact: Fact, proposed: bool | None) -> bool:
+    """Whether it is a fact or, with `proposed`, a proposal; with None either. What is not stated is neither."""
+    if proposed is False or not fact.proposed:
+        return not (proposed or fact.proposed)
+    return fact.truth == "stated"
 
 
 def stated_by(fact: Fact) -> str:
@@ -155,7 +170,10 @@ def _in_order(key: Key, own: list[Assertion], clearing: list[Assertion], moment:
     supports = [s for s in supports if not moment.dropped(s[0])]
     if not supports:
         return Settled(None, not free)
+    against = [s for s in supports if s[0].truth != "stated"]
+    supports = [s for s in supports if s[0].truth == "stated"] or supports
     fact = Fact(key, [a for a, _ in supports], ())
+    fact.against = [a for a, _ in against] if against != supports else ()
     newest = fact.newest
     said = [x for a, spans in supports if a.operation == newest.operation for x in spans]
     fact.spans = tuple(stated if newest.person else said if len(said) == 1 else joined(said))

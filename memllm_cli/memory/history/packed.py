@@ -56,6 +56,7 @@ class Alone(Fact):
     def __init__(self, key: Key, packed: Packed, row: tuple[Any, ...]) -> None:
         self.key = key
         self.spans = ONCE
+        self.against = ()
         self._packed = packed
         self._row = row
         self._kept: list[Assertion] | None = None

@@ -9,7 +9,7 @@ from typing import Any
 from memllm_cli.errors import NotFound
 from memllm_cli.memory.disk.tables import Assertion, DocumentRow, Entity, Operation
 from memllm_cli.memory.history.derived import derive, dropped
-from memllm_cli.memory.history.facts import NOTHING, Fact, Key, Settled, settle
+from memllm_cli.memory.history.facts import NOTHING, Fact, Key, Settled, is_kind, settle
 from memllm_cli.memory.history.history import History
 from memllm_cli.memory.values.literals import ENTITY, normalise, space
 from memllm_cli.memory.values.names import normal
@@ -331,8 +331,8 @@ class Snapshot:
         """Facts of a subject or of an object under a relation, best first; with `proposed` the proposals instead."""
         found = self.group(relation, subject, object)
         if len(found) == 1:
-            return list(found) if found[0].proposed is proposed else []
-        return sorted((f for f in found if f.proposed == proposed), key=_RANK, reverse=True)
+            return list(found) if is_kind(found[0], proposed) else []
+        return sorted((f for f in found if is_kind(f, proposed)), key=_RANK, reverse=True)
 
     def keys_about(self, entity: int) -> set[Key]:
         """Everything that was ever stated with an entity on either side."""
@@ -348,15 +348,18 @@ class Snapshot:
                 return True
         return False
 
-    def about(self, entity: int, proposed: bool | None = False) -> list[Fact]:
+    def about(self, entity: int, proposed: bool | None = False, every: bool = False) -> list[Fact]:
         """All facts with an entity on either side, by relation, best first; with `proposed` the proposals instead,
-        with None both."""
+        with None both, with `every` also what is said and not stated."""
         facts = (self.fact(k) for k in self.keys_about(entity))
-        found = [f for f in facts if f is not None and (proposed is None or f.proposed == proposed)]
+        found = [f for f in facts if f is not None and (every or is_kind(f, proposed))]
         return sorted(found, key=lambda f: (f.key[1], f.key[0] != entity, *(not a for a in f.authority), -f.newest.id))
 
-    def facts(self, proposed: bool | None = False, relation: int | None = None) -> Iterator[Fact]:
-        """All facts, of one relation if given; with `proposed` the proposals instead, with None both."""
+    def facts(self, proposed: bool | None = False, relation: int | None = None, every: bool = False) -> Iterator[Fact]:
+        """All facts, of one relation if given; with `proposed` the proposals instead, with None both.
+
+        With `every` also what documents say without stating it.
+        """
         wanted = relation
         merged = not self._derived.plain
         seen: set[tuple[int, int]] = set()
@@ -373,13 +376,13 @@ class Snapshot:
                     continue
                 seen.add((subject, relation))
             for fact in self.group(relation, subject=subject):
-                if proposed is None or fact.proposed == proposed:
+                if every or is_kind(fact, proposed):
                     yield fact
 
     @property
     def empty(self) -> bool:
         """Whether there is neither a fact nor a proposal."""
-        return next(self.facts(None), None) is None
+        return next(self.facts(every=True), None) is None
 
     def of_source(self, uri: str) -> list[Fact]:
         """Facts and proposals that a document supports now."""

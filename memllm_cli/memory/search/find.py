@@ -139,7 +139,8 @@ class Finder:
             subject, object_ = (pair.entity, None) if pair.side == "subject" else (None, pair.entity)
             for fact in snapshot.group(pair.relation, subject, object_):
                 if fact.proposed:
-                    waiting.add(fact.key)
+                    if fact.truth == "stated":
+                        waiting.add(fact.key)
                 elif fact.key not in best:
                     best[fact.key] = fact, pair
                     held += fact.holds(today)

@@ -17,7 +17,7 @@ from pathlib import Path
 from memllm_cli.memory.disk.cache import Sidecar
 from memllm_cli.memory.disk.files import WORDS
 from memllm_cli.memory.edit.memory import Memory
-from memllm_cli.memory.history.facts import Fact, Key
+from memllm_cli.memory.history.facts import Fact, Key, is_kind
 from memllm_cli.memory.history.snapshot import Snapshot, belongs
 from memllm_cli.memory.values.literals import ENTITY
 
@@ -72,7 +72,7 @@ def _supported(snapshot: Snapshot, assertions: object, proposed: bool | None) ->
     for id_ in assertions:  # type: ignore[attr-defined]
         a = snapshot.history.statement(id_)
         fact = snapshot.fact(snapshot.key(a)) if a is not None else None
-        if fact is None or (proposed is not None and fact.proposed != proposed):
+        if fact is None or not is_kind(fact, proposed):
             continue
         if any(s.id == id_ for s in fact.supports):
             out.append(fact)

@@ -51,9 +51,18 @@ def conflicts(snapshot: Snapshot) -> Iterator[Conflict]:
         if relation.one_subject:
             of_object.setdefault((fact.key[1], fact.key[2]), []).append(fact)
         yield from _back(snapshot, fact, relation.name, opposite.get(relation.id, set()))
+        yield from _denied(fact)
     yield from _several(snapshot, group, "object")
     for facts in of_object.values():
         yield from _several(snapshot, facts, "subject")
+
+
+def _denied(fact: Fact) -> Iterator[Conflict]:
+    """What one document states and another one denies."""
+    denials = [a for a in fact.against if a.truth == "denied"]
+    if denials:
+        said = ", ".join(sorted({(a.source or "").replace("\\", "/").rsplit("/", 1)[-1] for a in denials}))
+        yield Conflict((fact,), f"denied in {said}")
 
 
 def of_facts(snapshot: Snapshot, facts: list[Fact]) -> Iterator[Conflict]:
@@ -61,6 +70,7 @@ def of_facts(snapshot: Snapshot, facts: list[Fact]) -> Iterator[Conflict]:
     wanted = {f.key for f in facts}
     seen: set[frozenset[Key]] = set()
     for fact in facts:
+        yield from _denied(fact)
         relation = snapshot.relations.by_id[fact.key[1]]
         sides = [*_several(snapshot, snapshot.values(relation.id, subject=fact.key[0]), "object")]
         if relation.one_subject:

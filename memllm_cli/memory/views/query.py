@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from memllm_cli.errors import UsageError
-from memllm_cli.memory.history.facts import Fact
+from memllm_cli.memory.history.facts import Fact, is_kind
 from memllm_cli.memory.history.snapshot import Snapshot
 from memllm_cli.memory.values.literals import KINDS
 from memllm_cli.memory.values.names import normal
@@ -71,11 +71,14 @@ def pattern(snapshot: Snapshot, fields: tuple[str, str, str], part: bool = False
     return Pattern(sides[0], wanted, sides[1], names[0], variables[1], names[1])
 
 
-def matching(snapshot: Snapshot, wanted: Pattern, proposed: bool | None = False) -> Iterator[Fact]:
-    """Facts that fit a pattern (with `proposed` the proposals instead, with None both), variables left aside."""
+def matching(snapshot: Snapshot, wanted: Pattern, proposed: bool | None = False, every: bool = False) -> Iterator[Fact]:
+    """Facts that fit a pattern (with `proposed` the proposals instead, with None both), variables left aside.
+
+    With `every` also what documents say without stating it.
+    """
     relation = wanted.relation.id if wanted.relation is not None else None
     for fact in _near(snapshot, wanted.subject, relation, wanted.object):
-        if proposed is not None and fact.proposed != proposed:
+        if not (every or is_kind(fact, proposed)):
             continue
         if (
             (relation is None or fact.key[1] == relation)
@@ -90,13 +93,13 @@ def _near(
 ) -> Iterable[Fact]:
     """Facts among which those wanted are: by the index of the side that is given."""
     if subjects is None and objects is None:
-        return snapshot.facts(None, relation)
+        return snapshot.facts(None, relation, every=True)
     if relation is not None:
         if subjects is not None:
             return (f for s in sorted(subjects) for f in snapshot.group(relation, subject=s))
         return (f for o in sorted(objects or ()) for f in snapshot.group(relation, object=o))
     ids = subjects if subjects is not None else objects
-    return (f for i in sorted(ids or ()) for f in snapshot.about(i, None))
+    return (f for i in sorted(ids or ()) for f in snapshot.about(i, every=True))
 
 
 def join(

@@ -98,9 +98,9 @@ def _facts(memory: Memory) -> Iterator[tuple[Any, ...]]:
     from memllm_cli.memory.history.facts import stated_by
 
     snapshot = memory.snapshot
-    for fact in snapshot.facts(None):
+    for fact in snapshot.facts(every=True):
         source = next((a.source for a in reversed(fact.supports) if a.source), None)
-        status = "proposed" if fact.proposed else "fact"
+        status = fact.truth if fact.truth != "stated" else "proposed" if fact.proposed else "fact"
         yield (*snapshot.texts(fact), status, stated_by(fact), fact.probability, *fact.valid, len(fact.supports),
                source, fact.newest.operation)  # fmt: skip
 
