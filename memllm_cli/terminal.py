@@ -208,6 +208,10 @@ class Output:
         answer = input(f"{clean(question)} [{'Y/n' if default else 'y/N'}] ").strip().lower()
         return default if not answer else answer in ("y", "yes")
 
+    def ask(self, question: str) -> str:
+        """What a person types after a question."""
+        return input(clean(question)).strip()
+
     def bar(self, what: str) -> Callable[[int, int], None]:
         """Shows how far something is (done, total) each time the result is called, where somebody looks."""
         bars: list[tuple[Progress, TaskID]] = []

@@ -15,6 +15,7 @@ import numpy as np
 
 from memllm_cli.answering.computing import Computed, compute
 from memllm_cli.answering.deciding import Answer, Decider, differing
+from memllm_cli.answering.denying import denied
 from memllm_cli.answering.gathering import Gathered, gather
 from memllm_cli.answering.looking import Looker
 from memllm_cli.answering.requests import requested
@@ -172,7 +173,7 @@ class Answerer:
         grounded = self.options.style == "grounded"
         if (told := told_fact(question, self.finder, self.linker, self.options.within)) is not None:
             yield from self._facts(side(told, self.finder.memory.snapshot, question), told, found, reading)
-        elif grounded and (made := compute(question, self.finder, self.linker, self.options.within)) is not None:
+        elif grounded and (made := self._computable(question)) is not None:
             yield from self._computed(question, made, conversation, clock)
             return
         if not found.value:
@@ -202,6 +203,11 @@ class Answerer:
             probability=found.answer.probability if found.answer is not None else None,
             otherwise=found.otherwise if outcome == "text" else None,
         )  # fmt: skip
+
+    def _computable(self, question: str) -> Computed | None:
+        """What is computed of facts, and what a document denies."""
+        asked = question, self.finder, self.linker, self.options.within
+        return compute(*asked) or denied(*asked)
 
     def _computed(self, question: str, made: Computed, conversation: Conversation, clock: Clock) -> Iterator[Event]:
         """What the store computed, with the facts it rests on as the rows of a read."""

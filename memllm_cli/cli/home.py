@@ -67,12 +67,23 @@ def paths(context: typer.Context) -> None:
     )
 
 
-def stats(context: typer.Context) -> None:
-    """Count what is in the knowledge base.
+def stats(
+    context: typer.Context,
+    audit: Annotated[
+        int, typer.Option(min=0, help="Show so many facts at random, to be judged right or wrong by you.")
+    ] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draw.")] = 0,
+) -> None:
+    """Count what is in the knowledge base; with --audit find out how many of its facts are wrong.
 
-    Example: memllm stats
+    Example: memllm stats --audit 20
     """
     state: App = context.obj
+    if audit:
+        from memllm_cli.cli.audit import audit as judge
+
+        judge(state, audit, seed)
+        return
     memory = state.memory()
     snapshot = memory.snapshot
     facts = stated = proposals = said = 0

@@ -6,6 +6,7 @@ import sys
 import time
 from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -275,7 +276,21 @@ def _writer(state: App, memory: Memory | None, kind: str) -> DocumentWriter | No
     from memllm_cli.memory.values.relations import Relations, read_table
 
     table = memory.snapshot.relations if memory else Relations(read_table(state.home.shipped("kb/relations.csv")))
-    return state.document_writer(table, kind)
+    writer = state.document_writer(table, kind)
+    if memory is not None:
+        _audited(memory, writer)
+    return writer
+
+
+def _audited(memory: Memory, writer: DocumentWriter) -> None:
+    """What a person's verdicts on this knowledge base say decides what is a fact in it."""
+    from memllm_cli.calibration.audit import threshold
+    from memllm_cli.cli.audit import verdicts
+    from memllm_cli.writing.extracts import Extracts
+
+    least = threshold(verdicts(memory)) if isinstance(writer, Extracts) else None
+    if least is not None and isinstance(writer, Extracts):
+        writer.extracting = replace(writer.extracting, fact=least)
 
 
 SAMPLE = 48  # sentences that an estimate rests on

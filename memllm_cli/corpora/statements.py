@@ -114,6 +114,8 @@ def located(row: dict[str, Any]) -> Text:
     out = Text(row["id"], lead, tuple(row["before"]), sentences, [], "ours", genre=row["genre"], part=row["part"])
     for fact in row["facts"]:
         if (said := _located(fact, text, ranges, lead)) is not None:
+            if row["genre"] == "contract":
+                said.known = None  # which of a contract's fields it is, lawyers say elsewhere
             out.said.append(said)
     return out
 
@@ -350,7 +352,7 @@ def cuad(path: Path) -> Iterator[Text]:
                     continue
                 a = ranges[at][0]
                 place = Place(at, place_[0] - a, place_[1] - a)
-                around.setdefault(at, []).append(Said(place, None, None, None, known=label, truth="stated"))
+                around.setdefault(at, []).append(Said(place, (), (), known=label, truth="stated"))
         done: set[int] = set()
         for at in sorted(around):
             if at in done:
@@ -360,12 +362,12 @@ def cuad(path: Path) -> Iterator[Text]:
             done.update(inside)
             said = [_moved(s, first) for n in inside for s in around[n]]
             sentences = tuple(text[a:b] for a, b in ranges[first:last])
-            yield Text(f"{row['name']}:{first}", "contract.txt", (), sentences, said, "contract", False, part=part)
+            yield Text(f"{row['name']}:{first}", "contract.txt", (), sentences, said, "ours", False, part=part)
 
 
 def _moved(said: Said, first: int) -> Said:
     o = said.object
-    return Said(Place(o.sentence - first, o.start, o.end), known=said.known, truth=said.truth)
+    return Said(Place(o.sentence - first, o.start, o.end), (), (), known=said.known, truth=said.truth)
 
 
 def _marked(row: dict[str, Any], question: str, text: str) -> Iterator[tuple[int, int]]:

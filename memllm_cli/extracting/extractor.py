@@ -53,6 +53,14 @@ class Span(NamedTuple):
     last: int
 
 
+class Pair(NamedTuple):
+    """A subject and an object, in their words, that a sentence (by its number) may say something of."""
+
+    sentence: int
+    subject: str
+    object: str
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
     """What a sentence says of something.
@@ -88,10 +96,16 @@ class Extractor:
         self.encoder, self.vocabulary, self.heads = encoder, vocabulary, heads
         self.tokens = 0
         """Pieces of the last text."""
+        self.meant: dict[Pair, tuple[str, bool]] = {}
+        """Truth of the pairs of the last text, and whether it is no longer so."""
 
-    def statements(self, lines: Sequence[Line], least: float = LEAST) -> list[Statement]:
-        """The statements of a text, by place."""
+    def statements(self, lines: Sequence[Line], least: float = LEAST, pairs: Sequence[Pair] = ()) -> list[Statement]:
+        """The statements of a text, by place. Leaves in `meant` how it means some pairs that others found in it."""
         self.tokens = 0
+        self.meant = {}
+        self._pairs: dict[int, list[Pair]] = {}
+        for pair in pairs:
+            self._pairs.setdefault(pair.sentence, []).append(pair)
         out: list[Statement] = []
         waiting: list[Window] = []
         size = 0
@@ -109,7 +123,12 @@ class Extractor:
         out = []
         for window, vectors in zip(chosen, self.encoder([w.ids for w in chosen]), strict=True):
             x = self.heads.shaped(vectors, window.shapes)
-            out += _Reading(self.heads, window, lines, x).statements(least)
+            reading = _Reading(self.heads, window, lines, x)
+            out += reading.statements(least)
+            for number in range(window.first, window.last):
+                for pair in self._pairs.get(number, ()):
+                    if (meant := reading.meant(pair)) is not None:
+                        self.meant[pair] = meant
         return out
 
 
@@ -174,6 +193,28 @@ class _Reading:
                 )
             )  # fmt: skip
         return out
+
+    def meant(self, pair: Pair) -> tuple[str, bool] | None:
+        """How a sentence means a pair: its truth, whether it is no longer so; None where it has no such object."""
+        span = self._place(pair.object, pair.sentence)
+        if span is None:
+            return None
+        first, last = (np.array([i]) for i in span)
+        subject = self._place(pair.subject, pair.sentence) or (0, 0)
+        vectors = self.heads.vectors(self.x, first, last)
+        truths, marks = self.heads.truth(vectors, self.x, np.array([subject[0]]), np.array([0]))
+        return TRUTHS[int(truths[0].argmax())], bool(marks[0, 0] > 0)
+
+    def _place(self, words: str, sentence: int) -> tuple[int, int] | None:
+        """The first and the last piece of some words in a sentence."""
+        at = self.lines[sentence].text.casefold().find(words.casefold())
+        tokens = self.window.tokens
+        inside = [
+            i
+            for i in np.flatnonzero(self.sentence == sentence).tolist()
+            if at >= 0 and tokens[i].start < at + len(words) and tokens[i].end > at
+        ]
+        return (inside[0], inside[-1]) if inside else None
 
     def _name(self, scores: Array, may: NDArray[np.bool_], subject: Span) -> Span:
         """The fullest name of a subject; its own words where no other name is much likelier."""

@@ -44,18 +44,20 @@ def standing(
 
 def taken_back(memory: Memory, document: int, start: int, end: int, day: int | None, value: str = "") -> bool:
     """Whether a stretch of a document states facts (of them those with a value, if one is given) none of which is left:
-    somebody removed them, set others in their place, or ended them."""
+    somebody removed them, set others in their place, or ended them, or the document itself denies them."""
     snapshot, today = memory.snapshot, day_or_today(day)
     gone = False
     for id_ in memory.stated_at(document, start, end):
         statement = snapshot.history.statement(id_)
-        if statement is None or statement.proposed or not snapshot.counts(statement.operation):
+        if statement is None or not snapshot.counts(statement.operation):
+            continue
+        if statement.proposed and statement.truth != "denied":
             continue
         names = (snapshot.name(statement.subject), snapshot.name(statement.object))
         if value and not any(says(value, name) or says(name, value) for name in names):
             continue
         fact = snapshot.fact(snapshot.key(statement))
-        if fact is not None and fact.holds(today):
+        if fact is not None and not fact.proposed and fact.holds(today):
             return False
         gone = True
     return gone

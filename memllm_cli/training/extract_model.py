@@ -16,7 +16,7 @@ from memllm_cli.extracting.heads import FIELDS, FIXED, MARKS, POINTERS, SIZE, TR
 from memllm_cli.pieces import SHAPES
 
 HIDDEN = 256
-STYLES = ("ours", "open", "roles", "contract", "names")
+STYLES = ("ours", "open", "roles", "names")
 """Whose way of annotating an example follows: what one set calls a fact another leaves out. Used is the first."""
 
 

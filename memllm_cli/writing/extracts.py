@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from memllm_cli.calibration.extractor import Extracting
-from memllm_cli.extracting.extractor import STANDS_FOR, Extractor, Statement
+from memllm_cli.extracting.extractor import STANDS_FOR, Extractor, Pair, Statement
 from memllm_cli.memory.edit.statements import is_name, is_sayable
 from memllm_cli.memory.values.names import normal
 from memllm_cli.memory.values.relations import Relations
@@ -27,6 +27,8 @@ PLACES = frozenset(
 )
 """Relations that the drafter sees between a name and every place near it."""
 _BE = frozenset("is are was were be".split())
+_BE_LAST = re.compile(r"(?<=\w) (?:is|are|was|were|be)$", re.IGNORECASE)
+_JOINS = re.compile(r"(?:\s+(?:of|under|for|the|its|'s|’s))+\s*$|^\s*(?:'s|’s)(?=\s)", re.IGNORECASE)
 _PART_OF = re.compile(r"(?P<part>[^,;]{2,40}?) (?:of|under) (?:the )?(?P<thing>[A-Z][\w'’&.-]*(?: [\w'’&.-]+){0,5})")
 PROPOSALS = 10
 """Proposals for each thousand words at most, the likeliest."""
@@ -54,11 +56,13 @@ class Extracts:
         """Yield how many sentences are done, return what was found, by place."""
         began = time.perf_counter()
         read, numbers = lines(document)
-        statements = self.extractor.statements(read)
-        yield len(numbers) // 2
         known: tuple[Found, ...] = ()
         if self.drafts is not None:
-            known = yield from self.drafts.read(document)
+            known = tuple(f for f in (yield from self.drafts.read(document)) if f.sure)
+        place = {number: at for at, number in enumerate(numbers)}
+        pairs = {id(k): Pair(place.get(k.sentences[0], -1), k.triple.subject, k.triple.object) for k in known}
+        statements = self.extractor.statements(read, pairs=[p for p in pairs.values() if p.sentence >= 0])
+        known = tuple(self._meant(k, pairs[id(k)]) for k in known)
         day = _day(document)
         found = [f for s in statements if (f := self._found(s, document, numbers, day)) is not None]
         out = _once(self._named(found, known))
@@ -80,12 +84,14 @@ class Extracts:
     def _found(self, s: Statement, document: Document, numbers: Sequence[int], day: date | None) -> Found | None:
         probability = round(self.extracting.weighed(self._features(s)), 4)
         subject = _bare(s.subject) or document.title
-        object_, relation = _bare(s.object), _relation(s.relation)
+        object_, relation = _bare(s.object), _relation(s.relation, subject)
         if probability < self.least or not all(map(_names, (subject, object_))) or not relation:
             return None
         if normal(subject) == normal(object_):
             return None
         since, until = (resolved(x, day) if x else None for x in (s.since, s.until))
+        if since is not None and since == until:
+            since = None  # one time, taken for both ends
         if s.ended and until is None:
             until = ((day or date.today()) - timedelta(1)).isoformat()
         more = [("words", s.words)] if s.words and normal(_bare(s.words)) != normal(subject) else []
@@ -110,24 +116,24 @@ class Extracts:
     def _features(self, s: Statement) -> tuple[float, ...]:
         return self.extracting.features(s.scores, len(s.object.split()))
 
+    def _meant(self, known: Found, pair: Pair) -> Found:
+        """What the drafter found, as its sentence means it."""
+        truth, ended = self.extractor.meant.get(pair, ("stated", False))
+        until = (date.today() - timedelta(1)).isoformat() if ended else None
+        return replace(known, truth=truth, valid_to=until)
+
     def _named(self, found: Sequence[Found], known: Sequence[Found]) -> list[Found]:
         """Statements with the names of known relations where the drafter gives one of the same two things.
 
-        What it alone finds is kept where it is very sure and its sentence says nothing that is not stated; but not in
-        which place or country a thing lies, which it says of everything near the name of one.
+        What it alone finds is kept where it is very sure, as its sentence means it; but not in which place or country a
+        thing lies, which it says of everything near the name of one.
         """
         by_sentence: dict[int, list[int]] = {}
         for i, f in enumerate(found):
             by_sentence.setdefault(f.sentences[0], []).append(i)
-
-        def plain(near: Sequence[int]) -> bool:
-            return all(found[i].truth == "stated" and found[i].valid_to is None for i in near)
-
         out = list(found)
         alone: list[Found] = []
         for k in known:
-            if not k.sure:
-                continue
             near = [i for n in k.sentences for i in by_sentence.get(n, ())]
             same = next((i for i in near if _says(found[i].triple, k.triple)), None)
             if same is not None and out[same] is found[same]:
@@ -136,7 +142,7 @@ class Extracts:
                     found[same], triple=k.triple, probability=both, sure=True, own=False, said=k.said,
                     qualifiers=tuple(q for q in found[same].qualifiers if q[0] != "words"),
                 )  # fmt: skip
-            elif same is None and k.probability >= ALONE and k.triple.relation not in PLACES and plain(near):
+            elif same is None and k.probability >= ALONE and k.triple.relation not in PLACES:
                 alone.append(k)
         return out + alone
 
@@ -168,8 +174,13 @@ def _bare(text: str) -> str:
     return text
 
 
-def _relation(text: str) -> str:
+def _relation(text: str, subject: str) -> str:
+    """A relation without the name of its subject in it, and without what joins the two: "capital of Norland is"."""
     name = " ".join(_ENDS.sub("", text).split())
+    before, here, after = f" {name} ".partition(f" {subject} ")
+    if here:
+        name = _JOINS.sub("", before).strip() or _JOINS.sub("", after).strip() or name
+    name = _ARTICLE.sub("", _BE_LAST.sub("", name))
     return name if is_name(name) and is_sayable(name) and len(name) <= 80 else ""
 
 
