@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
     app.command("demo")(demo)
 
 
-def _steps(folder: Path) -> list[tuple[str, list[str]]]:
+def _steps(folder: Path, real: Path) -> list[tuple[str, list[str]]]:
     questions = ["What is the capital of Freedonia?", "Which country is Sylvania City the capital of?"]
     return [
         ("Seven documents are read; what the reader is unsure of becomes a proposal.", ["ingest", str(folder)]),
@@ -46,6 +46,10 @@ def _steps(folder: Path) -> list[tuple[str, list[str]]]:
         ("", ["ask", questions[1]]),
         ("Everything can be taken back:", ["undo"]),
         ("", ["ask", questions[0]]),
+        ("Two documents that nobody here wrote:", ["ingest", str(real)]),
+        ("What they state, with probability and place:", ["fact", "list", "--source", "pep-8014", "--limit", "12"]),
+        ("And what they say without stating it:", ["fact", "list", "--all", "--source", "appeal", "--limit", "12"]),
+        ("", ["ask", "Who is the author of the Commons Governance Model?"]),
     ]
 
 
@@ -70,10 +74,11 @@ def demo(
     command = typer.main.get_command(build())
     common = ["--kb", KB, "--home", str(state.home.root)]
     failures = 0
-    for text, arguments in _steps(folder):
+    real = state.home.shipped("kb/real/pep-8014.rst").parent
+    for text, arguments in _steps(folder, real):
         if text:
             state.output.err.print(f"\n[bold]{safe(text)}[/bold]")
-        shown = [a.replace(f"{folder}", "kb/demo") for a in arguments]
+        shown = [a.replace(f"{folder}", "kb/demo").replace(f"{real}", "kb/real") for a in arguments]
         state.output.err.print(f"[cyan]$ memllm --kb {KB} {safe(shlex.join(shown))}[/cyan]")
         sys.stderr.flush()
         try:

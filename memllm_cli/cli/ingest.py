@@ -39,7 +39,7 @@ def ingest(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count and estimate; store nothing.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Read unchanged documents too.")] = False,
-    fast: Annotated[bool, typer.Option("--fast", help="The drafter alone, which no model checks.")] = False,
+    fast: Annotated[bool, typer.Option("--fast", help="The drafter alone: relations it knows by name.")] = False,
     prune: Annotated[
         bool, typer.Option("--prune", help="Forget documents read from these folders before that are gone now.")
     ] = False,
@@ -57,9 +57,10 @@ def ingest(
 ) -> None:
     """Read documents and write the facts they state into memory, each with its sentence.
 
-    What tables, lists and key-value lines say is taken as it stands. In prose the drafter finds facts, and the
-    default model, which was taught to write, checks each. If you chose a model with --model or `model use`, that one
-    decides among the drafts instead; --fast asks neither, --structure leaves prose out.
+    What tables, lists and key-value lines say is taken as it stands. In prose the extractor finds what is stated, of
+    what, and since or until when; what is denied, planned, asked or only reported is kept for what it is, and is no
+    fact (memllm fact list --all). The drafter names the relations it knows. If you chose a model with --model or
+    `model use`, that one decides among the drafts instead; --fast is the drafter alone, --structure leaves prose out.
 
     Each document is committed as one operation; what is committed stays when you press Ctrl-C, and the next run
     skips it. Facts the model is unsure of are kept as proposals, which answers do not use.

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from memllm_cli.calibration.extractor import Extracting
 from memllm_cli.extracting.extractor import STANDS_FOR, Extractor, Pair, Statement
 from memllm_cli.memory.edit.statements import is_name, is_sayable
-from memllm_cli.memory.values.names import normal
+from memllm_cli.memory.values.names import is_role, normal
 from memllm_cli.memory.values.relations import Relations
 from memllm_cli.pieces import words
 from memllm_cli.types import Document, Triple
@@ -30,6 +30,8 @@ _BE = frozenset("is are was were be".split())
 _BE_LAST = re.compile(r"(?<=\w) (?:is|are|was|were|be)$", re.IGNORECASE)
 _JOINS = re.compile(r"(?:\s+(?:of|under|for|the|its|'s|’s))+\s*$|^\s*(?:'s|’s)(?=\s)", re.IGNORECASE)
 _PART_OF = re.compile(r"(?P<part>[^,;]{2,40}?) (?:of|under) (?:the )?(?P<thing>[A-Z][\w'’&.-]*(?: [\w'’&.-]+){0,5})")
+CALLED, SHORT = "called", 4
+"""The relation of a thing to another name for it, and the words such a name can have."""
 PROPOSALS = 10
 """Proposals for each thousand words at most, the likeliest."""
 _ARTICLE = re.compile(r"^(?:the|a|an)\s+(?=\S)", re.IGNORECASE)
@@ -65,7 +67,7 @@ class Extracts:
         known = tuple(self._meant(k, pairs[id(k)]) for k in known)
         day = _day(document)
         found = [f for s in statements if (f := self._found(s, document, numbers, day)) is not None]
-        out = _once(self._named(found, known))
+        out = _one_way(_once(self._named(found, known)))
         size = len(document.text.split())
         self.meter.sentences += len(numbers)
         self.meter.tokens += self.extractor.tokens
@@ -233,6 +235,26 @@ def _once(found: Sequence[Found]) -> list[Found]:
         return any(mine != o and mine in o for o in inside.get(at, ()))
 
     return [f for f in out if not follows(f)]
+
+
+def _one_way(found: Sequence[Found]) -> list[Found]:
+    """Of a relation that is found both ways between two things of one sentence neither is sure."""
+    said = {(normal(f.triple.subject), f.triple.relation, normal(f.triple.object), f.sentences[0]) for f in found}
+
+    def both(f: Found) -> bool:
+        return (normal(f.triple.object), f.triple.relation, normal(f.triple.subject), f.sentences[0]) in said
+
+    return [replace(f, sure=False) if f.sure and both(f) else f for f in found]
+
+
+def aliases(found: Sequence[Found]) -> list[tuple[str, str]]:
+    """Other names that a text gives its things, as in brackets: (name, other name). Names of roles are no aliases."""
+    return [
+        (f.triple.subject, f.triple.object)
+        for f in found
+        if f.own and f.sure and f.truth == "stated" and f.triple.relation == CALLED and f.triple.object[:1].isupper()
+        and len(f.triple.object.split()) <= SHORT and not is_role(normal(f.triple.object))
+    ]  # fmt: skip
 
 
 def _limited(found: Sequence[Found], most: int) -> tuple[Found, ...]:

@@ -18,6 +18,7 @@ from memllm_cli.memory.values.names import normal
 from memllm_cli.types import Document, Triple
 from memllm_cli.writing import structure
 from memllm_cli.writing.drafts import DocumentWriter, Found
+from memllm_cli.writing.extracts import aliases
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +186,7 @@ def ingest(planned: Planned, memory: Memory, writer: DocumentWriter | None) -> G
         ]
         full = len(stated) >= structure.MOST_FACTS
         notes = (f"only the first {len(stated):,} facts of its structure are kept",) if full else ()
+        others = structure.aliases(document)
         if writer is not None:
             known = {_compared(f.triple) for f in facts}
             reading = writer.read(document)
@@ -196,6 +198,7 @@ def ingest(planned: Planned, memory: Memory, writer: DocumentWriter | None) -> G
                     break
                 if done % 8 == 0:
                     yield Progress(document.uri, before + done, total, writer.meter.rate)
+            others += aliases(found)
             facts += [
                 Written(
                     f.triple,
@@ -216,7 +219,7 @@ def ingest(planned: Planned, memory: Memory, writer: DocumentWriter | None) -> G
                 and _compared(f.triple) not in known
             ]
         model, format = (writer.model, f"{structure.FORMAT}+{writer.format}") if writer else ("", structure.FORMAT)
-        change = memory.ingest(document, facts, model, format, run, aliases=structure.aliases(document))
+        change = memory.ingest(document, facts, model, format, run, aliases=others)
         proposals = sum(f.is_proposal for f in facts)
         told = sum(f.truth != "stated" for f in facts)
         before += len(document.sentences)
