@@ -113,7 +113,8 @@ class Decider:
             if len(own) > 1 and line is None:
                 value = ", ".join(dict.fromkeys(_tidy(text[s.start : s.end]) for s in own))
             out[key] = Answer(
-                value, self.answering.probability(features), candidates[span.passage], span.start, span.end, features,
+                value, self.answering.probability(features) * _holds(line), candidates[span.passage], span.start,
+                span.end, features,
                 line, query, tuple((s.start, s.end) for s in own) if len(own) > 1 and line is None else (),
             )  # fmt: skip
         return sorted(out.values(), key=lambda a: -a.probability)
@@ -137,6 +138,12 @@ def differing(answers: Sequence[Answer], chosen: Answer, least: float) -> Answer
         if elsewhere and not _same(normal(one.value), normal(chosen.value)):
             return one
     return None
+
+
+def _holds(line: Line | None) -> float:
+    """How likely the fact is right that an answer rests on: an answer cannot be likelier."""
+    known = line.fact.probability if line is not None else None
+    return 1.0 if known is None else known
 
 
 def _tidy(text: str) -> str:

@@ -33,6 +33,10 @@ HELD = 2000
 """Facts of no document that are searched by their words, the newest."""
 
 
+SURE = 0.5
+"""Probability of a fact from which on it answers without a look at texts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """A fact in a text: the line `[start, end)`, where its subject and its object stand."""
@@ -107,7 +111,8 @@ class Looker:
         words = terms(question)
         masked = self.linker.masked(question, [m for m in mentioned if m.surface in question])
         sides, facts = self._facts(snapshot, question, entities, asked(masked), within)
-        if (sure := next(((f, side) for f, _ in facts if (side := sides.asks(f))), None)) is not None:
+        likely = [f for f, _ in facts if f.probability is None or f.probability >= SURE]
+        if (sure := next(((f, side) for f in likely if (side := sides.asks(f))), None)) is not None:
             return Looked(names, [], sure)  # nothing else has to be read
         wanted = question
         if not set(words) & {t for n in names for t in terms(n)}:
