@@ -32,7 +32,7 @@ def _steps(folder: Path, real: Path) -> list[tuple[str, list[str]]]:
             ["source", "show", "suppliers.md"],
         ),
         ("So is a page of minutes, here who was present:", ["fact", "list", ">> Present >>"]),
-        ("You have the last word on a proposal:", ["fact", "accept", "Freedonia >> capital >> Sylvania City"]),
+        ("What it is less sure of waits for your word (memllm fact accept):", ["fact", "list", "--proposed"]),
         ("Answers come from memory, with the read and its source.", ["ask", questions[0]]),
         ("", ["ask", questions[1]]),
         ("A question that needs two facts:", ["ask", "Where was the head of state of Freedonia born?"]),
@@ -48,7 +48,10 @@ def _steps(folder: Path, real: Path) -> list[tuple[str, list[str]]]:
         ("", ["ask", questions[0]]),
         ("Two documents that nobody here wrote:", ["ingest", str(real)]),
         ("What they state, with probability and place:", ["fact", "list", "--source", "pep-8014", "--limit", "12"]),
-        ("And what they say without stating it:", ["fact", "list", "--all", "--source", "appeal", "--limit", "12"]),
+        (
+            "And what they say may or shall be, which is no fact (denied, asked and reported are kept so, too):",
+            ["fact", "list", "--truth", "planned", "--source", "appeal", "--limit", "8"],
+        ),
         ("", ["ask", "Who is the author of the Commons Governance Model?"]),
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -212,6 +213,16 @@ def history(
         state.output.note(f"{len(found) - len(shown)} older; --limit 0 shows all")
 
 
+class Truth(StrEnum):
+    """How documents mean what they say."""
+
+    STATED = "stated"
+    DENIED = "denied"
+    PLANNED = "planned"
+    ASKED = "asked"
+    REPORTED = "reported"
+
+
 def list_(
     context: typer.Context,
     pattern: Annotated[str, typer.Argument(help='"subject >> relation >> object", fields may be empty.')] = "",
@@ -220,6 +231,9 @@ def list_(
     all_: Annotated[
         bool, typer.Option("--all", help="What has ended or not begun, and what is said and not stated, too.")
     ] = False,
+    truth: Annotated[
+        Truth | None, typer.Option("--truth", help="Only what documents state, or only say in this other way.")
+    ] = None,
     limit: LIMIT = None,
     as_of: AS_OF = None,
     valid_at: VALID_AT = None,
@@ -234,12 +248,14 @@ def list_(
     memory = moment(state.memory(), as_of)
     snapshot = memory.snapshot
     day = valid_day(valid_at)
-    if day is None and not (all_ or as_of or proposed):
+    every = (all_ or truth not in (None, Truth.STATED)) and not proposed
+    if day is None and not (every or as_of or proposed):
         day = date.today().toordinal()
     found = matching(snapshot, pattern, proposed, part=True)
-    if all_ and not proposed:
+    if every:
         kept = matching(snapshot, pattern, part=True, every=True)
         found = [f for f in kept if not f.proposed or f.truth != "stated"]
+    found = [f for f in found if truth in (None, f.truth)]
     facts = [f for f in found if day is None or f.holds(day)]
     otherwise = len(found) - len(facts) if valid_at is None else 0
     if source:

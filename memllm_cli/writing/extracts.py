@@ -67,7 +67,7 @@ class Extracts:
         known = tuple(self._meant(k, pairs[id(k)]) for k in known)
         day = _day(document)
         found = [f for s in statements if (f := self._found(s, document, numbers, day)) is not None]
-        out = _one_way(_once(self._named(found, known)))
+        out = _one_way(_once(_defined(self._named(found, known))))
         size = len(document.text.split())
         self.meter.sentences += len(numbers)
         self.meter.tokens += self.extractor.tokens
@@ -247,14 +247,29 @@ def _one_way(found: Sequence[Found]) -> list[Found]:
     return [replace(f, sure=False) if f.sure and both(f) else f for f in found]
 
 
+def _gives_name(f: Found) -> bool:
+    """Whether a statement gives a thing another name of its own: not one of a role, which belongs to its document."""
+    name = f.triple.object
+    own = name[:1].isupper() and len(name.split()) <= SHORT and not is_role(normal(name))
+    return f.own and f.sure and f.truth == "stated" and f.triple.relation == CALLED and own
+
+
+def _defined(found: Sequence[Found]) -> list[Found]:
+    """What "this lease, called the Harbour Lease" says is of the Harbour Lease: words that are no name give way to it."""
+    names = {
+        normal(f.triple.subject): f.triple.object for f in found if _gives_name(f) and f.triple.subject[:1].islower()
+    }
+    out = []
+    for f in found:
+        subject, object_ = (names.get(normal(x), x) for x in (f.triple.subject, f.triple.object))
+        if normal(subject) != normal(object_):
+            out.append(replace(f, triple=Triple(subject, f.triple.relation, object_)))
+    return out
+
+
 def aliases(found: Sequence[Found]) -> list[tuple[str, str]]:
-    """Other names that a text gives its things, as in brackets: (name, other name). Names of roles are no aliases."""
-    return [
-        (f.triple.subject, f.triple.object)
-        for f in found
-        if f.own and f.sure and f.truth == "stated" and f.triple.relation == CALLED and f.triple.object[:1].isupper()
-        and len(f.triple.object.split()) <= SHORT and not is_role(normal(f.triple.object))
-    ]  # fmt: skip
+    """Other names that a text gives its things, as in brackets: (name, other name)."""
+    return [(f.triple.subject, f.triple.object) for f in found if _gives_name(f) and f.triple.subject[:1].isupper()]
 
 
 def _limited(found: Sequence[Found], most: int) -> tuple[Found, ...]:

@@ -60,6 +60,7 @@ def test_what_is_denied_planned_or_over_is_no_fact(page: Home) -> None:
     meant = {r["object"]: r["truth"] for r in every} | {r["subject"]: r["truth"] for r in every}
     assert meant["Moss Holding"] == "denied"
     assert meant["Rolf Berg"] == "planned"
+    assert {r["truth"] for r in page.run("--json", "fact", "list", "--truth", "denied").data} == {"denied"}
     assert "Moss Holding" not in {r["object"] for r in page.run("--json", "fact", "list", "--proposed").data}
 
 

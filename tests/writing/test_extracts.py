@@ -117,3 +117,10 @@ def test_proposals_are_limited() -> None:
 def test_other_names_in_brackets_are_aliases_and_roles_are_not() -> None:
     kept = found(said("Baltic Grain Authority", "called", "BGA"), said("Lumen Ltd", "called", "Supplier"))
     assert aliases(kept) == [("Baltic Grain Authority", "BGA")]
+
+
+def test_words_that_are_no_name_give_way_to_the_name_they_are_given() -> None:
+    kept = found(said("this document", "called", "Tarn Letter"), said("document", "amends", "Lease"))
+    assert aliases(kept) == []
+    shown = triples(said("the document", "called", "Tarn Letter"), said("document", "amends", "Lease"))
+    assert shown == [("Tarn Letter", "amends", "Lease")]
