@@ -255,7 +255,7 @@ def _gives_name(f: Found) -> bool:
 
 
 def _defined(found: Sequence[Found]) -> list[Found]:
-    """What "this lease, called the Harbour Lease" says is of the Harbour Lease: words that are no name give way to it."""
+    """Statements about the Harbour Lease, of "this lease, called the Harbour Lease": words give way to the name."""
     names = {
         normal(f.triple.subject): f.triple.object for f in found if _gives_name(f) and f.triple.subject[:1].islower()
     }
