@@ -1,7 +1,8 @@
 """The curves behind every threshold of finding, reading and answering, as Markdown.
 
-`python -m benchmarks.thresholds dev.json > docs/thresholds.md`: those of finding are measured, those of reading and
-answering are the ones that `memllm train fit` left beside the adapter and the pointer in use.
+`python -m benchmarks.thresholds dev.json > docs/thresholds.md`: those of finding are measured, those of reading,
+answering and of statements of prose are the ones that `memllm train fit` left beside the adapter, the pointer and the
+extractor in use.
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ def main() -> None:
         print("`memllm train fit text:dev.json`\n")
         part(f"Opening a read in running text. In use: {weights['running']}.", running)
     answers(state)
+    statements(state)
 
 
 def answers(state: App) -> None:
@@ -76,6 +78,20 @@ def answers(state: App) -> None:
         "(`right`, `wrong`, `nothing`) and without (`refused`); each weighed by what was fitted to the others. Further "
         f"parts of a list are taken from {about['beside']} nats below the best on.",
         about["curve"],
+    )
+
+
+def statements(state: App) -> None:
+    """What each probability gives, from which on a statement of prose is a fact."""
+    entry = state.catalog().extracting(state.setting("extractor").value)
+    if entry is None:
+        raise SystemExit("There is no extractor.")
+    about = json.loads(state.catalog().source(entry).with_suffix(".json").read_text(encoding="utf-8"))["extracting"]
+    print("## Statements of prose\n\n`memllm train fit facts:models/extractor/passages.jsonl.gz`\n")
+    part(
+        f"In use: a fact from {about['fact']}, a proposal from {about['least']}. {about['passages']} passages to tune "
+        f"on, {about['wanted']} facts wanted; `recall` is of what is found at all.",
+        [row for row in about["curve"] if row["kept"]],
     )
 
 
