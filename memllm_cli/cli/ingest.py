@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from memllm_cli.app import App
+from memllm_cli.documents.base import DEFAULT_LIMITS, Limits
 from memllm_cli.documents.readers import FORMATS
 from memllm_cli.errors import Interrupted, MemllmError, NotFound, PartlyDone, UsageError
 from memllm_cli.terminal import clean, count, interrupts_held, safe
@@ -53,6 +54,9 @@ def ingest(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Read what could not be read before; paths are not needed.")
     ] = False,
+    table_rows: Annotated[
+        int, typer.Option(min=1, help="Up to how many rows a table's cells become facts; of more, rows are searched.")
+    ] = DEFAULT_LIMITS.table_rows,
     name: Annotated[str, typer.Option(help="What standard input is called; a suffix says its kind.")] = "text.txt",
 ) -> None:
     """Read documents and write the facts they state into memory, each with its sentence.
@@ -87,22 +91,26 @@ def ingest(
     kind = _kind(state, fast, no_draft, structure)
     if kind != "structure":
         state.check_models()
-    text = _standard_input(name) if "-" in given else None
+    text = _standard_input(state, name) if "-" in given else None
     try:
-        _ingest(state, [Path(p) for p in given if p != "-"], dry_run, again, kind, prune, text, name)
+        limits = replace(DEFAULT_LIMITS, table_rows=table_rows)
+        _ingest(state, [Path(p) for p in given if p != "-"], dry_run, again, kind, prune, text, name, limits)
     except KeyboardInterrupt:
         raise Interrupted(AGAIN) from None
 
 
-def _standard_input(name: str) -> str:
+def _standard_input(state: App, name: str) -> str:
     """The text of standard input. Raises DocumentError for what is no text, as a PDF is."""
-    from memllm_cli.documents.clean import decode
+    from memllm_cli.documents.clean import declared_charset, decode
     from memllm_cli.documents.readers import by_content
 
     data = sys.stdin.buffer.read()
     if by_content(data).magic or Path(name).suffix.lower() == ".pdf":
         raise UsageError("A PDF cannot be read from standard input.", "Save it, and name the file.")
-    return decode(data, name, "")[0]
+    text, notes = decode(data, name, declared_charset(data) if Path(name).suffix.startswith(".htm") else "")
+    for note in notes:
+        state.output.note(safe(f"{name}: {note}"))
+    return text
 
 
 def _status(state: App, paths: list[Path]) -> None:
@@ -127,12 +135,13 @@ def _ingest(
     prune: bool = False,
     text: str | None = None,
     name: str = "",
+    limits: Limits = DEFAULT_LIMITS,
 ) -> None:
     output = state.output
     began = time.perf_counter()
     memory = state.memory() if _exists(state) else None
     try:
-        planned = _plan(state, memory, paths, again, prune, text, name)
+        planned = _plan(state, memory, paths, again, prune, text, name, limits)
     except KeyboardInterrupt:
         raise Interrupted("nothing was written") from None
     result: dict[str, Any] = {
@@ -141,6 +150,7 @@ def _ingest(
         "failed": [{"path": p, "reason": r} for p, r in planned.failed],
         "skipped": [{"path": p, "reason": r} for p, r in planned.skipped],
         "moved": [{"path": p, "from": old} for p, old in planned.moved],
+        "copies": [{"path": p, "of": other, "same_words": same} for p, other, same in planned.copies],
     }
     if prune and memory is not None:
         result["forgotten"] = _prune(state, memory, paths, dry_run)
@@ -213,6 +223,9 @@ def _tell(state: App, planned: Planned) -> None:
         output.note(f"skipped: {safe(path)}: {safe(reason)}")
     for path, old in planned.moved:
         output.note(f"{safe(path)}: same text as {safe(old)}, which is gone; read again, the old one stays in memory")
+    for path, other, same in planned.copies:
+        alike = "a copy" if same else "nearly a copy"
+        output.note(f"{safe(path)}: {alike} of {safe(other)}; what both say counts as one source")
     if planned.unchanged:
         output.note(f"{count(len(planned.unchanged), 'document')} unchanged, already in memory")
 
@@ -255,12 +268,13 @@ def _plan(
     prune: bool = False,
     text: str | None = None,
     name: str = "",
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Planned:
     with interrupts_held():  # numpy is loaded
         from memllm_cli.writing.ingest import Planned, plan
     with state.output.working("reading documents") as say:
         try:
-            for step in plan(paths, memory, again, text, name):
+            for step in plan(paths, memory, again, text, name, limits):
                 if isinstance(step, Planned):
                     return step
                 say(f"reading {safe(Path(step).name)}")

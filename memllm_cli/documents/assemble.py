@@ -13,6 +13,10 @@ from memllm_cli.documents.sentences import split
 from memllm_cli.documents.tables import Shape, shaped
 from memllm_cli.types import Block, Sentence
 
+SEARCHED = "searched"
+"""Note of tables and rows that are text and no facts."""
+_LOOKED_AT = 200
+"""Rows that the names of a long table's columns are found from."""
 _TIGHT = ("item", "pair", "turn", "term", "definition", "quote", "row")
 """Kinds that stand line by line, without a blank line between two of them."""
 
@@ -27,18 +31,21 @@ class Assembled:
     notes: list[str]
 
 
-def assemble(parts: Iterable[Part]) -> Assembled:
-    """The parts of a document as a whole."""
-    builder = _Builder()
+def assemble(parts: Iterable[Part], table_rows: int = 0) -> Assembled:
+    """The parts of a document as a whole. Rows of a table of more than `table_rows` (0: any) have no cells, and a note
+    says so: they are text to be searched, each with the names of its columns.
+    """
+    builder = _Builder(table_rows)
     for part in parts:
         builder.add(part)
     builder.close_list()
-    notes = dropped_notes(builder.dropped)
+    notes = [*dropped_notes(builder.dropped), *builder.notes]
     return Assembled("".join(builder.text), tuple(builder.sentences), tuple(builder.blocks), notes)
 
 
 @dataclass(slots=True)
 class _Builder:
+    table_rows: int
     text: list[str] = field(default_factory=list)
     length: int = 0
     sentences: list[Sentence] = field(default_factory=list)
@@ -51,6 +58,7 @@ class _Builder:
     """Numbers of the items that are open, the outermost first."""
     titles: dict[int, str] = field(default_factory=dict)
     """The texts of headings."""
+    notes: list[str] = field(default_factory=list)
     previous: str = ""
     last: str = ""
     """Kind and text of the part before."""
@@ -146,6 +154,9 @@ class _Builder:
 
     def table(self, part: Part) -> None:
         """A table's caption, rows and cells; each row is a line of text."""
+        if self.table_rows and len(part.rows) > self.table_rows:
+            self.long_table(part)
+            return
         rows = tuple(
             tuple(replace(c, text=" ".join(clean(c.text, self.dropped).split())) for c in row) for row in part.rows
         )
@@ -168,11 +179,40 @@ class _Builder:
             begin = start if begin < 0 else begin
         self.blocks[number] = replace(self.blocks[number], start=max(begin, 0), end=self.length)
 
+    def long_table(self, part: Part) -> None:
+        """A table whose rows are lines to be searched, and whose cells are no blocks."""
+        shape = shaped(part.rows[:_LOOKED_AT])
+        names = [clean(n) for n in shape.columns]
+        caption = " ".join(clean(part.label, self.dropped).split())
+        page = part.lines[0].page if part.lines else None
+        number = len(self.blocks)
+        line = part.rows[0][0].line if part.rows[0] else 1
+        self.blocks.append(Block("table", self.length, self.length, line, page, self.heading, 0, caption, SEARCHED))
+        begin = -1
+        for r, row in enumerate(part.rows[shape.head :], shape.head):
+            cells = [(n, " ".join(clean(c.text, self.dropped).split())) for n, c in enumerate(row)]
+            named = ((names[n] if n < len(names) else "", text) for n, text in cells if text)
+            text = " | ".join(f"{name}: {text}" if name else text for name, text in named)
+            if not text:
+                continue
+            start = self.put(text, "row")
+            self.previous = "row"
+            begin = start if begin < 0 else begin
+            self.blocks.append(Block("row", start, start + len(text), row[0].line, page, number, 0, "", SEARCHED, r))
+            self.sentence(text, start, [0], [Line(row[0].line, text, page)])
+        self.blocks[number] = replace(self.blocks[number], start=max(begin, 0), end=self.length)
+        self.notes.append(
+            f"a table of {len(part.rows):,} rows is there to be searched; up to {self.table_rows:,} become facts "
+            "(--table-rows)"
+        )
+
     def row(self, shape: Shape, r: int, table: int, page: int | None) -> int:
         places: list[tuple[int, int, int]] = []
         text = ""
+        one = all(cell is shape.grid[r][0] for cell in shape.grid[r])
         for c in range(shape.width):
-            if shape.starts(r, c) and shape.text(r, c):
+            # A cell that covers several rows or columns is said of each; one that is a whole row is said once.
+            if shape.text(r, c) and (shape.starts(r, c) if one else True):
                 if text:
                     text += " | "
                 places.append((c, len(text), len(text) + len(shape.text(r, c))))

@@ -16,7 +16,8 @@ def words(text: str) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a reader may spend: folder depth, entries, bytes of a file, and the PDF child's seconds and bytes."""
+    """What a reader may spend: folder depth, entries, bytes of a file and of an unpacked archive, the PDF child's
+    seconds and bytes; and up to how many rows the cells of a table become facts."""
 
     depth: int = 20
     files: int = 100_000
@@ -25,6 +26,9 @@ class Limits:
     pdf_seconds: float = 60.0
     pdf_memory: int = 2048 * MB
     pdf_output: int = 64 * MB
+    package_bytes: int = 512 * MB
+    package_members: int = 20_000
+    table_rows: int = 2_000
 
     def bytes_for(self, binary: bool) -> int:
         """The largest file, of a binary format or of text, in bytes."""

@@ -38,10 +38,11 @@ def read(path: Path, limits: Limits = DEFAULT_LIMITS) -> Document:
         parsed = _parse(text, reader, name)
     uri = os.path.realpath(path).encode("utf-8", "backslashreplace").decode("utf-8")
     stem = one_line(path.stem) or name
-    return _document(parsed, notes, name, uri, stem, reader.media_type, hashlib.sha256(data).hexdigest())
+    digest = hashlib.sha256(data).hexdigest()
+    return _document(parsed, notes, name, uri, stem, reader.media_type, digest, limits)
 
 
-def read_text(name: str, text: str) -> Document:
+def read_text(name: str, text: str, limits: Limits = DEFAULT_LIMITS) -> Document:
     """Text that came another way than from a file, as from standard input; a suffix in `name` says its kind.
 
     `sha256` is that of the text as UTF-8. Raises DocumentError when there is nothing in it.
@@ -53,7 +54,7 @@ def read_text(name: str, text: str) -> Document:
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     parsed = _parse(text, reader, label)
-    return _document(parsed, [], label, f"stdin:{label}", label, reader.media_type, digest)
+    return _document(parsed, [], label, f"stdin:{label}", label, reader.media_type, digest, limits)
 
 
 def _bytes(path: Path, name: str, known: Reader | None, limits: Limits) -> bytes:
@@ -103,9 +104,9 @@ def _parse(text: str, reader: Reader, name: str) -> Parsed:
 
 
 def _document(
-    parsed: Parsed, notes: list[str], name: str, uri: str, stem: str, media_type: str, sha256: str
+    parsed: Parsed, notes: list[str], name: str, uri: str, stem: str, media_type: str, sha256: str, limits: Limits
 ) -> Document:
-    made = assemble(recognised(parsed.parts))
+    made = assemble(recognised(parsed.parts), limits.table_rows)
     if all(b.kind == "code" for b in made.blocks):
         raise DocumentError(f"{name} has no text in it", "nothing to read; check that it is the right file")
     title = sane_title(_titles(parsed.title, made)) or stem

@@ -9,14 +9,17 @@ from pathlib import Path
 from uuid import uuid4
 
 from memllm_cli import documents
+from memllm_cli.documents.assemble import SEARCHED
+from memllm_cli.documents.base import DEFAULT_LIMITS, Limits
 from memllm_cli.documents.clean import one_line
 from memllm_cli.documents.readers import FORMATS
 from memllm_cli.errors import DocumentError, NotFound
 from memllm_cli.memory.edit.memory import Memory, Written
 from memllm_cli.memory.edit.statements import is_name
+from memllm_cli.memory.values.copies import Copies
 from memllm_cli.memory.values.names import normal
 from memllm_cli.types import Document, Triple
-from memllm_cli.writing import structure
+from memllm_cli.writing import abbreviations, structure
 from memllm_cli.writing.drafts import DocumentWriter, Found
 from memllm_cli.writing.extracts import aliases
 
@@ -31,6 +34,9 @@ class Planned:
     skipped: tuple[tuple[str, str], ...]
     moved: tuple[tuple[str, str], ...] = ()
     """Documents to read whose very bytes are in memory under a path that is gone: path now, path then."""
+    copies: tuple[tuple[str, str, bool], ...] = ()
+    """Documents to read that are copies of others, in memory or before them: path, path of the other one, and whether
+    the words are the very same."""
 
     @property
     def sentences(self) -> int:
@@ -74,7 +80,12 @@ STANDARD_INPUT = Path("-")
 
 
 def plan(
-    paths: Sequence[Path], memory: Memory | None, again: bool = False, text: str | None = None, name: str = "text"
+    paths: Sequence[Path],
+    memory: Memory | None,
+    again: bool = False,
+    text: str | None = None,
+    name: str = "text",
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Iterator[str | Planned]:
     """Find and read the files; yields the path being read, and the plan last.
 
@@ -95,7 +106,10 @@ def plan(
     for path in sources:
         yield str(path)
         try:
-            document = documents.read(path) if path is not STANDARD_INPUT else documents.read_text(name, text or "")
+            if path is STANDARD_INPUT:
+                document = documents.read_text(name, text or "", limits)
+            else:
+                document = documents.read(path, limits)
         except DocumentError as error:
             failed.append((str(path), _reason(path, error)))
             continue
@@ -106,7 +120,24 @@ def plan(
             if memory is not None and (old := _gone(document, memory)):
                 moved.append((str(path), old))
     skipped = tuple((str(s.path), s.reason) for s in found.skipped)
-    yield Planned(tuple(read), tuple(unchanged), tuple(failed), skipped, tuple(moved))
+    known = {path for path, _ in moved}
+    copies = tuple(c for c in _copies(read, memory) if c[0] not in known)
+    yield Planned(tuple(read), tuple(unchanged), tuple(failed), skipped, tuple(moved), copies)
+
+
+def _copies(read: Sequence[Document], memory: Memory | None) -> Iterator[tuple[str, str, bool]]:
+    """Which documents are copies of others that are in memory, or that come before them."""
+    texts = Copies()
+    if memory is not None and read:
+        fresh = {d.uri for d in read}
+        lengths = [len(d.text) for d in read]
+        for uri, text in memory.texts_of(min(lengths) * 3 // 4, max(lengths) * 4 // 3 + 1):
+            if uri not in fresh:
+                texts.add(uri, text)
+    for document in read:
+        texts.add(document.uri, document.text)
+        if other := texts.of(document.uri):
+            yield document.uri, other, texts.sketches[other].same(texts.sketches[document.uri])
 
 
 def state_of(document: Document, memory: Memory | None) -> tuple[str, str]:
@@ -172,6 +203,15 @@ def _gone(document: Document, memory: Memory) -> str:
     return ""
 
 
+def _to_read(document: Document) -> tuple[Document, Sequence[int]]:
+    """A document without the rows of long tables, which no model reads; the numbers of its sentences in the whole."""
+    rows = {b.start for b in document.blocks if b.kind == "row" and b.note == SEARCHED}
+    if not rows:
+        return document, range(len(document.sentences))
+    numbers = [n for n, s in enumerate(document.sentences) if s.start not in rows]
+    return replace(document, sentences=tuple(document.sentences[n] for n in numbers)), numbers
+
+
 def ingest(planned: Planned, memory: Memory, writer: DocumentWriter | None) -> Generator[Event, None, None]:
     """Write each document's facts and commit it with its evidence; what is committed stays if this is stopped.
 
@@ -186,15 +226,17 @@ def ingest(planned: Planned, memory: Memory, writer: DocumentWriter | None) -> G
         ]
         full = len(stated) >= structure.MOST_FACTS
         notes = (f"only the first {len(stated):,} facts of its structure are kept",) if full else ()
-        others = structure.aliases(document)
-        if writer is not None:
+        others = [*structure.aliases(document), *abbreviations.defined(document)]
+        prose, numbers = _to_read(document)
+        if writer is not None and numbers:
             known = {_compared(f.triple) for f in facts}
-            reading = writer.read(document)
+            reading = writer.read(prose)
             while True:
                 try:
                     done = next(reading)
                 except StopIteration as end:
                     found: tuple[Found, ...] = end.value
+                    found = tuple(replace(f, sentences=tuple(numbers[n] for n in f.sentences)) for f in found)
                     break
                 if done % 8 == 0:
                     yield Progress(document.uri, before + done, total, writer.meter.rate)

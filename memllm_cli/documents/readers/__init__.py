@@ -25,6 +25,8 @@ class Reader:
     suffixes: tuple[str, ...]
     magic: bytes = b""
     """How a file of a binary format begins. Without it the format is text, which is decoded before it is parsed."""
+    member: str = ""
+    """What an archive of this format holds, where several formats begin alike."""
 
     def parse(self, text: str) -> Parsed:
         """Blocks of a text."""
@@ -40,6 +42,9 @@ class Reader:
         return import_module(f"{__name__}.{self.module}")
 
 
+_OOXML = "application/vnd.openxmlformats-officedocument"
+_ODF = "application/vnd.oasis.opendocument"
+_ZIP = b"PK\x03\x04"
 TEXT = Reader("text", "text/plain", (".txt", ".text"))
 READERS = (
     Reader("markdown", "text/markdown", (".md", ".markdown")),
@@ -47,6 +52,12 @@ READERS = (
     Reader("rst", "text/x-rst", (".rst",)),
     Reader("html", "text/html", (".html", ".htm")),
     Reader("pdf", "application/pdf", (".pdf",), magic=b"%PDF-"),
+    Reader("office.word", f"{_OOXML}.wordprocessingml.document", (".docx",), _ZIP, "word/document.xml"),
+    Reader("office.sheet", f"{_OOXML}.spreadsheetml.sheet", (".xlsx", ".xlsm"), _ZIP, "xl/workbook.xml"),
+    Reader("office.slides", f"{_OOXML}.presentationml.presentation", (".pptx",), _ZIP, "ppt/presentation.xml"),
+    Reader("office.odf", _ODF, (".odt", ".ods", ".odp"), _ZIP, "content.xml"),
+    Reader("office.epub", "application/epub+zip", (".epub",), _ZIP, "META-INF/container.xml"),
+    Reader("separated", "text/csv", (".csv", ".tsv")),
 )
 
 FORMATS = tuple(r.suffixes[0] for r in READERS)
@@ -60,4 +71,4 @@ def by_suffix(suffix: str) -> Reader | None:
 
 def by_content(data: bytes) -> Reader:
     """The reader of a file without a known ending, by how it begins; plain text where nothing else fits."""
-    return next((r for r in READERS if r.magic and data.startswith(r.magic)), TEXT)
+    return next((r for r in READERS if r.magic and data.startswith(r.magic) and r.member.encode() in data), TEXT)

@@ -57,6 +57,8 @@ class _Walk:
         self.items = 0
         self.numbers: list[int | None] = []
         """For each open list the number of its next item; None where items have none."""
+        self.mark = ""
+        """The number of an item whose text has not begun."""
         self.terms = ""
         self.quotes = 0
         self.hidden = False
@@ -99,6 +101,9 @@ class _Walk:
         if is_raised:
             text = raised(text, self.said)
         self.said = text or self.said
+        if self.mark and text.strip():
+            self.out.add(self.mark)
+            self.mark = ""
         if not preformatted:
             self.out.add(text)
             return
@@ -145,7 +150,7 @@ class _Walk:
             self.items += 1
             self.numbers.append(_number(tag.get("start")) if name == "ol" else None)
         elif name == "li" and self.numbers and (number := self.numbers[-1]) is not None:
-            self.out.add(f"{number}. ")
+            self.mark = f"{number}. "
             self.numbers[-1] = number + 1
         elif name == "blockquote":
             self.quotes += 1
@@ -169,6 +174,7 @@ class _Walk:
         elif name == "dd":
             self.out.flush("definition" if self.terms else "item", 0, self.terms)
         elif name == "li":
+            self.mark = ""
             self.end(item=True)
         elif name in _BLOCKS:
             self.end()

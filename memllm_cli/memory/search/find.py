@@ -211,6 +211,8 @@ class Finder:
         snapshot = self.memory.snapshot
         if exact := snapshot.known(name, relation, side):
             return [(i, 0.0) for i in exact]
+        if called := snapshot.called(name):
+            return [(i, 0.0) for i in called]
         return self.similar(name)
 
     def similar(self, name: str) -> list[tuple[int, float]]:

@@ -34,6 +34,8 @@ EXACT = 5000
 """Passages of the documents that are asked up to which all are compared; else the index is asked for more than wanted,
 of which those that do not count are left out."""
 MORE = 10
+LONGEST = 1_500
+"""Passages of a document that has more than these, as a long table's rows, are found by their words alone."""
 _SHIFT = 24
 """Bits of a passage's number; a document has fewer."""
 _CHARACTERS = 2000

@@ -22,7 +22,7 @@ from memllm_cli.memory.disk.cache import Sidecar
 from memllm_cli.memory.disk.files import FRESH_TEXTS, TEXTS
 from memllm_cli.memory.edit.memory import Memory
 from memllm_cli.memory.history.snapshot import Snapshot, belongs
-from memllm_cli.memory.search.meaning import EXACT, Meaning
+from memllm_cli.memory.search.meaning import EXACT, LONGEST, Meaning
 from memllm_cli.memory.search.postings import Postings, rank, terms
 from memllm_cli.memory.values.passages import Passage, Stretch, passages
 from memllm_cli.types import Block, Document, Sentence
@@ -76,6 +76,8 @@ class Part:
         leads: dict[str, int] = {}
         lead: list[int] = []
         found: list[list[str]] = []
+        known: dict[str, str] = {}
+        """Each term once, as the same object: there are few of them, said often."""
         inner: dict[str, list[int]] = {"sentences": [], "stretches": []}
         ends: dict[str, list[int]] = {"sentences": [0], "stretches": [0]}
         for id_, document in documents:
@@ -83,7 +85,7 @@ class Part:
                 owner.append(id_)
                 texts.append(passage.text.encode("utf-8", "surrogatepass"))
                 lead.append(leads.setdefault(passage.lead, len(leads)))
-                found.append(terms(f"{passage.lead}\n{passage.text}"))
+                found.append([known.setdefault(t, t) for t in terms(f"{passage.lead}\n{passage.text}")])
                 for a, b in passage.sentences:
                     inner["sentences"] += (a, b)
                 for s in passage.stretches:
@@ -181,11 +183,16 @@ class Texts:
         done, and the next call goes on."""
         if self.meaning is None:
             return 0
-        live = self.meaning.missing({d.id for d in self.memory.snapshot.documents()})
+        live = self.meaning.missing({d.id for d in self.memory.snapshot.documents()}) - self._long()
         if not live:
             return 0
         wanted = [int(np.isin(p.documents, list(live)).sum()) for p in self.parts]
         return self.meaning.complete(self._written(live), progress, sum(wanted))
+
+    def _long(self) -> set[int]:
+        """Documents of so many passages that these are found by their words alone."""
+        counts = (np.unique(p.documents, return_counts=True) for p in self.parts)
+        return {int(d) for ids, many in counts for d in ids[many > LONGEST].tolist()}
 
     def forget_vectors(self) -> None:
         """Drop the vectors of all passages, to encode them again."""

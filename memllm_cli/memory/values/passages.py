@@ -125,7 +125,9 @@ class _Lines:
                 cells.setdefault(block.parent, []).append(number)
         for number, block in enumerate(document.blocks):
             if block.kind == "row":
-                if pieces := self._row(cells.get(number, [])):
+                # Of a long table the cells are no blocks.
+                whole: list[tuple[str, int | None, int]] = [(document.block(number), block.start, number)]
+                if pieces := self._row(cells[number]) if number in cells else whole:
                     yield self._lead(number), pieces
             elif block.kind not in _OUTSIDE and not self._inner(number):
                 lead = self._lead(number)
