@@ -187,6 +187,9 @@ def split(
 ) -> None:
     """Give some facts of a name to a new one: two things that were called the same. Undo a merge with memllm undo.
 
+    It holds for the documents that state them, also when they are read again, change or move. What such a document
+    says new of that name goes along if all else that it says of it went.
+
     Example: memllm entity split "John Smith" "John Smith (baker)" --source bakery.md
     """
     from memllm_cli.memory.edit import identity
@@ -198,16 +201,16 @@ def split(
     memory = state.memory()
     snapshot = memory.snapshot
     entity = resolve(snapshot, name)
-    own = [*snapshot.about(entity), *snapshot.about(entity, proposed=True)]
+    own = snapshot.about(entity, proposed=None, every=True)
     if source:
         text = source.casefold()
-        chosen = [f for f in own if any(text in (a.source or "").casefold() for a in f.supports)]
+        chosen = [f for f in own if any(text in (a.source or "").casefold() for a in (*f.supports, *f.against))]
     else:
         keys = {f.key for p in facts or () for proposed in (False, True) for f in matching(snapshot, p, proposed)}
         chosen = [f for f in own if f.key in keys]
     if not chosen:
         raise NotFound(f"No fact of '{name}' is meant by that.", f'See: memllm entity show "{name}"')
-    change = identity.split(memory, name, new, chosen, note, dry_run)
+    change = identity.split(memory, name, new, chosen, note, dry_run, source)
     state.output.data(change_data(change) | {"dry_run": dry_run})
     show_change(state, change, dry_run)
 

@@ -106,7 +106,7 @@ def why(context: typer.Context, statement: Pattern, as_of: AS_OF = None) -> None
             f"No fact is '{statement}'.",
             f'What was ever stated: memllm fact history "{statement}"; all: memllm fact list',
         )
-    evidence = memory.evidence(facts)
+    evidence = memory.sources(facts)
     out = []
     for fact in facts:
         waits = "proposed" if fact.truth == "stated" else fact.truth
@@ -119,8 +119,9 @@ def why(context: typer.Context, statement: Pattern, as_of: AS_OF = None) -> None
         for e in evidence[fact.key]:
             spans = marked(e.said, names)
             where = f", {e.block.said}" if e.block is not None and e.block.said else ""
-            state.output.line(f"  {safe(e.place + where)}: {_highlighted(e.said, spans)}")
-            places.append(evidence_data(e) | {"spans": [list(s) for s in spans]})
+            copy = " (in a copy)" if e.copy else ""
+            state.output.line(f"  {safe(e.place + where)}{copy}: {_highlighted(e.said, spans)}")
+            places.append(evidence_data(e) | {"spans": [list(s) for s in spans], "copy": e.copy})
         supports = []
         for a in sorted(fact.supports, key=lambda a: -a.id):
             operation = snapshot.made_by(a)

@@ -172,7 +172,7 @@ def conflicts(
     Example: memllm conflicts --resolve newest --dry-run
     """
     from memllm_cli.cli.shown import days, fact_data, matching, moment, origin
-    from memllm_cli.memory.views.conflicts import RULES, losers
+    from memllm_cli.memory.views.conflicts import RULES, losers, read_in
     from memllm_cli.memory.views.conflicts import conflicts as all_conflicts
 
     state: App = context.obj
@@ -187,7 +187,8 @@ def conflicts(
         found = [c for c in found if any(f.key in keys for f in c.facts)]
     shown = found[:limit] if limit else found
     evidence = memory.evidence([f for c in (found if state.output.json else shown) for f in c.facts])
-    gone = {f.key: f for c in found for f in (losers(snapshot, c, resolve) if resolve else ())}
+    copies = memory.copies(read_in(snapshot, found)) if resolve == "most-sources" else {}
+    gone = {f.key: f for c in found for f in (losers(snapshot, c, resolve, copies) if resolve else ())}
     for conflict in shown:
         state.output.line(f"[yellow]{safe(conflict.reason)}[/yellow]")
         for fact in conflict.facts:

@@ -88,7 +88,7 @@ class FactReads:
 
     def sources(self, query: Query, facts: Sequence[Fact]) -> ReadResult:
         """Facts that something was computed of, as what a read returned."""
-        snapshot, evidence = self.finder.memory.snapshot, self.finder.memory.evidence(facts)
+        snapshot, evidence = self.finder.memory.snapshot, self.finder.memory.sources(facts)
         return ReadResult(
             query,
             tuple(
@@ -108,7 +108,7 @@ class FactReads:
     def read(self, query: Query) -> ReadResult:
         """What memory answers, with where it is stated."""
         found = self.finder.find(query)
-        evidence = self.finder.memory.evidence([h.fact for h in found.hits])
+        evidence = self.finder.memory.sources([h.fact for h in found.hits])
         snapshot = self.finder.memory.snapshot
         sources = tuple(
             Source(

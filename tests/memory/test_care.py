@@ -174,7 +174,7 @@ def test_joins_follow_variables(memory: Memory) -> None:
 def test_contradictions_and_the_rules_that_end_them(memory: Memory) -> None:
     def say(uri: str, *triples: tuple[str, str, str]) -> None:
         written = [Written(Triple(*t), (0,), 0.9) for t in triples]
-        memory.ingest(document("It says.", uri, uri), written, "m", "f")
+        memory.ingest(document(f"It says {uri[3]}.", uri, uri), written, "m", "f")
 
     say("/d/a.md", ("France", "capital", "Paris"), ("Ann", "child", "Bob"))
     say("/d/b.md", ("France", "capital", "Lyon"), ("Bob", "child", "Ann"))

@@ -58,6 +58,18 @@ def test_a_file_that_was_moved_is_noted(tmp_path: Path, memory: Memory) -> None:
     assert planned([new], memory).moved == ()
 
 
+def test_copies_are_noted_wherever_the_other_one_is(tmp_path: Path, memory: Memory) -> None:
+    kept, first, second, other = (tmp_path / n for n in ("kept.txt", "a.txt", "b.md", "other.txt"))
+    kept.write_text("The harbour is deep.")
+    memory.ingest(documents.read(kept), [], "model", "1")
+    first.write_bytes(b"The harbour  is deep.\r\n")
+    second.write_text("The harbour is deep.\n")
+    other.write_text("The harbour is not deep.")
+    assert planned([first, other], memory).copies == ((str(first), str(kept), True),)
+    assert planned([first, second]).copies == ((str(second), str(first), True),)
+    assert planned([kept, other], memory).copies == ()
+
+
 class Careless:
     """Finds what cannot be kept beside what can."""
 

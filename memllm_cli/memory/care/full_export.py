@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import IO, Any
 
 from memllm_cli.errors import DamagedError, UsageError
 from memllm_cli.memory.disk.table import Column
-from memllm_cli.memory.disk.tables import RELATIONS, TABLES, VERSION, Operation
+from memllm_cli.memory.disk.tables import COMPARED_ANEW, RELATIONS, TABLES, VERSION, Operation
 from memllm_cli.memory.edit.memory import Memory
 
 CACHES = ("vectors", "passage_vectors")
@@ -67,12 +68,25 @@ class Everything:
         return sum(map(len, self.rows.values()))
 
 
+def is_everything(text: str) -> bool:
+    """Whether a text is, or is a part of, what `write_jsonl` wrote."""
+    return _BEGINS.match(text) is not None
+
+
+_BEGINS = re.compile(r'\s*\{\s*"(?:memllm|table)"')
+
+
 def read_jsonl(lines: Iterable[str]) -> Everything:
     """Read what `write_jsonl` wrote. Raises DamagedError with the number of the line that is wrong."""
     tables = COLUMNS
-    numbered = ((n, line) for n, line in enumerate(lines, 1) if line.strip())
+    filled = [(n, line) for n, line in enumerate(lines, 1) if line.strip()]
+    if filled and (cut := filled[-1][1].rstrip()) and not cut.endswith("}"):
+        raise _wrong(filled[-1][0], "it breaks off: the file is incomplete")
+    numbered = iter(filled)
     number, first = next(numbered, (1, ""))
     head = _object(number, first)
+    if "table" in head:
+        raise _wrong(number, "what comes before it is missing: the file is incomplete")
     if head.get("memllm") != KIND:
         raise _wrong(number, "this is no export of a knowledge base")
     written = head.get("schema")
@@ -132,6 +146,7 @@ def restore(memory: Memory, everything: Everything, empty: bool = True) -> None:
                 connection.execute(
                     f"INSERT INTO {table} ({names}) SELECT {values}", [list(v) for v in zip(*chunk, strict=True)]
                 )
+        connection.execute(COMPARED_ANEW)
         connection.execute("COMMIT")
     memory.outdate()
 

@@ -136,9 +136,9 @@ def read_csv(text: str, snapshot: Snapshot) -> tuple[list[ImportRow], list[BadRo
     if text.lstrip().startswith(("{", "[")):
         raise DamagedError(
             "This is JSON, not a table.",
-            "A whole export is imported without --format csv; a table begins: subject,relation,object",
+            "JSON is imported without --format csv; a table begins: subject,relation,object",
         )
-    rows = csv_rows(text)
+    rows, own = csv_rows(text), is_export(text)
     _, header = next(rows, (1, []))
     names = [h.strip().lower() for h in header]
     missing = [c for c in COLUMNS[:3] if c not in names]
@@ -152,7 +152,7 @@ def read_csv(text: str, snapshot: Snapshot) -> tuple[list[ImportRow], list[BadRo
         try:
             if len(cells) != len(names):
                 raise ValueError(f"{len(cells)} cells instead of {len(names)}")
-            good.append(_row(dict(zip(names, cells, strict=True)), snapshot))
+            good.append(row(dict(zip(names, cells, strict=True)), snapshot, own))
         except ValueError as error:
             bad.append(BadRow(number, str(error)))
     return good, bad
@@ -187,9 +187,9 @@ def _no_header(header: Sequence[str], missing: str, snapshot: Snapshot) -> Damag
     )
 
 
-def _row(cells: dict[str, str], snapshot: Snapshot) -> ImportRow:
-    """One row checked; ValueError says what is wrong with it."""
-    triple = Triple(*(" ".join(cells[c].split()) for c in COLUMNS[:3]))
+def checked(subject: str, relation: str, object_: str) -> Triple:
+    """A fact of names that can be kept; ValueError says which cannot."""
+    triple = Triple(*(" ".join(text.split()) for text in (subject, relation, object_)))
     for column, value in zip(COLUMNS, (triple.subject, triple.relation, triple.object), strict=False):
         if not normal(value):
             raise ValueError(f"the {column} is empty")
@@ -197,7 +197,17 @@ def _row(cells: dict[str, str], snapshot: Snapshot) -> ImportRow:
             raise ValueError(f"the {column} has {len(value)} characters; at most {LONGEST_NAME} are kept")
         if not is_sayable(value):
             raise ValueError(f"the {column} is '{value}': no name contains >> or is a variable like ?x")
-    if snapshot.relations.find(triple.relation) is None:
+    return triple
+
+
+def row(cells: dict[str, str], snapshot: Snapshot, own: bool = False) -> ImportRow:
+    """One row checked; ValueError says what is wrong with it.
+
+    With `own` a relation need not be known: in a table that another memory wrote it is no slip.
+    """
+    triple = checked(*(cells[c] for c in COLUMNS[:3]))
+    new = snapshot.relations.find(triple.relation) is None
+    if new and not own:
         phrases = {normal(p): p for p, _, _ in snapshot.relations.phrases()}
         near = difflib.get_close_matches(normal(triple.relation), phrases, n=3, cutoff=0.55)
         hint = f" (nearest: {', '.join(phrases[n] for n in near)})" if near else ""
@@ -215,6 +225,7 @@ def _row(cells: dict[str, str], snapshot: Snapshot) -> ImportRow:
         valid_from=begin,
         valid_to=end,
         qualifiers=_qualifiers(cells.get("qualifiers", "").strip()),
+        own=new,
     )
 
 

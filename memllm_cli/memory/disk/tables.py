@@ -333,6 +333,14 @@ class Rows:
         return out
 
 
+COMPARED_ANEW = """
+    -- names are compared by other forms than they were: the i of İ has no dot more, a dot in front (.NET) counts
+    UPDATE entities SET normal = replace(normal, 'i' || chr(775), 'i')
+        WHERE kind IN ('entity', 'text') AND contains(normal, 'i' || chr(775));
+    UPDATE entities SET normal = '.' || normal
+        WHERE kind IN ('entity', 'text') AND regexp_matches(name, '^\\.[\\pL\\pN]') AND NOT starts_with(normal, '.');
+"""
+"""Brings compared forms that an older version stored up to date; what is so already stays as it is."""
 MIGRATIONS: tuple[tuple[int, str], ...] = (
     (
         1,
@@ -411,5 +419,6 @@ MIGRATIONS: tuple[tuple[int, str], ...] = (
             document BIGINT NOT NULL, number BIGINT NOT NULL, vector BLOB NOT NULL USING COMPRESSION uncompressed);
         """,
     ),
+    (5, COMPARED_ANEW),
 )
 VERSION = MIGRATIONS[-1][0]

@@ -8,6 +8,7 @@ from functools import cached_property
 from memllm_cli.memory.disk.tables import Operation, Rows
 from memllm_cli.memory.history.facts import Key
 from memllm_cli.memory.history.snapshot import Snapshot
+from memllm_cli.memory.history.splits import family
 
 Texts = tuple[str, str, str]
 Days = tuple[tuple[str | None, str | None], ...]
@@ -120,10 +121,16 @@ def touched(snapshot: Snapshot, rows: Rows) -> set[Key]:
     for merge in rows.merges:
         for entity in (merge.source, merge.target):
             keys |= snapshot.keys_about(snapshot.canonical(entity))
+    documents: set[str] = set()
     for move in rows.moves:
         moved = snapshot.history.statement(move.assertion)
         keys |= {snapshot.key(moved)} if moved is not None else set()
         keys |= snapshot.keys_about(snapshot.canonical(move.entity))
+        if moved is not None and moved.source is not None and moved.source not in documents:
+            documents.update(family(snapshot.history, moved.source))
+    for source in documents:  # what they say again of that name goes along
+        for other in snapshot.history.sources.get(source, ()):
+            keys |= {snapshot.key(a) for a in snapshot.history.of_operation(other)}
     for row in rows.relations:
         if row.joined is not None:
             keys |= {f.key for r in (row.id, row.joined) for f in snapshot.facts(None, snapshot.one_relation(r))}

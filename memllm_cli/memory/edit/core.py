@@ -13,7 +13,7 @@ from memllm_cli.memory.disk.database import Database
 from memllm_cli.memory.disk.files import HISTORY
 from memllm_cli.memory.disk.journal import Journal
 from memllm_cli.memory.disk.lock import TIMEOUT
-from memllm_cli.memory.disk.tables import Operation, Rows
+from memllm_cli.memory.disk.tables import VERSION, Operation, Rows
 from memllm_cli.memory.edit.change import Change, between, now
 from memllm_cli.memory.edit.statements import Writer
 from memllm_cli.memory.history import loading
@@ -139,7 +139,7 @@ class Core:
 
     def sidecar(self, kb: str = "") -> Sidecar:
         """The packed history, a cache, of the knowledge base with this id; without one of whichever it is."""
-        return Sidecar(self.database.folder, HISTORY, kb)
+        return Sidecar(self.database.folder, HISTORY, kb, schema=VERSION)  # names may be compared otherwise since
 
     def _kept(self) -> Packed | None:
         """The packed history, if nothing was written since it was made: then no database needs to be opened."""

@@ -59,6 +59,8 @@ class Evidence:
     start: int = 0
     end: int = 0
     block: Place | None = None
+    copy: bool = False
+    """Whether its document is a copy of one that states the same: then it is no other source of it."""
 
     @property
     def said(self) -> str:

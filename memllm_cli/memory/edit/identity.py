@@ -24,17 +24,30 @@ from memllm_cli.memory.values.names import distinguishing, normal
 
 
 def resolve(snapshot: Snapshot, name: str) -> int:
-    """The one entity a person means by a name. Raises NotFound, UsageError when there are several."""
+    """The one entity a person means by a name: one that belongs to no document before others, a thing before a text
+    that says the same, its own name before one that another has too, and of several the one that is spelled just so.
+
+    Raises NotFound, UsageError.
+    """
     found = snapshot.named(name)
     if len(found) > 1:
         free = [i for i in found if snapshot.entity(i).scope is None]
-        if len(free) == 1:
-            return free[0]
+        things = [i for i in free if _is_thing(snapshot, i)]
+        own = [i for i in things if snapshot.is_own(name, i)]
+        spelled = [i for i in own if snapshot.name(i) == " ".join(name.split())]
+        for chosen in (free, things, own, spelled):
+            if len(chosen) == 1:
+                return chosen[0]
         shown = ", ".join(snapshot.shown(i) for i in found[:5])
         raise UsageError(f"'{name}' can mean {len(found)} things.", f"Say which: {shown}")
     if not found:
         raise NotFound(f"Nothing is called '{name}'.", f'What contains it: memllm entity list "{name}"')
     return found[0]
+
+
+def _is_thing(snapshot: Snapshot, entity: int) -> bool:
+    """Whether it is no mere text: something was said of it."""
+    return snapshot.entity(entity).kind == ENTITY or any(k[0] == entity for k in snapshot.keys_about(entity))
 
 
 def alias(memory: Memory, name: str, aliases: Sequence[str], note: str = "") -> Change:
@@ -78,8 +91,17 @@ def merge(memory: Memory, sources: Sequence[str], target: str, note: str = "", d
     return memory.operate("merge", fill, note=said, dry_run=dry_run)
 
 
-def split(memory: Memory, name: str, new: str, facts: Sequence[Fact], note: str = "", dry_run: bool = False) -> Change:
-    """Give some facts of an entity to a new one of another name."""
+def split(
+    memory: Memory,
+    name: str,
+    new: str,
+    facts: Sequence[Fact],
+    note: str = "",
+    dry_run: bool = False,
+    source: str = "",
+) -> Change:
+    """Give some facts of an entity to a new one of another name; with `source`, as far as documents with that in their
+    path state them. What these documents say again when they are read again goes along: see `history.splits`."""
 
     def fill(writer: Writer) -> None:
         snapshot = writer.snapshot
@@ -92,9 +114,9 @@ def split(memory: Memory, name: str, new: str, facts: Sequence[Fact], note: str 
         made = writer.entity(new, ENTITY)
         for fact in facts:
             sides = [s for s, i in (("subject", fact.key[0]), ("object", fact.key[2])) if i == entity]
-            for a in fact.supports:
-                for side in sides:
-                    writer.rows.moves.append(Move(a.id, side, made, writer.operation))
+            for a in dict.fromkeys((*fact.supports, *fact.against)):
+                if source.casefold() in (a.source or "").casefold():
+                    writer.rows.moves += [Move(a.id, side, made, writer.operation) for side in sides]
 
     return memory.operate("split", fill, note=note or f"{name} and {new}", dry_run=dry_run)
 
@@ -113,13 +135,14 @@ _SUFFIXES = frozenset(
     "ag bv co company corp corporation gmbh inc incorporated kg limited llc llp ltd nv oy plc pty sa sarl spa".split()
 )
 _ARTICLES = frozenset(("the", "a", "an"))
+_LETTERS = str.maketrans({"ß": "ss", "ø": "o", "æ": "ae", "ł": "l", "ı": "i", "&": " and "})
 _TITLES = frozenset("dr mr mrs ms miss prof professor sir dame lord lady president king queen saint st".split())
 
 
 def folded(name: str) -> str:
     """A name without accents, punctuation, articles in front and legal forms at the end."""
     text = "".join(c for c in unicodedata.normalize("NFKD", normal(name)) if not unicodedata.combining(c))
-    text = text.replace("ß", "ss").replace("ø", "o").replace("æ", "ae").replace("ł", "l").replace("&", " and ")
+    text = text.translate(_LETTERS)
     words = re.findall(r"[^\W_]+", re.sub(r"(?<=\w)[.'](?=\w)", "", text))
     while len(words) > 1 and words[0] in _ARTICLES:
         words = words[1:]
@@ -131,22 +154,29 @@ def folded(name: str) -> str:
 def duplicates(snapshot: Snapshot) -> Iterator[Pair]:
     """Pairs of entities that may be one, the surest kind first. Names told apart by a number or the like never are."""
     names = {e.id: snapshot.surfaces(e.id) for e in _used(snapshot)}
+    aliases = {i: snapshot.aliases(i) for i in names}
     seen: set[tuple[int, int]] = set()
     for reason, keys in _REASONS:
-        groups: dict[str, list[int]] = {}
+        groups: dict[str, dict[int, bool]] = {}
         for entity, surfaces in names.items():
-            for key in dict.fromkeys(k for s in surfaces for k in keys(s)):
-                groups.setdefault(key, []).append(entity)
+            for surface in surfaces:
+                own = surface not in aliases[entity]
+                for key in keys(surface):
+                    group = groups.setdefault(key, {})
+                    group[entity] = own or group.get(entity, False)
         for group in groups.values():
             if not 2 <= len(group) <= 12:
                 continue
             for first, second in combinations(group, 2):
                 if (first, second) in seen or not _may(names[first], names[second]):
                     continue
+                if not (group[first] or group[second]):  # two things may well have one short name
+                    continue
                 if reason in _NEED_COMPANY and not _company(snapshot, first, second):
                     continue
                 seen.add((first, second))
-                yield Pair(first, second, reason, _doubt(snapshot, first, second))
+                called = keys is _same and not (group[first] and group[second])
+                yield Pair(first, second, _CALLED if called else reason, _doubt(snapshot, first, second))
 
 
 def _used(snapshot: Snapshot) -> Iterable[Entity]:
@@ -201,6 +231,7 @@ _REASONS = (
     ("one letter apart", _spelling),
     ("one is a part of the other, and they share a fact or a document", _last),
 )
+_CALLED = "one has the other's name among its own"
 _NEED_COMPANY = {_REASONS[2][0], _REASONS[4][0]}
 
 

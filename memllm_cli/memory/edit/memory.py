@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from memllm_cli.memory.edit.evidence import Evidence, evidence_at, evidence_of
 from memllm_cli.memory.edit.statements import Writer
 from memllm_cli.memory.history.facts import Fact, Key
 from memllm_cli.memory.history.snapshot import Snapshot
+from memllm_cli.memory.values.copies import Sketch
 from memllm_cli.memory.values.relations import Relation, read_table
 from memllm_cli.types import Block, Document, Triple
 
@@ -66,11 +67,13 @@ class ImportRow:
     valid_from: str | None = None
     valid_to: str | None = None
     qualifiers: str = "{}"
+    own: bool = False
+    """Whether its relation is made in these words where none is called so, for any number of values."""
 
     @property
     def plain(self) -> bool:
         """Whether it says nothing but the fact."""
-        said = self.document or self.sentence or self.valid_from or self.valid_to or self.proposed
+        said = self.document or self.sentence or self.valid_from or self.valid_to or self.proposed or self.own
         return not said and self.probability is None and self.qualifiers == "{}"
 
 
@@ -276,7 +279,8 @@ class Memory(Core):
         def fill(writer: Writer) -> None:
             before: set[Triple] = set()
             for row in rows:
-                relation, flipped = writer.known(row.triple.relation)
+                name = row.triple.relation
+                relation, flipped = writer.relation(name, one_object=False) if row.own else writer.known(name)
                 subject, object = row.triple.subject, row.triple.object
                 if flipped:
                     subject, object = object, subject
@@ -311,6 +315,16 @@ class Memory(Core):
         uri, title, media_type, sha256, text = row
         return Document(uri, title, media_type, sha256, text, (), blocks=tuple(Block(*b) for b in blocks))
 
+    def texts_of(self, shortest: int, longest: int) -> list[tuple[str, str]]:
+        """Documents that count and have so many characters, by path, with their texts."""
+        ids = [d.id for d in self.snapshot.documents()]
+        with self.open() as connection:
+            return connection.execute(
+                "SELECT uri, text FROM documents WHERE id IN (SELECT unnest(?::BIGINT[])) "
+                "AND length(text) BETWEEN ? AND ? ORDER BY id",
+                [ids, shortest, longest],
+            ).fetchall()
+
     def evidence(self, facts: Sequence[Fact]) -> dict[Key, list[Evidence]]:
         """Where documents state these facts, newest document first."""
         snapshot = self.snapshot
@@ -320,6 +334,40 @@ class Memory(Core):
             with self.open() as connection:
                 for assertion, place in evidence_of(connection, list(by_assertion)):
                     out[by_assertion[assertion]].append(place)
+        return out
+
+    def copies(self, documents: Collection[int]) -> dict[int, int]:
+        """Which of these documents are copies of others among them: copy to the one that was read first."""
+        sketches: dict[int, Sketch] = {}
+        out: dict[int, int] = {}
+        if len(set(documents)) > 1:
+            with self.open() as connection:
+                rows = connection.execute(
+                    "SELECT id, text FROM documents WHERE id IN (SELECT unnest(?::BIGINT[])) ORDER BY id",
+                    [list(documents)],
+                ).fetchall()
+            for id_, text in rows:
+                sketch = Sketch.of(text)
+                first = next((i for i, other in sketches.items() if other.like(sketch)), None)
+                if first is None:
+                    sketches[id_] = sketch
+                else:
+                    out[id_] = first
+        return out
+
+    def sources(self, facts: Sequence[Fact]) -> dict[Key, list[Evidence]]:
+        """Like `evidence`, with copies of a document that states the same marked for what they are."""
+        found = self.evidence(facts)
+        several = [e for e in found.values() if len({x.document for x in e}) > 1]
+        copies = self.copies({x.document for e in several for x in e}) if several else {}
+        if not copies:
+            return found
+        out: dict[Key, list[Evidence]] = {}
+        for key, places in found.items():
+            stands: dict[int, int] = {}  # the document that is shown, by the first of its copies
+            for e in places:
+                stands.setdefault(copies.get(e.document, e.document), e.document)
+            out[key] = [replace(e, copy=stands[copies.get(e.document, e.document)] != e.document) for e in places]
         return out
 
     def evidence_at(self, spots: Sequence[tuple[int, int, int, int]]) -> list[Evidence]:

@@ -22,7 +22,7 @@ from memllm_cli.memory.disk.tables import (
 from memllm_cli.memory.history.facts import Key
 from memllm_cli.memory.history.snapshot import Snapshot
 from memllm_cli.memory.values.literals import ENTITY, normalise, space
-from memllm_cli.memory.values.names import is_role, normal
+from memllm_cli.memory.values.names import abbreviates, is_role, normal, pointed, role_word
 from memllm_cli.memory.values.relations import DOCUMENTS, Relation
 from memllm_cli.types import READER, Document, Sentence, flat
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 LONGEST_NAME = 2000  # characters; longer ones are text, not names
 LONGEST_RELATION = 100
+_POINTING = re.compile(r"\b(?:this|said|the present|such)\s+$", re.IGNORECASE)
 
 
 def is_name(text: str) -> bool:
@@ -69,6 +70,7 @@ class Writer:
         self._used: set[int] = set()
         self._called: dict[str, int] = {}
         """What the names that this operation gives, in compared form, mean."""
+        self._text = ""
 
     def entity(self, name: str, kind: str) -> int:
         """Id of a name or literal, new if nothing is called exactly so."""
@@ -79,18 +81,46 @@ class Writer:
             raise UsageError("A name is empty.", 'Write: "subject >> relation >> object"')
         if len(shown) > LONGEST_NAME:
             raise UsageError(f"A name has {len(shown)} characters; at most {LONGEST_NAME} are kept.", "Shorten it.")
+        if kind == ENTITY and self.scope is not None:
+            shown, form = self._of_document(shown, form)
+        if kind == ENTITY and form in self._called:  # what a document calls a thing it means by that name
+            return self._called[form]
         scope = self.scope if kind == ENTITY and is_role(form) else None
         found = self.snapshot.of_form(form, kind)
         if found and (known := self._meant(found, scope, shown)) is not None:
             return self.snapshot.own(shown, known, kind)
-        if kind == ENTITY and form in self._called:
-            return self._called[form]
         key = (space(kind), form, scope)
         if key not in self._fresh:
             self._fresh[key] = self._next_entity
             self.rows.entities.append(Entity(self._next_entity, shown, form, kind, scope, self.operation))
             self._next_entity += 1
         return self._fresh[key]
+
+    def _of_document(self, shown: str, form: str) -> tuple[str, str]:
+        """A name as its document has it, with its compared form: "This Supply Agreement" is its Supply Agreement.
+
+        What is named by a role alone (this agreement, the agreement) is called as that was called first in it. A name
+        that only looks so, such as that of a film, stays as it is.
+        """
+        if is_role(form):
+            ways = (form, *(w + role_word(form) for w in ("", "the ", "this ", "said ", "such ")))
+            return next(((w, w) for w in ways if self._has_role(w)), (shown, form))
+        bare = pointed(shown)
+        if not bare or not (role_word(normal(bare)) or self._stands_alone(bare)):
+            return shown, form
+        return bare, normal(bare)
+
+    def _has_role(self, form: str) -> bool:
+        """Whether the document being read calls somebody by this role already."""
+        known = self.snapshot.of_form(form)
+        return (ENTITY, form, self.scope) in self._fresh or any(
+            self.snapshot.entity(i).scope == self.scope for i in known
+        )
+
+    def _stands_alone(self, bare: str) -> bool:
+        """Whether the document being read has a name without pointing at it, too."""
+        found = (m.start() for m in re.finditer(rf"(?<!\w){re.escape(bare)}(?!\w)", self._text))
+        return any(not _POINTING.search(self._text, max(0, at - 20), at) for at in found)
 
     def relation(self, phrase: str, one_object: bool = True) -> tuple[Relation, bool]:
         """The relation a phrase names, and whether from the object's side; a new one in these words if none does.
@@ -141,14 +171,19 @@ class Writer:
         snapshot = self.snapshot
         if len(found) == 1 and self.scope is None:
             return found[0]
-        scopes = [snapshot.entity(i).scope for i in found]
         if scope is not None:
-            return next((i for i, s in zip(found, scopes, strict=True) if s == scope), None)
-        free = next((i for i, s in zip(found, scopes, strict=True) if s is None), None)
-        if free is not None or self.scope is not None:
-            return free
+            return next((i for i in found if snapshot.entity(i).scope == scope), None)
+        free = [i for i in found if snapshot.entity(i).scope is None]
+        things = [i for i in free if snapshot.entity(i).kind == ENTITY] or free  # not a text that says the same
+        own = [i for i in things if snapshot.is_own(name, i)] or things
+        if len(own) == 1 or (own and snapshot.is_own(name, own[0])):
+            return own[0]
+        if self.scope is not None:  # none, or several are called so: what this document means is its own
+            return None
+        many = f"can mean {len(own)} things" if own else f"is a name in {len(found)} documents"
         raise UsageError(
-            f"'{name}' is a name in {len(found)} documents.", f"Say which: {', '.join(map(snapshot.shown, found[:4]))}"
+            f"'{name}' {many}.",
+            f"Say which: {', '.join(map(snapshot.shown, (own or found)[:4]))}",
         )
 
     def state(
@@ -206,6 +241,7 @@ class Writer:
     def document(self, document: Document) -> int:
         """Record the document this operation reads."""
         known = self.snapshot.history.documents
+        self._text = document.text
         self.document_id = max(known, default=0) + 1
         # Versions of one document share its names: the first version stands for all.
         self.scope = min((d.id for d in known.values() if d.uri == document.uri), default=self.document_id)
@@ -243,12 +279,16 @@ class Writer:
         self.rows.evidence.append(EvidenceRow(assertion, self.document_id, start, end, line, page, heading, block))
 
     def alias(self, entity: str, name: str) -> None:
-        """Give an entity another name, unless that is its own or another one's."""
+        """Give an entity another name, unless that is its own or another one's.
+
+        Initials it gets also where others have them: they mean it in the document that says so.
+        """
         shown = " ".join(name.split())
         if not is_name(shown) or not is_sayable(shown) or normal(shown) == normal(entity):
             return
         known, others = self.entity(entity, ENTITY), self.snapshot.named(shown)
-        if not others or others == [known]:  # said again, it outlives the reading that said it first
+        again = others == [known]  # said again, it outlives the reading that said it first
+        if not others or again or abbreviates(shown, entity):
             self._called[normal(shown)] = known
             self.rows.aliases.append(Alias(known, shown, self.operation))
 

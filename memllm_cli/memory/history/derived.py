@@ -9,6 +9,7 @@ from operator import attrgetter
 from memllm_cli.memory.disk.tables import Assertion, Merge, Move
 from memllm_cli.memory.history.facts import undone
 from memllm_cli.memory.history.history import Derived, History
+from memllm_cli.memory.history.splits import moved
 from memllm_cli.memory.values.literals import ENTITY, space
 from memllm_cli.memory.values.names import normal
 from memllm_cli.memory.values.relations import Relations
@@ -110,14 +111,10 @@ def _end(direct: dict[int, int], entity: int) -> int:
 
 
 def _move(out: Derived, history: History, moves: list[Move]) -> None:
-    wanted = {m.assertion for m in moves}
-    rows: dict[int, Assertion] = {i: a for i in wanted if (a := history.statement(i)) is not None}
-    for assertion, side, entity, _ in sorted(moves, key=_BY_OPERATION):
-        if assertion in rows:
-            a = rows[assertion]
-            rows[assertion] = a._replace(subject=entity) if side == "subject" else a._replace(object=entity)
-    out.moved = rows
-    for a in rows.values():
+    if not moves:
+        return
+    out.moved = moved(history, moves, out.joined)
+    for a in out.moved.values():
         for entity in {a.subject, a.object}:
             out.moved_to.setdefault(entity, []).append(a)
 

@@ -12,7 +12,7 @@ from memllm_cli.memory.history.derived import derive, dropped
 from memllm_cli.memory.history.facts import NOTHING, Fact, Key, Settled, is_kind, settle
 from memllm_cli.memory.history.history import History
 from memllm_cli.memory.values.literals import ENTITY, normalise, space
-from memllm_cli.memory.values.names import normal
+from memllm_cli.memory.values.names import normal, other_ends
 from memllm_cli.memory.values.relations import Relation
 from memllm_cli.memory.values.validity import ALWAYS
 
@@ -168,6 +168,10 @@ class Snapshot:
         """Entities whose name, alias or value is exactly this one (compared in normal form)."""
         return self.of_form(normal(name) if kind in (ENTITY, "text") else normalise(name, kind), kind)
 
+    def called(self, name: str, kind: str = ENTITY) -> list[int]:
+        """Like `named`; where nothing is, those whose name differs in the mark it ends in ("Yahoo" and with "!")."""
+        return self.named(name, kind) or [i for form in other_ends(normal(name)) for i in self.of_form(form, kind)]
+
     def of_form(self, form: str, kind: str = ENTITY) -> list[int]:
         """Entities by the compared form of a name, an alias or a value."""
         ids = self.history.named(kind, form)
@@ -183,6 +187,11 @@ class Snapshot:
         if not ids or not self._derived.merged:
             return list(ids)
         return list(dict.fromkeys(self.canonical(i) for i in ids))
+
+    def is_own(self, name: str, entity: int) -> bool:
+        """Whether a name is one that an entity, or one merged into it, was made with, and no alias."""
+        form = normal(name)
+        return any(self.entity(m).normal == form for m in self.members(entity))
 
     def own(self, name: str, entity: int, kind: str = ENTITY) -> int:
         """The entity that bears a name itself, of those that are one with `entity` now: the merge may be undone."""

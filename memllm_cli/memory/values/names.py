@@ -10,7 +10,12 @@ from functools import lru_cache
 _QUOTES = str.maketrans(dict.fromkeys("‘’‚‛`´′", "'") | dict.fromkeys("“”„‟«»″", '"'))
 _DASHES = re.compile(r"\s*[‐‑‒–—―−]\s*|\s+-\s+")
 _SPACES = re.compile(r"\s+")
-_NUMERAL = re.compile(r"\b(?=[ivxl])(?:x{0,3})(?:l?x{0,3})(?:ix|iv|v?i{0,3})\b")
+_AROUND = " .,;:\"'"
+_DOTTED = re.compile("i\u0307+")
+_MARKS = re.compile(r"(?<=\w)(?:[+#]+|[*-]+$)|(?<![\w.])\.(?=[^\W_])")
+"""Marks that make a name another one: C, C++ and C#, A and A+, Net and .NET."""
+_NUMERAL = re.compile(r"\b(?=[ivxl])(?:x{0,3})(?:l?x{0,3})(?:ix|iv|v?i{0,3})\b(?![\u0300-\u036f])")
+"""Not before a mark that belongs to its last letter, which is no letter of a number then."""
 _ORDINALS = [
     "first",
     "second",
@@ -55,6 +60,39 @@ def is_role(form: str) -> bool:
     return len(words) == 1 and words[0] in _ROLES
 
 
+_POINTS = re.compile(r"(?:this|the said|said|the present|such)\s+(?=\S)", re.IGNORECASE)
+
+
+def pointed(name: str) -> str:
+    """What a document names by pointing: "Supply Agreement" of "This Supply Agreement"; "" where it does not point."""
+    found = _POINTS.match(name)
+    return name[found.end() :] if found else ""
+
+
+def role_word(form: str) -> str:
+    """The last word of a name in normal form if it is one for a role or a paper, such as 'agreement'; else ""."""
+    last = form.rpartition(" ")[2]
+    return last if last in _ROLES else ""
+
+
+_MINOR = frozenset(
+    "a an and at by da de del der des di do dos du e et for für in la le of on or the to und y &".split()
+)
+
+
+def abbreviates(short: str, name: str) -> bool:
+    """Whether a short name is the initials of a name: "BGA" of "Baltic Grain Authority", small words in it or not."""
+    letters = [c for c in unicodedata.normalize("NFKC", short).casefold() if c.isalnum()]
+    words = [w for w in re.split(r"[^\w&]+", normal(name)) if w]
+    if not 2 <= len(letters) <= len(words) or not any(c.isupper() for c in short):
+        return False
+    reached = {0}
+    for word in words:
+        on = {at + 1 for at in reached if at < len(letters) and word[0] == letters[at]}
+        reached = on | reached if word in _MINOR else on
+    return len(letters) in reached
+
+
 ALIKE = 0.85
 """How alike two spellings of a word are at least, as difflib's ratio."""
 
@@ -65,13 +103,34 @@ def normal(name: str) -> str:
     text = unicodedata.normalize("NFKC", name).translate(_QUOTES)
     text = "".join(c for c in text if unicodedata.category(c) not in ("Cf", "Cc") or c in "\t\n ")
     text = _DASHES.sub("-", text)
-    return _SPACES.sub(" ", text).strip(" .,;:\"'").casefold().strip(" .,;:\"'")
+    text = _stripped(_stripped(_SPACES.sub(" ", text)).casefold())
+    if text.isascii():
+        return text
+    # İ is i with a dot more once its case is folded: that dot is the one an i has anyway.
+    return unicodedata.normalize("NFKC", _DOTTED.sub("i", text))
+
+
+def _stripped(text: str) -> str:
+    """A text without stops and quotes around it; but a dot that a name begins with is part of it: ".NET"."""
+    bare = text.strip(_AROUND)
+    if len(bare) == len(text):
+        return bare
+    at = text.find(bare)
+    dotted = at > 0 and text[at - 1] == "." and bare[:1].isalnum() and (at == 1 or text[at - 2] in " \"'")
+    return f".{bare}" if dotted else bare
+
+
+def other_ends(form: str) -> tuple[str, ...]:
+    """A compared form without the mark it ends in, or with the ones it may end in: "Mamma Mia" for "Mamma Mia!"."""
+    bare = form.rstrip("!?").rstrip()
+    return (bare,) if bare != form and bare else (f"{form}!", f"{form}?") if form else ()
 
 
 def distinguishing(name: str) -> frozenset[str]:
-    """Parts of a name that tell it from its neighbours: digits, ordinals, roman numerals, negations, directions."""
+    """Parts of a name that tell it from its neighbours: digits, ordinals, roman numerals, negations, directions, marks
+    such as those of C++, C# and .NET."""
     text = normal(name)
-    parts: set[str] = set(re.findall(r"\d+", text))
+    parts: set[str] = {*re.findall(r"\d+", text), *_MARKS.findall(text)}
     for word in re.findall(r"[^\W\d_]+", text):
         if word in _ORDINALS:
             parts.add(str(_ORDINALS.index(word) + 1))

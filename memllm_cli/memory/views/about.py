@@ -48,7 +48,7 @@ class About:
 def about(memory: Memory, texts: Texts, name: str, within: Iterable[int] | None = None) -> About:
     """Facts about a name, and the sentences with it that say most."""
     snapshot = memory.snapshot
-    entities = list(dict.fromkeys(snapshot.canonical(i) for i in snapshot.named(name)))
+    entities = list(dict.fromkeys(snapshot.canonical(i) for i in snapshot.called(name)))
     groups: dict[tuple[str, bool], list[Fact]] = {}
     for entity in entities:
         for fact in snapshot.about(entity):

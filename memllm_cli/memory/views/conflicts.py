@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
+from memllm_cli.memory.disk.tables import Assertion
 from memllm_cli.memory.history.facts import Fact, Key
 from memllm_cli.memory.history.snapshot import Snapshot
 from memllm_cli.memory.values.validity import overlap
@@ -115,19 +116,29 @@ def _back(snapshot: Snapshot, fact: Fact, name: str, opposite: set[int]) -> Iter
             yield Conflict((fact, other), f"{names} exclude each other")
 
 
-def losers(snapshot: Snapshot, conflict: Conflict, rule: str) -> list[Fact]:
+def read_in(snapshot: Snapshot, found: Iterable[Conflict]) -> set[int]:
+    """The documents that state what is in conflict."""
+    supports = (a for c in found for f in c.facts for a in f.supports if a.source)
+    return {d for a in supports if (d := snapshot.made_by(a).document) is not None}
+
+
+def losers(snapshot: Snapshot, conflict: Conflict, rule: str, copies: Mapping[int, int] | None = None) -> list[Fact]:
     """The facts that give way under a rule; none when the rule does not decide.
 
     `person`: what a person stated stays. `newest`: what the newest operation states stays. `most-sources`: what most
-    documents state stays.
+    documents state stays; of `copies` (to the document they are copies of: `Memory.copies`) all count as one.
     """
+
+    def source(a: Assertion) -> int | str:
+        read = snapshot.made_by(a).document if a.source else None
+        return f"operation {a.operation}" if read is None else (copies or {}).get(read, read)
 
     def score(fact: Fact) -> tuple[int, ...]:
         if rule == "person":
             return (int(fact.person),)
         if rule == "newest":
             return (max(a.operation for a in fact.supports),)
-        return (len({a.source or f"operation {a.operation}" for a in fact.supports}),)
+        return (len({source(a) for a in fact.supports}),)
 
     best = max(map(score, conflict.facts))
     winners = [f for f in conflict.facts if score(f) == best]

@@ -33,7 +33,7 @@ class Pattern:
 
 def entities(snapshot: Snapshot, name: str, part: bool = False) -> frozenset[int]:
     """Entities and values a name can mean; with `part`, those that contain it when none is called so."""
-    found = frozenset(i for kind in KINDS for i in snapshot.named(name, kind))
+    found = frozenset(i for kind in KINDS for i in snapshot.called(name, kind))
     if found or not part:
         return found
     form = normal(name)
