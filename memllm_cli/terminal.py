@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from memllm_cli.errors import MemllmError, PartlyDone
+from memllm_cli.streams import takes_any_letter
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -181,7 +182,8 @@ class Output:
     def _envelope(self, body: dict[str, Any]) -> None:
         import json
 
-        text = json.dumps({"memllm": ENVELOPE, "command": self.command, **body}, ensure_ascii=False)
+        whole = {"memllm": ENVELOPE, "command": self.command, **body}
+        text = json.dumps(whole, ensure_ascii=not takes_any_letter())
         sys.stdout.write(text + "\n")
 
     def error(self, error: MemllmError) -> None:

@@ -21,7 +21,7 @@ LAYERS = (
     ("corpora",),
     ("memory", "engine", "embed", "documents", "drafting", "pointing", "extracting", "models"),
     ("calibration", "protocol"),
-    ("errors", "files", "paths", "config", "types", "terminal", "llamacpp", "tensors", "pieces"),
+    ("errors", "files", "paths", "config", "types", "streams", "terminal", "llamacpp", "tensors", "pieces"),
 )
 """Parts of the package, from the top. A part sees those of the layers below, not its neighbours."""
 ROOMS = ("care", "views", "search", "edit", "history", "disk", "values")

@@ -8,7 +8,7 @@ which words, and how surely, or that it is not there. Without a pointer the lang
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -34,6 +34,7 @@ from memllm_cli.protocol import CallDecoder, TextSegment
 from memllm_cli.reading.clock import Clock
 from memllm_cli.reading.events import Done, Event, ReadCall, ReadResult, Text, TextCall, TextResult
 from memllm_cli.reading.formats import Examples, ReadFormat, Trained
+from memllm_cli.reading.question import foreign
 from memllm_cli.reading.reads import Conversation, FactReads, Reading, Reads
 from memllm_cli.reading.standing import day_or_today, shown_of, stated_in
 from memllm_cli.reading.values import best, circles, join, says
@@ -60,6 +61,12 @@ class Options:
     most_tokens: int = 256
     seed: int = 0
     within: Collection[int] | None = None
+
+
+def nothing_but(proposals: int) -> str:
+    """That memory has nothing, and how many proposals would answer."""
+    unsure = f" {proposals} unsure, waiting to be accepted: memllm fact list --proposed"
+    return f"{NOTHING}{unsure if proposals else ''}"
 
 
 @dataclass(slots=True)
@@ -168,7 +175,7 @@ class Answerer:
     # -- by the pointer ---------------------------------------------------------------------------------------------
 
     def _pointed(self, question: str, conversation: Conversation, decider: Decider) -> Iterator[Event]:
-        clock, found, reading = Clock(), _Pointed(), Reading()
+        clock, found, reading, before = Clock(), _Pointed(), Reading(), conversation.questions()
         decider.pointer.tokens = 0
         grounded = self.options.style == "grounded"
         if (told := told_fact(question, self.finder, self.linker, self.options.within)) is not None:
@@ -183,7 +190,7 @@ class Answerer:
         free = not grounded or (not sure and self._talk(question, conversation, found, clock))
         if free:
             reading.context = self._context(question, conversation, found)
-        pieces = self._free(reading.context, clock) if free else self._grounded(question, found, reading)
+        pieces = self._free(reading.context, clock) if free else self._grounded(question, found, reading, before)
         for piece in pieces:
             clock.start()
             said += piece.text
@@ -299,7 +306,7 @@ class Answerer:
         """Whether what was written is talk and asks memory for nothing: nothing in memory is near to an answer, and a
         model that was trained to read does not open a read."""
         near = found.answer is not None and found.answer.probability >= NEAR
-        if near or self.options.within is not None:
+        if near or self.options.within is not None or foreign(question):
             return False
         try:
             format = self.format
@@ -362,7 +369,7 @@ class Answerer:
             if result is not None and result.too_many:
                 yield Text(TOO_MUCH)
             elif result is not None and result.proposals:
-                yield Text(f"{NOTHING} {result.proposals} unsure, waiting to be accepted: memllm fact list --proposed")
+                yield Text(nothing_but(result.proposals))
             else:
                 yield Text(NOTHING)
             return
@@ -372,7 +379,7 @@ class Answerer:
         looked.chosen = tuple(s for s in chosen if s.hit.value in values)
         yield from self._said(question, values, looked)
 
-    def _grounded(self, question: str, found: _Pointed, reading: Reading) -> Iterator[Text]:
+    def _grounded(self, question: str, found: _Pointed, reading: Reading, before: Sequence[str]) -> Iterator[Text]:
         if found.result is not None:
             values = list(dict.fromkeys(s.hit.value for s in reading.chosen))
             yield from self._said(question, values, reading)
@@ -383,7 +390,7 @@ class Answerer:
             found.value = value or found.value
             yield Text(said, backed=True)
         else:
-            yield Text(NOTHING)
+            yield Text(nothing_but(self.looker.waiting(question, before, self.options.within)))
 
     def _said(self, question: str, values: list[str], looked: Reading) -> Iterator[Text]:
         snapshot, today = self.finder.memory.snapshot, day_or_today(self.finder.day)

@@ -16,10 +16,10 @@ from memllm_cli.errors import UsageError
 from memllm_cli.memory.history.snapshot import Snapshot
 from memllm_cli.memory.values.literals import ENTITY, LITERALS, fits
 from memllm_cli.memory.values.relations import Relations
-from memllm_cli.protocol import is_field
+from memllm_cli.protocol import FIELD, as_field
 from memllm_cli.reading.candidates import about_names
 from memllm_cli.reading.formats import Trained
-from memllm_cli.reading.link import LONGEST, Candidate, Mention, mentions
+from memllm_cli.reading.link import LONGEST, Candidate, Mention, mentions, words
 from memllm_cli.reading.search import choose, likeliest
 from memllm_cli.relation_words import STOP
 from memllm_cli.types import Query, Triple
@@ -72,7 +72,7 @@ class Editor:
         linker = self.answerer.linker
         snapshot = linker.finder.memory.snapshot
         found = self._names(question, snapshot)
-        if not found or not is_field(answer):
+        if not found or not as_field(answer) or FIELD in answer:
             return None
         asked = linker.masked(question, found).replace("\x00", " ")
         candidates = [
@@ -94,7 +94,7 @@ class Editor:
     def _names(self, question: str, snapshot: Snapshot) -> list[Mention]:
         """The name that a question is about: one that memory knows, else the run of words the model would ask for."""
         known = mentions(snapshot, question, self.answerer.linker.names(snapshot))
-        spans = {m.surface: m for m in _spans(question) if is_field(m.surface)}
+        spans = {m.surface: m for m in _spans(question) if as_field(m.surface)}
         for mention in known:
             inside = [s for s, m in spans.items() if m.start < mention.end and mention.start < m.end]
             for surface in inside:
@@ -109,10 +109,10 @@ class Editor:
 
 def _spans(question: str) -> Iterator[Mention]:
     """Runs of words that could be a name: none that begins or ends with a word like "the"."""
-    tokens = question.split()
+    tokens = words(question)
     for start in range(len(tokens)):
         for end in range(start + 1, min(len(tokens), start + LONGEST) + 1):
-            surface = re.sub(r"['’]s?$", "", " ".join(tokens[start:end]).strip(_EDGE))
+            surface = re.sub(r"['’]s?$", "", question[tokens[start][0] : tokens[end - 1][1]].strip(_EDGE))
             surface += ")" if surface.count("(") > surface.count(")") else ""
             edges = {surface.split()[0].casefold(), surface.split()[-1].casefold()} if surface else STOP
             if not edges & STOP:

@@ -33,7 +33,7 @@ def gather(request: Request, finder: Finder, texts: Texts, within: Collection[in
     documents = [
         d for d in sorted(confined(snapshot, [request.name.removeprefix("the ")])) if within is None or d in within
     ]
-    if len(documents) == 1 and (request.kind == "summary" or not snapshot.named(request.name)):
+    if len(documents) == 1 and (request.kind == "summary" or not snapshot.called(request.name)):
         found, sentences = summary(memory, texts, documents[0])
     else:
         on_name = about(memory, texts, request.name, within)

@@ -21,7 +21,7 @@ from memllm_cli.memory.values.names import normal
 from memllm_cli.memory.values.relations import Relation
 from memllm_cli.reading.link import Linker
 from memllm_cli.reading.question import Asked, asked, leans
-from memllm_cli.reading.standing import standing
+from memllm_cli.reading.standing import standing, stated_in
 
 PASSAGES = 6
 """Passages of documents that are read for a question."""
@@ -121,6 +121,22 @@ class Looker:
         found = self.texts.search(wanted, most, documents if narrowed else within)
         passages = [Candidate(f.passage.lead, f.passage.text, found=f) for f in found]
         return Looked(names, [*_written(snapshot, facts), *passages], narrowed=narrowed)
+
+    def waiting(self, question: str, before: Sequence[str] = (), within: Collection[int] | None = None) -> int:
+        """How many proposals about the names of a question are of a relation that it has a word of."""
+        snapshot = self.finder.memory.snapshot
+        mentioned = self.linker.mentioned(question, before)
+        entities = list(dict.fromkeys(e for m in mentioned for e in m.entities))
+        proposed = {
+            f.key: f
+            for e in entities
+            if len(snapshot.history.about(e, MANY + 1)) <= MANY
+            for f in snapshot.about(e, proposed=True)
+            if stated_in(f, snapshot, within)
+        }
+        wants = asked(self.linker.masked(question, [m for m in mentioned if m.surface in question]))
+        sides = Sides.of(snapshot, question, entities, wants, proposed.values())
+        return sum(bool(sides.words & sides.called(f.key[1])) for f, _ in giving(sides, list(proposed.values())))
 
     def _facts(
         self, snapshot: Snapshot, question: str, entities: Sequence[int], wants: Asked, within: Collection[int] | None

@@ -309,7 +309,7 @@ class Chat:
         if not rest:
             raise UsageError("Facts about what?", f"Write: {COMMANDS['/facts'].usage}")
         snapshot = self.memory.snapshot
-        ids = set(snapshot.named(rest))
+        ids = set(snapshot.called(rest))
         facts = [f for f in snapshot.facts() if f.key[0] in ids or f.key[2] in ids]
         if not facts:
             self.names.refresh(snapshot)

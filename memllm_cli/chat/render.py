@@ -15,7 +15,7 @@ from memllm_cli.memory.edit.change import Change, Texts
 from memllm_cli.memory.history.facts import Key
 from memllm_cli.reading.events import Done, Event, ReadCall, ReadResult, Source, Text, TextCall, TextResult
 from memllm_cli.reading.values import best, join
-from memllm_cli.terminal import clean
+from memllm_cli.terminal import clean, count
 from memllm_cli.types import Query
 
 if TYPE_CHECKING:
@@ -163,6 +163,7 @@ class Renderer:
                 self._compared(event)
             if self._result is not None and (self._backed or not self.reads or event.style == "free"):
                 self._sources(best(self._result), self._result.sources)
+                self._waiting(self._result)
             if self._texts is not None and event.outcome in ("text", "nothing"):
                 self._quoted(event, self._texts)
             self._reset()
@@ -227,7 +228,8 @@ class Renderer:
             if source.hit.fact.key in clashes:
                 mark = marks.clash
             near = "" if source.hit.exact else f"   ({statement(source.triple)})"
-            more = f" +{len(source.evidence) - 1}" if len(source.evidence) > 1 else ""
+            others = sum(not e.copy for e in source.evidence) - 1
+            more = f" +{others}" if others > 0 else ""
             screen.line(
                 (f"    {mark} {one_line(source.hit.value)}{near}   {marks.dash} {one_line(source.origin)}{more}", "dim")
             )
@@ -252,6 +254,13 @@ class Renderer:
             screen.line((f"  {marks.more} and {len(shown) - MOST_SOURCES} more sources", "dim"))
         if not self.reads:
             self._disagree(clashes, indent=2)
+
+    def _waiting(self, result: ReadResult) -> None:
+        """That proposals would answer too, which answers do not use."""
+        if result.sources and result.proposals:
+            query = statement((result.query.subject or "", result.query.relation, result.query.object or "")).strip()
+            said = f'  {count(result.proposals, "proposal")} besides, not used: memllm fact list --proposed "{query}"'
+            self.screen.line((said, "dim"))
 
     def _origin(self, source: Source) -> str:
         if not source.evidence:

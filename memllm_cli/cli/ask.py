@@ -173,6 +173,7 @@ def as_data(question: str, events: list[Event]) -> dict[str, Any]:
                 "query": {"subject": r.query.subject, "relation": r.query.relation, "object": r.query.object},
                 "results": [_source(s) for s in r.sources],
                 "too_many": r.too_many,
+                "proposals": r.proposals,
             }
             for r in reads
         ],

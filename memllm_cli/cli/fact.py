@@ -5,7 +5,6 @@ Needs no language model, but for what is stated as a question with its answer.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,6 +22,7 @@ from memllm_cli.cli.shown import (
     show_change,
 )
 from memllm_cli.errors import NotFound, UsageError
+from memllm_cli.streams import piped
 from memllm_cli.terminal import safe
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def _statements(text: str) -> list[Triple]:
     if text != "-":
         return [parse_statement(text)]
     triples = []
-    for number, line in enumerate(sys.stdin, 1):
+    for number, line in enumerate(piped().split("\n"), 1):
         if line.strip():
             try:
                 triples.append(parse_statement(line.strip()))

@@ -7,8 +7,8 @@ import sys
 try:
     import errno
     import os
+    import re
     import signal
-    from contextlib import suppress
     from dataclasses import replace
     from importlib import import_module
     from pathlib import Path
@@ -16,7 +16,7 @@ try:
 
     import typer
 
-    from memllm_cli import __version__
+    from memllm_cli import __version__, streams
     from memllm_cli.app import App
     from memllm_cli.errors import Interrupted, MemllmError, StorageError, UsageError
     from memllm_cli.terminal import Output
@@ -101,8 +101,14 @@ GLOBAL_FLAGS = ("--json", "--quiet", "-q", "--no-input")
 GLOBAL_VALUES = ("--kb", "--home", "--model", "--encoder")
 
 
+_WORDED = re.compile(r"-[^=\s]*\s")
+"""The beginning of words that start with a dash, as a name may: no option has a space before its value."""
+
+
 def hoisted(arguments: list[str]) -> list[str]:
-    """Arguments with the flags that hold for every command moved to the front, wherever they were typed."""
+    """Arguments with the flags that hold for every command moved to the front, wherever they were typed, and a space
+    before words that would be taken for an option."""
+    arguments = [f" {a}" if _WORDED.match(a) else a for a in arguments]
     end = arguments.index("--") if "--" in arguments else len(arguments)
     flags = [a for a in arguments[:end] if a in GLOBAL_FLAGS]
     values: list[str] = []
@@ -128,17 +134,20 @@ def run(arguments: list[str] | None = None, app: App | None = None) -> None:
     own, said = arguments is None, ""
     if own:
         sys.unraisablehook = _unraisable
+        streams.prepare()
     try:
         arguments = hoisted(list(sys.argv[1:] if arguments is None else arguments)) or ["--help"]
         output.json = "--json" in arguments
         output.command = chosen(arguments)
         if output.command in _WORDS:
-            for text in arguments:
-                _utf8(text)
+            arguments = [_utf8(text) for text in arguments]
         command: Any = typer.main.get_command(build(output.command))
         code = command.main(args=arguments, prog_name="memllm", standalone_mode=False, obj=app)
-        if own:
-            sys.stdout.flush()  # a reader that has gone shows here, not when the interpreter ends
+        if own and (lost := streams.unwritten()):
+            output.json = False  # it would go the same way
+            reason = "no room" if lost.errno in (errno.ENOSPC, errno.EFBIG) else (lost.strerror or "unknown").lower()
+            hint = "What was asked is done; send what it says elsewhere."
+            raise StorageError(f"The output cannot be written: {reason}.", hint)
     except MemllmError as error:
         output.error(error)
         code = error.exit_code
@@ -147,18 +156,6 @@ def run(arguments: list[str] | None = None, app: App | None = None) -> None:
         code = 130
     except typer.Exit as exit_:
         code = exit_.exit_code
-    except BrokenPipeError:
-        if own:  # what is left for the reader that has gone must not fail again when the interpreter ends
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    except OSError as error:
-        if own and error.filename is None and error.errno in (errno.ENOSPC, errno.EFBIG):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            output.json = False  # it would go the same way
-            output.error(StorageError("The output cannot be written: no room.", "Write it elsewhere."))
-            code = 1
-        else:
-            code = _unexpected(error, output, arguments or [])
     except Exception as error:
         code = _unexpected(error, output, arguments or [])
     if own:
@@ -166,8 +163,7 @@ def run(arguments: list[str] | None = None, app: App | None = None) -> None:
     if code == 130:
         output.interrupted(said)
         if own:  # CPython kills itself instead when the interrupt passed through code run from a string
-            with suppress(OSError):
-                sys.stdout.flush()
+            sys.stdout.flush()
             os._exit(130)
     sys.exit(code if isinstance(code, int) else 0)
 
@@ -176,11 +172,12 @@ _WORDS = frozenset(("about", "ask", "conflicts", "entity", "fact", "log", "query
 """Commands that take words, which are kept; paths may be any bytes."""
 
 
-def _utf8(text: str) -> None:
+def _utf8(text: str) -> str:
+    """An argument as it was typed: in a plain locale Python takes no letter for one."""
     try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise UsageError(f"An argument is not UTF-8: {text.encode('utf-8', 'replace').decode()}", "") from None
+        return os.fsencode(text).decode()
+    except UnicodeDecodeError:
+        raise UsageError(f"An argument is not UTF-8: {os.fsencode(text).decode(errors='replace')}", "") from None
 
 
 def _unraisable(lost: Any) -> None:

@@ -11,6 +11,7 @@ import typer
 from memllm_cli.app import App
 from memllm_cli.cli.shown import AS_OF, LIMIT, VALID_AT, days, evidence_data, fact_data, moment, most, origin, valid_day
 from memllm_cli.errors import UsageError
+from memllm_cli.streams import piped
 from memllm_cli.terminal import safe
 
 if TYPE_CHECKING:
@@ -185,11 +186,7 @@ def sql(
 
     state: App = context.obj
     memory = moment(state.memory(), as_of)
-    asked = sys.stdin.read() if statement == "-" else statement
-    try:
-        asked.encode()
-    except UnicodeEncodeError:
-        raise UsageError("The statement is not UTF-8.", "Save it as UTF-8.") from None
+    asked = piped() if statement == "-" else statement
     with state.output.working("copying what is asked for"):
         answer = run(memory, asked)
     shown = [["" if v is None else str(v) for v in row] for row in answer.rows]

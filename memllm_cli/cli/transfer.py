@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,7 +16,10 @@ from memllm_cli.app import App
 from memllm_cli.cli.shown import AS_OF, VALID_AT, moment, valid_day
 from memllm_cli.errors import DamagedError, NotFound, StorageError, UsageError
 from memllm_cli.files import whole
-from memllm_cli.terminal import clean, safe
+from memllm_cli.terminal import clean, count, safe
+
+if TYPE_CHECKING:
+    from memllm_cli.memory.edit.change import Change, Texts
 
 SHOWN = 20
 """Bad rows and contradictions shown to people; `--json` has all."""
@@ -89,30 +92,33 @@ def _to_file(path: Path, write: Callable[[IO[str]], int]) -> int:
 
 def import_(
     context: typer.Context,
-    file: Annotated[str, typer.Argument(help="A CSV table or an export in JSON lines; - is standard input.")],
+    file: Annotated[str, typer.Argument(help="A CSV table, facts in JSON or a whole export; - is standard input.")],
     format: Annotated[str, typer.Option("--format", help="csv or jsonl; by the content without it.")] = "",
     as_person: Annotated[bool, typer.Option("--as-person", help="The facts are stated by you.")] = False,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Import the good rows of a table all the same.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check only; store nothing.")] = False,
 ) -> None:
-    """Take in facts from a table (one operation), or a whole knowledge base into a new one.
+    """Take in facts from a table or JSON (one operation), or a whole knowledge base into a new one.
+
+    JSON: rows with subject, relation and object, or the entities and relations of an assistant's memory.json.
 
     Example: memllm import kb/demo/facts.csv
     """
+    from memllm_cli.memory.care.full_export import is_everything
+
     state: App = context.obj
     if format not in ("", "csv", "jsonl"):
         raise UsageError(f"'{format}' is no format.", "Choose csv or jsonl.")
     text = _read(file)
     if not format:
-        format = "jsonl" if text.lstrip().startswith("{") else "csv"
-    if format == "jsonl":
+        format = "jsonl" if text.lstrip().startswith(("{", "[", "(")) else "csv"
+    if format == "jsonl" and is_everything(text):
         if as_person or skip_bad:
-            raise UsageError("--as-person and --skip-bad are for tables.", "Leave them out for JSON lines.")
+            raise UsageError("--as-person and --skip-bad are for facts alone.", "Leave them out for a whole export.")
         _import_everything(state, text, dry_run)
     else:
-        _import_table(
-            state, text, "standard input" if file == "-" else os.path.basename(file), as_person, skip_bad, dry_run
-        )
+        name = "standard input" if file == "-" else os.path.basename(file)
+        _import_facts(state, text, format, name, as_person, skip_bad, dry_run)
 
 
 def _read(file: str) -> str:
@@ -151,13 +157,16 @@ def _import_everything(state: App, text: str, dry_run: bool) -> None:
     state.output.line(f"{verb}: {counts['operations']} operations, {counts['assertions']} statements")
 
 
-def _import_table(state: App, text: str, name: str, as_person: bool, skip_bad: bool, dry_run: bool) -> None:
+def _import_facts(
+    state: App, text: str, format: str, name: str, as_person: bool, skip_bad: bool, dry_run: bool
+) -> None:
     from memllm_cli.cli.shown import change_data, held_back, opened
+    from memllm_cli.memory.care.other_json import read_json
     from memllm_cli.memory.care.table import contradictions, is_export, read_csv
 
     with ExitStack() as stack:
-        # A table that cannot be taken leaves no empty knowledge base behind.
-        rows, bad = read_csv(text, opened(state, True, stack).snapshot)
+        # What cannot be taken leaves no empty knowledge base behind.
+        rows, bad = (read_json if format == "jsonl" else read_csv)(text, opened(state, True, stack).snapshot)
     for row in bad[:SHOWN]:
         state.output.note(f"{safe(name)}, line {row.line}: {safe(row.reason)}")
     if len(bad) > SHOWN:
@@ -171,6 +180,8 @@ def _import_table(state: App, text: str, name: str, as_person: bool, skip_bad: b
     if is_export(text):
         state.output.note("a CSV has no history, documents or undo; a full copy: memllm export --jsonl")
     held = new = ""
+    went: list[Texts] = []
+    came: list[Texts] = []
     if dry_run or not rows:
         data: dict[str, Any] = {"operation": None, "before": [], "after": [], "held": 0}
         groups: list[list[tuple[str, str, str]]] = []
@@ -180,6 +191,8 @@ def _import_table(state: App, text: str, name: str, as_person: bool, skip_bad: b
             change = memory.import_facts(rows, name, as_person)
             data, groups = change_data(change), contradictions(memory.snapshot, rows)
         held = held_back(change)
+        if as_person:
+            went, came = replaced(change)
         new = "" if change.stated else f", {len(change.after)} of them new to reads"
     state.output.data(
         data
@@ -190,7 +203,12 @@ def _import_table(state: App, text: str, name: str, as_person: bool, skip_bad: b
             "dry_run": dry_run,
         }
     )
-    state.output.line(f"{len(rows)} facts {'would be imported' if dry_run else 'imported'}{new}")
+    state.output.line(f"{count(len(rows), 'fact')} {'would be imported' if dry_run else 'imported'}{new}")
+    for sign, colour, facts in (("-", "red", went), ("+", "green", came)):
+        for texts in facts[:SHOWN]:
+            state.output.line(f"[{colour}]{sign} {safe(' >> '.join(texts))}[/{colour}]")
+        if len(facts) > SHOWN:
+            state.output.line(f"[{colour}]{sign} {len(facts) - SHOWN} more[/{colour}]")
     for group in groups[:SHOWN]:
         state.output.line("[yellow]contradiction:[/yellow] " + "; ".join(safe(" >> ".join(t)) for t in group))
     if held:
@@ -198,5 +216,13 @@ def _import_table(state: App, text: str, name: str, as_person: bool, skip_bad: b
     if data["operation"]:
         state.output.note(f"operation {data['operation']}; undo with: memllm undo {data['operation']}")
     if bad:
-        state.output.err.print(f"[yellow]{len(bad)} rows were left out[/yellow]", highlight=False)
+        left = f"{count(len(bad), 'row')} {'was' if len(bad) == 1 else 'were'} left out"
+        state.output.err.print(f"[yellow]{left}[/yellow]", highlight=False)
         raise typer.Exit(3)
+
+
+def replaced(change: Change) -> tuple[list[Texts], list[Texts]]:
+    """Of a change the facts that went, and those that came in their place: of the same name and relation."""
+    went = list(change.went)
+    sides = {(t[0], t[1], "") for t in went} | {("", t[1], t[2]) for t in went}
+    return went, [t for t in change.came if {(t[0], t[1], ""), ("", t[1], t[2])} & sides]

@@ -6,6 +6,7 @@ text read differently from what it says, and tag characters (U+E0000) carry text
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -60,18 +61,29 @@ _BOMS = (
 )
 
 
+# Names that browsers take for a larger set than they are; a page that says the one is written in the other.
+_MEANT = {"iso8859-1": "cp1252", "ascii": "cp1252", "iso8859-9": "cp1254", "iso8859-11": "cp874", "gb2312": "gb18030",
+          "gbk": "gb18030", "shift_jis": "cp932", "euc_kr": "cp949"}  # fmt: skip
+_SHOWN = {"cp1252": "Windows-1252"}
+
+
 def declared_charset(data: bytes) -> str:
     """The character set that an HTML page names in its first 2,048 bytes, "" if none or not one we know."""
     head = data[:2048]
     match = _CHARSET.search(head) or _XML_ENCODING.search(head)
     name = match.group(1).decode("ascii") if match else ""
-    return name if _KNOWN.match(name) else ""
+    try:
+        codec = codecs.lookup(name).name if _KNOWN.match(name) else ""
+    except LookupError:
+        return ""
+    return _MEANT.get(codec, codec)
 
 
 def decode(data: bytes, name: str, charset: str = "") -> tuple[str, list[str]]:
     """Bytes of a text file as text with `\\n` as the only line end, and notes on what was not plain UTF-8.
 
-    `charset` is tried after UTF-8. Raises DocumentError for binary content and for an unknown encoding.
+    `charset` is what lines that are not UTF-8 are in. Raises DocumentError for binary content and for an unknown
+    encoding.
     """
     text, notes = _decode(data, name, charset)
     if "\r" in text:
@@ -96,23 +108,74 @@ def _decode(data: bytes, name: str, charset: str) -> tuple[str, list[str]]:
         return data.decode("utf-8-sig"), []
     except UnicodeDecodeError:
         pass
-    if charset:
+    if charset and len(b"\xe9\xe9".decode(charset, "replace")) == 1:
+        # What has two bytes a letter may look like UTF-8 in one line and not in the next: all or nothing.
         try:
             return data.decode(charset), [f"was not UTF-8; read as {charset}"]
-        except (UnicodeDecodeError, LookupError):
+        except UnicodeDecodeError:
+            charset = ""
+    return _by_line(data.removeprefix(codecs.BOM_UTF8), name, charset)
+
+
+def _by_line(data: bytes, name: str, charset: str) -> tuple[str, list[str]]:
+    """Text of lines of which some are UTF-8 and some are not, each read by itself.
+
+    A line is in one encoding as a rule, a file that was pasted together is not. Without a declared character set
+    what is not UTF-8 is taken for Windows-1252, but for runs of letters that no language writes in it.
+    """
+    lines: list[str] = []
+    utf8 = other = unknown = 0
+    codec = charset or "cp1252"
+    some = _CERTAIN.search(data) is not None
+    for line in data.split(b"\n"):
+        try:
+            lines.append(line.decode("utf-8" if some else "ascii"))
+            utf8 += not line.isascii()
+            continue
+        except UnicodeDecodeError:
             pass
-    lenient = data.decode("utf-8-sig", "replace")
-    bad = lenient.count("\ufffd") - data.count(b"\xef\xbf\xbd")
-    good = len(re.findall(r"[^\x00-\x7f\ufffd]", lenient))
-    if good > 3 * bad:
-        return lenient, [f"{bad:,} bytes were not UTF-8 and were replaced"]
-    high = len(data) - len(data.translate(None, bytes(range(0x80, 0x100))))
-    if high > 0.4 * len(data):
+        # Letters of the other encoding may stand in one line with UTF-8; what is left of a damaged letter is none.
+        whole, strays = _STRAY.subn(lambda m: m[0].decode(codec, "replace").encode(), line)
+        mixed = whole.decode(errors="replace")
+        letters = len(_UTF8.findall(line)) if some else 0
+        foreign = letters or any(any(map(str.isalpha, m[0].decode(codec, "replace"))) for m in _RUN.finditer(line))
+        if letters and mixed.count("\ufffd") <= 2 * letters:
+            utf8 += 1
+            other += strays > 0
+            lines.append(mixed)
+        elif foreign and not charset:
+            unknown += 1
+            lines.append("")
+        else:
+            other += 1
+            lines.append(line.decode(codec, "replace"))
+    if unknown > other + utf8:
         raise DocumentError(f"{name} is in an encoding memllm does not know", "save it as UTF-8 and try again")
-    try:
-        return data.decode("cp1252"), ["was not UTF-8; read as Windows-1252"]
-    except UnicodeDecodeError:
-        return data.decode("latin-1"), ["was not UTF-8; read as Latin-1"]
+    said = _SHOWN.get(codec, codec)
+    notes = []
+    if other:
+        notes.append(f"{_lines(other)} not UTF-8; read as {said}" if utf8 else f"was not UTF-8; read as {said}")
+    if unknown:
+        notes.append(f"{_lines(unknown)} left out: in an encoding memllm does not know")
+    text = "\n".join(lines)
+    if bad := text.count("\ufffd") - data.count(b"\xef\xbf\xbd"):
+        notes.append(f"{'1 byte was' if bad == 1 else f'{bad:,} bytes were'} damaged UTF-8, replaced")
+    return text, notes
+
+
+def _lines(number: int) -> str:
+    return "1 line was" if number == 1 else f"{number:,} lines were"
+
+
+_UTF8 = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+# The same without what is a letter before a quotation mark, a dash or a hard space in Windows-1252 ("CAFÉ”").
+_CERTAIN = re.compile(
+    rb"\xc3[\x80-\xbf]|[\xc2-\xdf][\x80-\x84\x86-\x90\x95\x98-\x9f\xa1-\xaa\xac-\xba\xbc-\xbf]"
+    rb"|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
+)
+# Bytes between ASCII that can be no part of UTF-8; not C2 and C3, which are what is left of its commonest letters.
+_STRAY = re.compile(rb"(?<![\x80-\xff])(?:[\x80-\xbf]|[\xc4-\xff]+)(?![\x80-\xff])")
+_RUN = re.compile(rb"[\x80-\xff]{4,}")
 
 
 def _too_many_controls(count: int, content: bytes | str) -> bool:

@@ -11,6 +11,7 @@ from memllm_cli.documents.base import DEFAULT_LIMITS, MB, Found, Limits, Skipped
 from memllm_cli.documents.clean import one_line
 from memllm_cli.documents.readers import by_suffix
 from memllm_cli.errors import NotFound
+from memllm_cli.terminal import count
 
 _JUNK = frozenset(
     (
@@ -25,11 +26,13 @@ _JUNK = frozenset(
     )
 )
 UNKNOWN_KIND = "not a kind of file memllm reads"
+BROKEN = "a link to a file that is not there"
 
 
 def too_large(size: int, limit: int) -> str:
     """The clause that both `find` and `read` use for a file over its limit."""
-    return f"larger than {limit // MB} MB ({size / MB:,.0f} MB)" if limit >= MB else f"larger than {limit} bytes"
+    # Rounded up: a file just over its limit is not as large as it.
+    return f"larger than {limit // MB} MB ({-(-size // MB):,} MB)" if limit >= MB else f"larger than {limit} bytes"
 
 
 def find(paths: Sequence[Path], limits: Limits = DEFAULT_LIMITS) -> Found:
@@ -43,6 +46,8 @@ def find(paths: Sequence[Path], limits: Limits = DEFAULT_LIMITS) -> Found:
         try:
             mode = path.stat().st_mode
         except (FileNotFoundError, NotADirectoryError, ValueError):
+            if path.is_symlink():
+                raise NotFound(f"{one_line(str(path))} is {BROKEN}", "name the file itself") from None
             raise NotFound(f"no such file or folder: {one_line(str(path))}", "check the path, or quote it") from None
         except OSError as error:
             walk.skip(path, _reason(error))
@@ -104,7 +109,9 @@ class _Walk:
             self.file(path, named=False)
         for path in links:
             real = os.path.realpath(path)
-            if not Path(real).is_relative_to(top):
+            if not os.path.exists(real):
+                self.skip(path, BROKEN)
+            elif not Path(real).is_relative_to(top):
                 self.skip(path, "a link out of the folder")
             elif real not in self._seen_files and Path(real).is_file():
                 self.file(path, named=False)
@@ -142,7 +149,7 @@ class _Walk:
                 elif not is_folder:
                     yield path
                 elif depth + 1 > self.limits.depth:
-                    self.skip(path, f"more than {self.limits.depth} folders deep")
+                    self.skip(path, f"more than {count(self.limits.depth, 'folder')} deep")
                 else:
                     below.append((path, depth + 1))
             stack.extend(reversed(below))

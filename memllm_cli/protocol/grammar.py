@@ -65,10 +65,12 @@ def parse_pattern(text: str) -> tuple[str, str, str]:
     Raises UsageError unless there are exactly two `>>`, or when a control character is among the text.
     """
     if FIELD + ">" in text:
-        raise UsageError("there are more than two > in a row", _STATEMENT)
+        raise UsageError("there are more than two > in a row: no name can begin with one, nor hold >>", _STATEMENT)
     parts = [collapse(part).strip() for part in text.split(FIELD)]
     if any(_CONTROL.search(part) for part in parts):
         raise UsageError("there is a control character in it", "type it again without it")
+    if len(parts) > 3:
+        raise UsageError(f"there are {len(parts)} fields and not three: no name can hold >>", _STATEMENT)
     if len(parts) != 3:
         raise UsageError(f"expected three fields with >> between them, got {len(parts)}", _STATEMENT)
     subject, relation, object_ = parts

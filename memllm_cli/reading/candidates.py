@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 
 from memllm_cli.calibration.reads import SAME, Weights, alike
 from memllm_cli.memory.values.literals import fits
-from memllm_cli.protocol import is_field
+from memllm_cli.protocol import as_field
 from memllm_cli.reading.link import Candidate, Linker, Mention
 from memllm_cli.types import Query
 
@@ -52,7 +52,7 @@ def about_names(
     similar = linker.similar_relations(asked, -1.0)
     out: dict[Query, Candidate] = {}
     for mention in found:
-        if not is_field(mention.surface):
+        if not as_field(mention.surface):
             continue
         for relation in snapshot.relations.by_id.values():
             near = max(similar.get((relation.id, side), 0.0) for side in ("subject", "object"))  # the model tells sides

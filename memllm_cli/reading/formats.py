@@ -50,7 +50,8 @@ class Examples:
 
     def call(self, query: Query) -> tuple[str, list[int]]:
         """See ReadFormat."""
-        text = render_open_read((query,))
+        known, other = (None if side is None else as_field(side) for side in (query.subject, query.object))
+        text = render_open_read((Query(known, query.relation, other),))
         return text, self._tokens(text)
 
     def results(self, values: Sequence[str]) -> list[int]:

@@ -17,9 +17,9 @@ from memllm_cli.memory.history.facts import Fact, Key
 from memllm_cli.memory.history.snapshot import Snapshot
 from memllm_cli.memory.search.find import Finder
 from memllm_cli.memory.values.literals import LITERALS, normalise
-from memllm_cli.memory.values.names import normal
+from memllm_cli.memory.values.names import normal, other_ends
 from memllm_cli.memory.values.relations import Relation
-from memllm_cli.protocol import is_field
+from memllm_cli.protocol import as_field
 from memllm_cli.reading.question import Asked
 from memllm_cli.reading.question import asked as read
 from memllm_cli.relation_words import STOP, Phrases
@@ -61,27 +61,47 @@ class Mention:
     entities: tuple[int, ...]
 
 
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+"""Letters of scripts that put no spaces between words: Thai, Lao, Burmese, Khmer, Chinese, Japanese."""
+_WORD = re.compile(f"{_UNSPACED.pattern}|[^\\s{_UNSPACED.pattern[1:-1]}]+")
+
+
+def words(text: str) -> list[tuple[int, int]]:
+    """Where the words of a text stand; each letter is one where none are parted by spaces."""
+    return [m.span() for m in _WORD.finditer(text)]
+
+
 def mentions(snapshot: Snapshot, question: str, names: Known) -> list[Mention]:
     """Names in the question that the memory knows exactly, longest first, not overlapping."""
-    tokens = question.split()
+    tokens = words(question)
+    letters = sum(b - a == 1 and _UNSPACED.match(question, a) is not None for a, b in tokens)
     found: list[Mention] = []
     taken: set[int] = set()
-    for length in range(min(LONGEST, len(tokens)), 0, -1):
+    for length in range(min(2 * LONGEST if letters else LONGEST, len(tokens)), 0, -1):
         for start in range(len(tokens) - length + 1):
             if taken & set(range(start, start + length)):
                 continue
-            raw = " ".join(tokens[start : start + length])
-            for surface in dict.fromkeys((raw, _bare(raw))):
-                entities = names.get(normal(surface))
-                if entities and not (length == 1 and normal(surface) in STOP):
-                    found.append(Mention(start, start + length, surface.strip(".,;:!?\"'"), entities))
+            a, b = tokens[start][0], tokens[start + length - 1][1]
+            raw = " ".join(question[a:b].split())
+            if _UNSPACED.fullmatch(raw) and (_UNSPACED.match(question[a - 1 : a]) or _UNSPACED.match(question, b)):
+                continue  # a letter of a word
+            # The mark of the question may be the name's own, or stand after it ("Who wrote Help!?").
+            for surface in dict.fromkeys((raw, raw[:-1] if raw.endswith(_ASKED) else raw, _bare(raw))):
+                form = normal(surface)
+                # A name that ends in a mark is found without it too, but no word that is only like it.
+                entities = names.get(form) or (names.ended(form) if surface[:1].isupper() else ())
+                if entities and not (length == 1 and form in STOP):
+                    found.append(Mention(start, start + length, surface.strip(".,;:\"'"), entities))
                     taken |= set(range(start, start + length))
                     break
     return sorted(found, key=lambda m: m.start)
 
 
+_ASKED = ("?", "？", "!", "！")
+
+
 def _bare(text: str) -> str:
-    text = text.strip(".,;:!?\"'“”‘’()[]")
+    text = text.strip(".,;:!?。，；：！？\"'“”‘’()[]")
     text = re.sub(r"['’]s?$", "", text)
     return re.sub(r"^(the|The|a|an)\s+", "", text)
 
@@ -114,6 +134,10 @@ class Known:
             found = tuple(i for i in dict.fromkeys(ids) if self.snapshot.is_used(i)) if form else ()
             self._found[form] = found
         return found
+
+    def ended(self, form: str) -> tuple[int, ...]:
+        """Those called so with a mark at the end; of a form that has one, none."""
+        return () if form.endswith(("!", "?")) else tuple(i for other in other_ends(form) for i in self.get(other))
 
 
 class Linker:
@@ -182,7 +206,7 @@ class Linker:
 
     def _similar(self, question: str, snapshot: Snapshot) -> list[Mention]:
         """Names that are only near in writing: capitalised or quoted runs of words, by vector."""
-        tokens = question.split()
+        tokens = words(question)
         runs = re.finditer(r"(?:[A-Z0-9][\w'’.-]*)(?:\s+(?:of|the|and|de|von|van|[A-Z0-9][\w'’.-]*))*", question)
         out: list[Mention] = []
         for run in runs:
@@ -193,7 +217,7 @@ class Linker:
                 continue
             near = self.finder.similar(surface)
             if near:
-                start = question[: run.start()].count(" ")
+                start = sum(end <= run.start() for _, end in tokens)
                 known = snapshot.name(near[0][0])
                 out.append(Mention(start, min(len(tokens), start + len(surface.split())), known, (near[0][0],)))
         return out
@@ -201,16 +225,16 @@ class Linker:
     @staticmethod
     def masked(question: str, found: Sequence[Mention]) -> str:
         """A question with `\\x00` in the place of each name."""
-        tokens = question.split()
+        tokens, text = words(question), question
         for mention in sorted(found, key=lambda m: -m.start):
-            tokens[mention.start : mention.end] = ["\x00"]
-        return " ".join(tokens)
+            text = f"{text[: tokens[mention.start][0]]} \x00 {text[tokens[mention.end - 1][1] :]}"
+        return " ".join(text.split())
 
     def _queries(
         self, snapshot: Snapshot, mention: Mention, scores: Mapping[tuple[int, str], float], what: Asked, asked: str
     ) -> list[Candidate]:
         out: list[Candidate] = []
-        if not is_field(mention.surface):
+        if not as_field(mention.surface):
             return out
         for relation in snapshot.relations.by_id.values():
             known = {

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from memllm_cli.memory.values.relations import Relation
-from memllm_cli.relation_words import stem
+from memllm_cli.relation_words import STOP, stem
 
 _NAMES = frozenset({"entity", "text"})
 _KINDS = (
@@ -18,9 +18,12 @@ _KINDS = (
     (r"(why\b|how (do|does|did|can|could|should|to|is|are|was|were)\b)", frozenset[str]()),
 )
 _QUALIFIERS = frozenset(
-    "not never former formerly previous previously annual annually yearly monthly weekly daily quarterly hourly".split()
+    "not never former formerly previous previously next future upcoming annual annually yearly monthly weekly daily "
+    "quarterly hourly".split()
 )
 _PAST = frozenset("former formerly previous previously ex erstwhile".split())
+_GONE = re.compile(r"\b(?:used to|no longer|any ?more)\b")
+"""What says "formerly" in two words."""
 _OVER = _PAST | {"until", "till"}
 """Words of a question for what is no more, and of a text that speaks of it: a closed class."""
 _YES_NO = re.compile(r"(is|are|was|were|does|do|did|has|have|had|can|will)(?:n't)?\b", re.IGNORECASE)
@@ -54,7 +57,7 @@ def asked(question: str) -> Asked:
     """Read a question whose names have been taken out."""
     text = question.replace("’", "'").casefold().strip(" \t\n\"'(¿¡")
     text = re.sub(r"^(and|but|so|or|please|tell me|then)[, ]+", "", text)
-    words = {w.strip(".,;:!?\"'()") for w in text.split()}
+    words = {w.strip(".,;:!?\"'()") for w in _GONE.sub("formerly", text).split()}
     qualifiers = words & _QUALIFIERS
     if any(w.endswith("n't") for w in words):
         qualifiers |= {"not"}
@@ -68,10 +71,23 @@ def leans(question: str) -> bool:
     return _LEANS.search(question.strip()) is not None
 
 
+def foreign(text: str) -> bool:
+    """Whether a text asks in a language that the models do not know: a question without a function word of English, or
+    one without a letter of its script. What they would make of it by themselves is no answer."""
+    asks = text.rstrip("\"'”’»)] ").endswith(("?", "？", "؟")) or not re.search("[A-Za-z]", text)
+    return asks and not _ENGLISH & _plain(text)
+
+
+# Without those that are words of German, French or Spanish too.
+_OURS = "can could will would should may let"
+_THEIRS = "a an on me i in was as her not am"
+_ENGLISH = (STOP | set(_OURS.split())) - set(_THEIRS.split())
+
+
 def heeded(question: str, text: str) -> bool:
     """Whether a text speaks of what is no more, if a question asks for that: who is head is not the former head."""
     return not _PAST & _plain(question) or bool(_OVER & _plain(text))
 
 
 def _plain(text: str) -> set[str]:
-    return set(re.findall(r"[a-z]+", text.casefold()))
+    return set(re.findall(r"[a-z]+", _GONE.sub("formerly", text.casefold())))

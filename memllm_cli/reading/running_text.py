@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from memllm_cli.engine.base import Engine
 from memllm_cli.memory.search.find import Finder
 from memllm_cli.memory.values.names import normal
-from memllm_cli.protocol import as_field, is_field
+from memllm_cli.protocol import as_field
 from memllm_cli.reading.formats import MOST, Trained
 from memllm_cli.reading.link import Linker, mentions
 from memllm_cli.reading.search import likeliest
@@ -119,7 +119,7 @@ class Wanted:
         said = f" {normal(text)} "
         out: dict[Query, None] = {}
         for mention in mentions(snapshot, text, self.linker.names(snapshot)):
-            if not is_field(mention.surface):
+            if not as_field(mention.surface):
                 continue
             for entity in mention.entities:
                 for fact in snapshot.about(entity):

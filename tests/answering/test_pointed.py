@@ -221,6 +221,27 @@ def test_talk_is_what_asks_memory_for_nothing(
     assert done.evidence == ()
 
 
+def test_a_question_in_another_language_is_no_talk(read: Memory) -> None:
+    engine = ScriptedEngine(["Wo, wo, wo."], context=4096)
+    decider = Decider(Told(), Answering((0.0, 1.0, 0.0, 0.0, 0.0), 0.5))  # type: ignore[arg-type]
+    *_, done = Answerer(engine, Finder(read), Options(temperature=0), Trained(engine), decider).ask("Wo liegt Hamm?")
+    assert isinstance(done, Done)
+    assert (done.outcome, done.answer) == ("nothing", NOTHING)
+
+
+@pytest.mark.parametrize(
+    ("question", "waiting"),
+    [("Who is the author of Low Tide?", 2), ("When was Low Tide built?", 0), ("What is Ada the author of?", 1)],
+)
+def test_what_waits_to_be_accepted_is_told_where_nothing_answers(memory: Memory, question: str, waiting: int) -> None:
+    facts = [Written(Triple("Low Tide", "author", name), (0,), 0.4, proposed=True) for name in ("Ada", "Bert")]
+    memory.ingest(read_text("tide.txt", "Ada and Bert talked of Low Tide."), facts, "m", "f")
+    *_, done = answerer(memory, None).ask(question)
+    assert isinstance(done, Done)
+    assert done.answer == (f"{NOTHING} {waiting} unsure, waiting to be accepted: memllm fact list --proposed" if waiting
+                           else NOTHING)  # fmt: skip
+
+
 NORLAND = (("Norland", "capital", "Tromby"), ("Norland", "head of state", "Per Lind"), ("Ostria", "capital", "Marn"))
 
 

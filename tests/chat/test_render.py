@@ -49,6 +49,18 @@ def test_a_read_its_value_and_the_sentence(memory: Memory) -> None:
     ]
 
 
+def test_proposals_beside_an_answer_are_told(memory: Memory) -> None:
+    memory.set(Triple("Freedonia", "capital", "Sylvania City"))
+    text = "Some would have Rufus Town for its capital."
+    document = Document("/d/page.md", "Page", "text/markdown", "page.md", text, (Sentence(0, len(text), 1),))
+    memory.ingest(document, [Written(Triple("Freedonia", "capital", "Rufus Town"), (0,), 0.4, proposed=True)], "m", "f")
+    assert rendered(memory, "What is the capital of Freedonia?").splitlines()[2:] == [
+        "Sylvania City",
+        "  stated by you",
+        '  1 proposal besides, not used: memllm fact list --proposed "Freedonia >> capital >>"',
+    ]
+
+
 def test_reads_off_keeps_the_source_line(memory: Memory) -> None:
     state(memory, ("Freedonia", "capital", "Sylvania City"), "Its capital is Sylvania City.")
     grounded = rendered(memory, "What is the capital of Freedonia?", reads=False)

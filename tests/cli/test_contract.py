@@ -96,6 +96,11 @@ def test_flags_for_every_command_may_stand_anywhere() -> None:
     assert hoisted(["ask", "--", "--json"]) == ["ask", "--", "--json"]
 
 
+def test_words_that_begin_with_a_dash_are_no_option() -> None:
+    assert hoisted(["fact", "set", "-pond- >> owner >> Rufus"]) == ["fact", "set", " -pond- >> owner >> Rufus"]
+    assert hoisted(["log", "--by=you me", "-q", "--limit", "5"]) == ["-q", "log", "--by=you me", "--limit", "5"]
+
+
 EVIDENCE = {"uri", "title", "start", "end", "page", "line", "sentence", "block"}
 
 

@@ -121,6 +121,100 @@ def test_imported_facts_can_be_the_persons_own(run: Run) -> None:
     assert run("--json", "fact", "list").data[0]["stated_by"] == "person"
 
 
+NAMES = [
+    "Pond; Sons", "{Curly} Pond", "A > B", ">x", "x<", 'The "Pond" Ltd',
+    "'Tis", "-pond-", "--pond", "=1+1", "@pond", "x, y",
+    "[red]", "Where To?", "Oh!", "a\\b", "100% (final)", "東京 京", "#5 | 6", "x (", "“q”",
+]  # fmt: skip
+
+
+def test_what_can_be_stated_is_listed_exported_and_imported_again(run: Run) -> None:
+    for name in NAMES:
+        assert run("fact", "set", f"{name} >> hummed to >> {name} too").code == 0
+        assert run("fact", "get", f"{name} >> hummed to >>").out == f"{name} too\n"
+        assert run("fact", "list", f"{name} >> >>").out.split("\t")[:3] == [name, "hummed to", f"{name} too"]
+    whole = run("export", "--canonical").out
+    assert run("--kb", "second", "import", "-", stdin=run("export", "--csv").out).code == 0
+    assert run("--kb", "second", "export", "--canonical").out == whole
+
+
+def test_a_person_is_shown_what_a_table_replaces(run: Run) -> None:
+    run("fact", "set", FACTS[0])
+    table = "subject,relation,object\nFreedonia,capital,Rufus Town\nFreedonia,continent,Europe\n"
+    ran = run("import", "-", "--as-person", stdin=table)
+    assert ran.out.splitlines() == [
+        "2 facts imported, 2 of them new to reads",
+        "- Freedonia >> capital >> Sylvania City",
+        "+ Freedonia >> capital >> Rufus Town",
+    ]
+
+
+ROWS = [
+    '{"subject": "Freedonia", "relation": "capital", "object": "Rufus Town"}\n["Freedonia", "continent", "Europe"]\n',
+    '[{"Subject": "Freedonia", "predicate": "capital", "object": "Rufus Town", "id": 7},\n'
+    ' {"subject": "Freedonia", "relation": "continent", "object": "Europe", "valid_from": null}]',
+    '[["Freedonia", "capital", "Rufus Town"], ["Freedonia", "continent", "Europe"]]',
+    "[('Freedonia', 'capital', 'Rufus Town'),\n ('Freedonia', 'continent', 'Europe')]",
+    "('Freedonia', 'capital', 'Rufus Town')\n('Freedonia', 'continent', 'Europe')\n",
+]
+
+
+@pytest.mark.parametrize("text", ROWS)
+def test_rows_in_json_are_facts(run: Run, text: str) -> None:
+    assert run("import", "-", stdin=text).code == 0
+    assert run("fact", "get", "Freedonia >> capital >>").out == "Rufus Town\n"
+    assert run("fact", "get", "Freedonia >> continent >>").out == "Europe\n"
+
+
+KEPT = [
+    '{"type": "entity", "name": "Rufus_Firefly", "entityType": "Person", "observations": ["Likes tea", "Is late"]}',
+    '{"type": "relation", "from": "Rufus_Firefly", "to": "Splash Inc", "relationType": "works_at"}',
+    '{"type": "relation", "from": "Rufus_Firefly", "to": "Pond Ltd", "relationType": "worksAt"}',
+]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\n".join(KEPT), f"[{','.join(KEPT)}]", f'{{"entities": [{KEPT[0]}],\n "relations": [{KEPT[1]}, {KEPT[2]}]}}'],
+)
+def test_the_memory_of_an_assistant_is_facts_in_its_own_words(run: Run, text: str) -> None:
+    assert run("import", "-", stdin=text).code == 0
+    assert run("export", "--canonical").out.splitlines() == [
+        "Rufus Firefly >> instance of >> Person\tfact",
+        "Rufus Firefly >> observation >> Is late\tfact",
+        "Rufus Firefly >> observation >> Likes tea\tfact",
+        "Rufus Firefly >> works at >> Pond Ltd\tfact",
+        "Rufus Firefly >> works at >> Splash Inc\tfact",
+    ]
+    run("undo")
+    assert run("export", "--canonical").out == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"role": "user", "content": "hello"}\n', "This is JSON, but neither an export of memllm nor facts."),
+        ("[]", "This is JSON, but neither an export of memllm nor facts."),
+        (ROWS[0][:-10], "Line 2 breaks off: the file is incomplete."),
+        (ROWS[1][:-20], "Line 2 breaks off: the file is incomplete."),
+        (ROWS[3][:-20], "Line 2 breaks off: the file is incomplete."),
+        (ROWS[0].replace("[", "", 1), "Line 2 is no JSON."),
+        (ROWS[2].replace("[", "[[", 1), "Line 1 is no JSON."),
+        ('{"table": "meta", "row": {}}', "what comes before it is missing: the file is incomplete"),
+        ('{"memllm": "knowledge base", "sch', "Line 1: it breaks off: the file is incomplete."),
+        ('{"subject": "a", "relation": "capitol", "object": "b"}', "no relation is called 'capitol' (nearest: capital"),
+        ('{"type": "entity", "name": "a", "observations": [3]}', "line 1: what it says is no text"),
+        ('{"type": "relation", "from": "a >> b", "to": "c", "relationType": "d"}', "no name contains >>"),
+    ],
+)
+def test_what_is_wrong_with_json_is_said(run: Run, memory: Memory, text: str, said: str) -> None:
+    ran = run("import", "-", stdin=text)
+    assert ran.code == 1
+    assert said in ran.err
+    assert len(ran.err.splitlines()) <= 3
+    assert not memory.database.exists()
+
+
 def test_wrong_files_have_a_line_and_a_code(run: Run, tmp_path: Path) -> None:
     assert run("import", str(tmp_path / "none.csv")).code == 1
     assert run("import", str(tmp_path)).code == 2

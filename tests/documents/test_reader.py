@@ -112,10 +112,38 @@ def test_encodings(tmp_path: Path) -> None:
     assert (old.text, old.notes) == ("The café costs 5 € a day.", ("was not UTF-8; read as Windows-1252",))
     damaged = read(file(tmp_path, "c.txt", "Ä Ö Ü ä ö ü ß é".encode() + b"\xff"))
     assert damaged.text == "Ä Ö Ü ä ö ü ß é\ufffd"
-    assert "1 bytes were not UTF-8" in damaged.notes[0]
+    assert damaged.notes == ("1 byte was damaged UTF-8, replaced",)
     named = read(file(tmp_path, "d.html", b'<meta charset="windows-1251"><p>' + "Привет".encode("cp1251")))
     assert named.text == "Привет"
     assert "encoding" in problem(file(tmp_path, "e.txt", "Совсем другой текст".encode("cp1251")))
+
+
+def test_lines_of_a_file_are_in_encodings_of_their_own(tmp_path: Path) -> None:
+    lines = ["The café is open.".encode(), b"plain", "The naïve “crème” costs 5 €.".encode("cp1252"), "Łódź".encode()]
+    mixed = read(file(tmp_path, "a.txt", b"\r\n".join(lines)))
+    assert " ".join(mixed.text.split()) == "The café is open. plain The naïve “crème” costs 5 €. Łódź"
+    assert mixed.notes == ("1 line was not UTF-8; read as Windows-1252",)
+    one = read(file(tmp_path, "b.txt", "In Köln and ".encode() + "Düsseldorf and Orléans".encode("cp1252")))
+    assert (one.text, one.notes) == ("In Köln and Düsseldorf and Orléans", mixed.notes)
+    loud = "The “CAFÉ” is naïve.\n\n“CAFÉ”"
+    assert read(file(tmp_path, "l.txt", loud.encode("cp1252"))).text.split() == loud.split()
+    torn = read(file(tmp_path, "c.txt", "Köln and Caf".encode() + b"\xc3 and " + "東".encode()[:2] + b" end"))
+    assert torn.text == "Köln and Caf\ufffd and \ufffd end"
+    other = read(file(tmp_path, "d.txt", "Köln.\n\n".encode() + "Москва.\n\n".encode("cp1251") + b"Rome."))
+    assert other.text.split() == ["Köln.", "Rome."]
+    assert other.notes == ("1 line was left out: in an encoding memllm does not know",)
+    assert [s.line for s in other.sentences] == [1, 5]
+
+
+def test_a_declared_set_is_what_browsers_take_it_for(tmp_path: Path) -> None:
+    page = '<meta charset="iso-8859-1"><p>“Crème” – 5 €</p>'
+    assert read(file(tmp_path, "a.html", page.encode("cp1252"))).text == "“Crème” – 5 €"
+    mixed = page.encode("cp1252") + "\n<p>Łódź</p>".encode()
+    assert read(file(tmp_path, "b.html", mixed)).text.split() == ["“Crème”", "–", "5", "€", "Łódź"]
+    polish = '<meta charset="iso-8859-2"><p>Łódź</p>'
+    assert read(file(tmp_path, "c.html", polish.encode("iso8859-2"))).text == "Łódź"
+    wide = '<meta charset="gb2312"><p>联通 東</p>'
+    assert read(file(tmp_path, "d.html", wide.encode("gbk"))).text == "联通 東"
 
 
 @pytest.mark.parametrize(

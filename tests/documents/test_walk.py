@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from memllm_cli.documents import Found, Limits, find
-from memllm_cli.documents.walk import UNKNOWN_KIND
+from memllm_cli.documents.base import MB
+from memllm_cli.documents.walk import BROKEN, UNKNOWN_KIND, too_large
 from memllm_cli.errors import NotFound
 
 
@@ -62,7 +63,9 @@ def test_links(tmp_path: Path) -> None:
         pytest.skip("no symbolic links here")
     found = find([tree])
     assert names(found, tree) == ["sub/in.txt"]
-    assert reasons(found) == {"out.txt": "a link out of the folder"}
+    assert reasons(found) == {"out.txt": "a link out of the folder", "gone.txt": BROKEN}
+    with pytest.raises(NotFound, match=BROKEN):
+        find([tree / "gone.txt"])
 
 
 def test_link_to_a_hidden_file_of_the_tree_is_followed(tmp_path: Path) -> None:
@@ -76,7 +79,7 @@ def test_link_to_a_hidden_file_of_the_tree_is_followed(tmp_path: Path) -> None:
 
 def test_depth_number_and_size_are_limited(tmp_path: Path) -> None:
     write(tmp_path / "deep/er/x.txt")
-    assert reasons(find([tmp_path], Limits(depth=1))) == {"er": "more than 1 folders deep"}
+    assert reasons(find([tmp_path], Limits(depth=1))) == {"er": "more than 1 folder deep"}
     for index in range(5):
         write(tmp_path / f"many/{index}.txt")
     found = find([tmp_path / "many"], Limits(files=3))
@@ -84,6 +87,11 @@ def test_depth_number_and_size_are_limited(tmp_path: Path) -> None:
     assert "more than 3 files" in reasons(found)["many"]
     write(tmp_path / "big/b.txt", "x" * 100)
     assert "larger than" in reasons(find([tmp_path / "big"], Limits(file_bytes=50)))["b.txt"]
+
+
+def test_a_file_over_its_limit_is_larger_than_it_in_words_too() -> None:
+    assert too_large(20 * MB + 1, 20 * MB) == "larger than 20 MB (21 MB)"
+    assert too_large(2000 * MB, 20 * MB) == "larger than 20 MB (2,000 MB)"
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs here")
