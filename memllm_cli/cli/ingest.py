@@ -54,6 +54,9 @@ def ingest(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Read what could not be read before; paths are not needed.")
     ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Then stay, and keep memory up to date with these folders until Ctrl-C.")
+    ] = False,
     table_rows: Annotated[
         int, typer.Option(min=1, help="Up to how many rows a table's cells become facts; of more, rows are searched.")
     ] = DEFAULT_LIMITS.table_rows,
@@ -94,9 +97,30 @@ def ingest(
     text = _standard_input(state, name) if "-" in given else None
     try:
         limits = replace(DEFAULT_LIMITS, table_rows=table_rows)
-        _ingest(state, [Path(p) for p in given if p != "-"], dry_run, again, kind, prune, text, name, limits)
+        files = [Path(p) for p in given if p != "-"]
+        if watch:
+            _watch(state, files, dry_run, again, kind, limits)
+            return
+        _ingest(state, files, dry_run, again, kind, prune, text, name, limits)
     except KeyboardInterrupt:
         raise Interrupted(AGAIN) from None
+
+
+def _watch(state: App, paths: list[Path], dry_run: bool, again: bool, kind: str, limits: Limits) -> None:
+    """Read the folders, forget what is gone from them, and stay."""
+    from memllm_cli.cli.watch import Watch, watch
+
+    if dry_run or not paths or state.output.json:
+        raise UsageError("--watch needs folders, and goes with neither --dry-run nor --json.", "Leave one of them out.")
+    watching = Watch(paths)
+    with suppress(PartlyDone, NotFound):  # what could not be read was said, and may be mended while we watch
+        _ingest(state, paths, False, again, kind, prune=True, limits=limits)
+    writer = _writer(state, state.memory(create=True), kind)
+    try:
+        watch(state, watching, writer, limits)
+    finally:
+        if writer is not None:
+            writer.close()
 
 
 def _standard_input(state: App, name: str) -> str:
@@ -196,13 +220,15 @@ def _prune(state: App, memory: Memory, paths: list[Path], dry_run: bool) -> list
     import os
     from uuid import uuid4
 
+    from memllm_cli.documents import file_of
+
     roots = [os.path.abspath(p) for p in paths]
     gone = [
         d
         for d in memory.snapshot.documents()
         if not d.uri.startswith("stdin:")
         and any(d.uri == root or d.uri.startswith(root.rstrip(os.sep) + os.sep) for root in roots)
-        and not os.path.lexists(d.uri)
+        and not os.path.lexists(file_of(d.uri))
     ]
     out, run = [], uuid4().hex
     for document in gone:

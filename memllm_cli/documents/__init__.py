@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from memllm_cli.documents.base import Found as Found
     from memllm_cli.documents.base import Limits as Limits
     from memllm_cli.documents.base import Skipped as Skipped
+    from memllm_cli.documents.reader import file_of as file_of
+    from memllm_cli.documents.reader import inside as inside
     from memllm_cli.documents.reader import read as read
     from memllm_cli.documents.reader import read_text as read_text
     from memllm_cli.documents.sentences import split as split
@@ -21,13 +23,15 @@ _HOMES = {
     "Found": "base",
     "Limits": "base",
     "Skipped": "base",
+    "file_of": "reader",
     "find": "walk",
+    "inside": "reader",
     "read": "reader",
     "read_text": "reader",
     "split": "sentences",
 }
 
-__all__ = ["Found", "Limits", "Skipped", "find", "read", "read_text", "split"]
+__all__ = ["Found", "Limits", "Skipped", "file_of", "find", "inside", "read", "read_text", "split"]
 
 
 def __getattr__(name: str) -> object:

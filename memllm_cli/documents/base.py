@@ -85,7 +85,8 @@ class Part:
 
     `level` is a heading's (1 is the highest), or how deep an item or a quote is nested (from 0). `label` is the key of
     a pair, the term of a definition, the speaker of a turn, the mark of a footnote or the caption of a table; the lines
-    of a pair and of a turn begin with it. `note` is the time of a turn. A table has `rows` instead of lines.
+    of a pair begin with it, and of a turn where the source writes it there. `note` is the time of a turn. A
+    table has `rows` instead of lines.
     """
 
     kind: Kind

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
 
@@ -40,6 +42,39 @@ def read(path: Path, limits: Limits = DEFAULT_LIMITS) -> Document:
     stem = one_line(path.stem) or name
     digest = hashlib.sha256(data).hexdigest()
     return _document(parsed, notes, name, uri, stem, reader.media_type, digest, limits)
+
+
+INSIDE = "!/"
+"""Between the path of a file and the name of what lies in it, as in the address of an attachment."""
+
+
+def file_of(uri: str) -> str:
+    """The file that a document's address is of, or lies in."""
+    return uri.partition(INSIDE)[0]
+
+
+def inside(path: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[Document | DocumentError]:
+    """The documents that lie in a file, as what is attached to a mail does, or what is wrong with one of them."""
+    if (reader := by_suffix(path.suffix)) is None or reader.module != "mail":
+        return
+    from memllm_cli.documents.readers.mail import attachments
+
+    uri = os.path.realpath(path).encode("utf-8", "backslashreplace").decode("utf-8")
+    with tempfile.TemporaryDirectory(prefix="memllm-") as folder:
+        for number, (name, data) in enumerate(attachments(path), 1):
+            if by_suffix(Path(name).suffix) is None:
+                yield DocumentError(f"{name} (attached) is not a kind of file memllm reads", "")
+                continue
+            place = Path(folder, f"{number}{Path(name).suffix}")
+            place.write_bytes(data)
+            try:
+                made = read(place, limits)
+            except DocumentError as error:
+                problem = error.message.replace(str(place), f"{name} (attached)")
+                yield DocumentError(problem, error.hint)
+                continue
+            title = Path(name).stem if made.title == place.stem else made.title
+            yield replace(made, uri=f"{uri}{INSIDE}{number}-{name}", title=title)
 
 
 def read_text(name: str, text: str, limits: Limits = DEFAULT_LIMITS) -> Document:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -70,6 +71,7 @@ class _Walk:
         self.limits = limits
         self.files: list[Path] = []
         self.skipped: list[Skipped] = []
+        self._pictures = shutil.which("tesseract") is not None
         self._seen_files: set[str] = set()
         self._seen_folders: set[str] = set()
 
@@ -81,6 +83,9 @@ class _Walk:
         reader = by_suffix(path.suffix)
         if reader is None and not named:
             self.skip(path, UNKNOWN_KIND)
+            return
+        if not named and reader is not None and reader.module == "ocr" and not self._pictures:
+            self.skip(path, "a picture, and Tesseract is not installed")
             return
         try:
             info = path.stat()

@@ -102,6 +102,7 @@ def plan(
     unchanged: list[str] = []
     failed: list[tuple[str, str]] = []
     moved: list[tuple[str, str]] = []
+    left: list[tuple[str, str]] = []
     sources = [*found.files, *([STANDARD_INPUT] if text is not None else [])]
     for path in sources:
         yield str(path)
@@ -113,13 +114,20 @@ def plan(
         except DocumentError as error:
             failed.append((str(path), _reason(path, error)))
             continue
-        if not again and memory is not None and memory.holds(document):
-            unchanged.append(str(path))
-        else:
-            read.append(document)
-            if memory is not None and (old := _gone(document, memory)):
-                moved.append((str(path), old))
-    skipped = tuple((str(s.path), s.reason) for s in found.skipped)
+        every = [document]
+        for within in documents.inside(path, limits) if path is not STANDARD_INPUT else ():
+            if isinstance(within, DocumentError):
+                left.append((str(path), within.message))
+            else:
+                every.append(within)
+        for document in every:
+            if not again and memory is not None and memory.holds(document):
+                unchanged.append(document.uri)
+            else:
+                read.append(document)
+                if memory is not None and (old := _gone(document, memory)):
+                    moved.append((document.uri, old))
+    skipped = (*((str(s.path), s.reason) for s in found.skipped), *left)
     known = {path for path, _ in moved}
     copies = tuple(c for c in _copies(read, memory) if c[0] not in known)
     yield Planned(tuple(read), tuple(unchanged), tuple(failed), skipped, tuple(moved), copies)
@@ -198,7 +206,7 @@ def _gone(document: Document, memory: Memory) -> str:
     for row in memory.snapshot.documents():
         if row.sha256 != document.sha256 or row.uri == document.uri or row.uri.startswith("stdin:"):
             continue
-        if not os.path.lexists(row.uri) and memory.holds(replace(document, uri=row.uri)):
+        if not os.path.lexists(documents.file_of(row.uri)) and memory.holds(replace(document, uri=row.uri)):
             return row.uri
     return ""
 

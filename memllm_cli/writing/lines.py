@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from memllm_cli.documents.base import FRONT_MATTER
 from memllm_cli.extracting.layout import Line
+from memllm_cli.memory.values.passages import unsaid
 from memllm_cli.types import Document
 
 _OUTSIDE = frozenset({"heading", "header", "cell", "row", "table", "code"})
@@ -23,7 +24,10 @@ def lines(document: Document) -> tuple[list[Line], list[int]]:
                 continue
             if at not in leads:
                 leads[at] = _lead(document, at)
-        out.append(Line(leads[at] if at is not None else document.title, document.sentence(number)))
+            who = unsaid(document, block) if sentence.start == block.start else ""
+        else:
+            who = ""
+        out.append(Line(leads[at] if at is not None else document.title, who + document.sentence(number)))
         numbers.append(number)
     return out, numbers
 

@@ -178,3 +178,33 @@ def test_broken_and_hostile_files_end_in_a_line(suffix: str, what: str, tmp_path
         read(path, limits)
     assert path.name in caught.value.message
     assert caught.value.hint
+
+
+def test_pictures_are_read_by_tesseract_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = tmp_path / "a.png"
+    picture.write_bytes(b"\x89PNG nothing more")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(DocumentError, match="Tesseract is not installed"):
+        read(picture)
+    program = tmp_path / "tesseract"
+    program.write_text("#!/bin/sh\n[ \"$2\" = stdout ] && echo 'The fee is 5 euros.'\n", encoding="utf-8")
+    program.chmod(0o755)
+    document = read(picture)
+    assert document.text == "The fee is 5 euros."
+    assert any("OCR" in note for note in document.notes)
+
+
+def test_a_scanned_pdf_is_drawn_and_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import pypdfium2
+
+    blank = pypdfium2.PdfDocument.new()
+    blank.new_page(200, 100)
+    blank.new_page(200, 100)
+    blank.save(tmp_path / "a.pdf")
+    program = tmp_path / "tesseract"
+    program.write_text('#!/bin/sh\n/usr/bin/head -c 2 "$1" && echo " is how the page begins."\n', encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    document = read(tmp_path / "a.pdf")
+    assert document.text == "P5 is how the page begins.\n\nP5 is how the page begins."
+    assert [b.page for b in document.blocks] == [1, 2]

@@ -26,11 +26,11 @@ def reasons(found: Found) -> dict[str, str]:
 
 
 def test_folder_is_walked_in_order_and_others_are_named(tmp_path: Path) -> None:
-    for name in ("b.md", "a/z.txt", "a/y.HTML", "c.pdf", "photo.png", ".hidden.md", ".git/x.md", "node_modules/r.md"):
+    for name in ("b.md", "a/z.txt", "a/y.HTML", "c.pdf", "photo.psd", ".hidden.md", ".git/x.md", "node_modules/r.md"):
         write(tmp_path / name)
     found = find([tmp_path])
     assert names(found, tmp_path) == ["a/y.HTML", "a/z.txt", "b.md", "c.pdf"]
-    assert reasons(found) == {"photo.png": UNKNOWN_KIND}
+    assert reasons(found) == {"photo.psd": UNKNOWN_KIND}
 
 
 def test_named_file_is_taken_whatever_its_suffix_and_only_once(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def test_a_reason_does_not_repeat_the_path(tmp_path: Path, name: str, data: byte
 
 
 def test_a_reason_of_a_format_does_not_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(path: Path) -> None:
+    def broken(path: Path, _limits: object) -> None:
         raise DocumentError(f"{path}: the HTML is too broken to be read", "save it as text")
 
     monkeypatch.setattr(documents, "read", broken)

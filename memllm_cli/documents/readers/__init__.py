@@ -57,6 +57,13 @@ READERS = (
     Reader("office.slides", f"{_OOXML}.presentationml.presentation", (".pptx",), _ZIP, "ppt/presentation.xml"),
     Reader("office.odf", _ODF, (".odt", ".ods", ".odp"), _ZIP, "content.xml"),
     Reader("office.epub", "application/epub+zip", (".epub",), _ZIP, "META-INF/container.xml"),
+    Reader("ocr", "image/png", (".png",), b"\x89PNG"),
+    Reader("ocr", "image/jpeg", (".jpg", ".jpeg"), b"\xff\xd8\xff"),
+    Reader("ocr", "image/tiff", (".tif", ".tiff"), b"II*\0"),
+    Reader("mail", "message/rfc822", (".eml", ".mbox"), b"From ", "\nFrom: "),
+    Reader("captions", "text/vtt", (".vtt", ".srt")),
+    Reader("notebook", "application/x-ipynb+json", (".ipynb",)),
+    Reader("org", "text/org", (".org",)),
     Reader("separated", "text/csv", (".csv", ".tsv")),
 )
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from memllm_cli.documents.base import MB, Limits, Parsed, Part
 from memllm_cli.documents.clean import one_line, sane_title
+from memllm_cli.documents.readers import ocr
 from memllm_cli.documents.readers.pdf.blocks import blocks, plain
 from memllm_cli.errors import DocumentError
 
@@ -41,7 +42,7 @@ def parse(path: Path, name: str, limits: Limits) -> Parsed:
         raise _broken(name, detail)
     texts = [_text(page) for page in pages]
     if not any(any(c.isalnum() for c in text) for text in texts):
-        raise DocumentError(f"{name} has no text layer", "run OCR first, e.g. ocrmypdf IN.pdf OUT.pdf")
+        return ocr.scanned(path, name, limits)
     largest = one_line(plain(str(result.get("largest", ""))))
     parsed = Parsed(parts=blocks(pages, largest))
     parsed.title = sane_title([str(result.get("title", "")), largest, *_first_headings(parsed.parts)])
