@@ -105,6 +105,13 @@ def passages(document: Document, longest: int = LONGEST) -> Iterator[Passage]:
         yield open_.done()
 
 
+def unsaid(document: Document, block: Block) -> str:
+    """The speaker of a turn where its text does not begin with the name, as it is written before it; else ""."""
+    if block.kind != "turn" or not block.label or document.text.startswith(block.label, block.start):
+        return ""
+    return f"{block.label}: "
+
+
 def size_of(text: str) -> int:
     """Words of a text; of a script without spaces, a dozen characters for one."""
     return max(len(text.split()), len(text) // 12)
@@ -131,8 +138,10 @@ class _Lines:
                     yield self._lead(number), pieces
             elif block.kind not in _OUTSIDE and not self._inner(number):
                 lead = self._lead(number)
+                who = unsaid(document, block)
                 for start, end in self._within(block):
-                    yield lead, [(document.text[start:end], start, number)]
+                    yield lead, [*([(who, None, number)] if who else []), (document.text[start:end], start, number)]
+                    who = ""
 
     def _inner(self, number: int) -> bool:
         """Whether a block lies within another that is said as a whole."""
