@@ -61,6 +61,9 @@ _BOMS = (
 )
 
 
+_LOOKED_AT, _CHAOS = 200_000, 0.1
+"""Bytes that an encoding is guessed from, and the share of odd letters up to which the guess counts."""
+
 # Names that browsers take for a larger set than they are; a page that says the one is written in the other.
 _MEANT = {"iso8859-1": "cp1252", "ascii": "cp1252", "iso8859-9": "cp1254", "iso8859-11": "cp874", "gb2312": "gb18030",
           "gbk": "gb18030", "shift_jis": "cp932", "euc_kr": "cp949"}  # fmt: skip
@@ -117,6 +120,19 @@ def _decode(data: bytes, name: str, charset: str) -> tuple[str, list[str]]:
     return _by_line(data.removeprefix(codecs.BOM_UTF8), name, charset)
 
 
+def _guessed(data: bytes) -> tuple[str, list[str]] | None:
+    """Text in an encoding that nobody declares, told by the letters that come of it; None where that is in doubt."""
+    from charset_normalizer import from_bytes
+
+    best = from_bytes(data[:_LOOKED_AT]).best()
+    if best is None or best.chaos > _CHAOS:
+        return None
+    try:
+        return data.decode(best.encoding), [f"was not UTF-8; read as {best.encoding}, which is a guess"]
+    except UnicodeDecodeError:
+        return None
+
+
 def _by_line(data: bytes, name: str, charset: str) -> tuple[str, list[str]]:
     """Text of lines of which some are UTF-8 and some are not, each read by itself.
 
@@ -150,6 +166,8 @@ def _by_line(data: bytes, name: str, charset: str) -> tuple[str, list[str]]:
             other += 1
             lines.append(line.decode(codec, "replace"))
     if unknown > other + utf8:
+        if (found := _guessed(data)) is not None:
+            return found
         raise DocumentError(f"{name} is in an encoding memllm does not know", "save it as UTF-8 and try again")
     said = _SHOWN.get(codec, codec)
     notes = []

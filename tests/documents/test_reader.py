@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -115,7 +116,10 @@ def test_encodings(tmp_path: Path) -> None:
     assert damaged.notes == ("1 byte was damaged UTF-8, replaced",)
     named = read(file(tmp_path, "d.html", b'<meta charset="windows-1251"><p>' + "Привет".encode("cp1251")))
     assert named.text == "Привет"
-    assert "encoding" in problem(file(tmp_path, "e.txt", "Совсем другой текст".encode("cp1251")))
+    guessed = read(file(tmp_path, "e.txt", "Москва является столицей, население города растёт".encode("cp1251")))
+    assert guessed.text == "Москва является столицей, население города растёт"
+    assert guessed.notes == ("was not UTF-8; read as cp1251, which is a guess",)
+    assert "encoding" in problem(file(tmp_path, "f.txt", bytes(random.Random(1).choices(range(0x80, 0x100), k=400))))
 
 
 def test_lines_of_a_file_are_in_encodings_of_their_own(tmp_path: Path) -> None:
