@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from memllm_cli.answering.answer import Answerer, Options
 from memllm_cli.answering.deciding import Decider
-from memllm_cli.answering.edits import Editor, split
 from memllm_cli.answering.smalltalk import small_talk
+from memllm_cli.chat.commands import COMMANDS, Commands
 from memllm_cli.chat.completion import ChatCompleter, Names
 from memllm_cli.chat.loading import Interrupt, Loading, Waiting
-from memllm_cli.chat.render import Renderer, one_line, statement
-from memllm_cli.chat.why import show_why
-from memllm_cli.errors import MemllmError, NotFound, UsageError
+from memllm_cli.chat.render import Renderer, one_line
+from memllm_cli.chat.sessions import Sessions
+from memllm_cli.errors import MemllmError, UsageError
+from memllm_cli.memory.edit.memory import Memory
 from memllm_cli.memory.search.find import Finder
 from memllm_cli.memory.search.texts import Texts
-from memllm_cli.protocol import parse_statement
 from memllm_cli.reading.events import Done, ReadResult, TextResult
 from memllm_cli.reading.formats import ReadFormat
 from memllm_cli.reading.reads import Conversation
@@ -32,32 +30,7 @@ if TYPE_CHECKING:
     from prompt_toolkit.output import Output
     from rich.console import Console
 
-MOST_FACTS = 40  # lines of /facts
-STYLES = ("grounded", "free")
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """One command: how it is written, what it does, and the words that can follow it."""
-
-    usage: str
-    help: str
-    words: tuple[str, ...] = ()
-
-
-COMMANDS: dict[str, Command] = {
-    "/help": Command("/help", "this list"),
-    "/reads": Command("/reads on|off", "show or hide what is read from memory", ("on", "off")),
-    "/style": Command("/style grounded|free", "values as the memory has them, or the model's own words", STYLES),
-    "/why": Command("/why", "where the last answer came from: documents, sentences, times"),
-    "/set": Command('/set "X >> relation >> Y"', "state a fact; what it contradicts is retracted"),
-    "/undo": Command("/undo", "take the newest change to the memory back"),
-    "/retry": Command("/retry", "ask the last question again"),
-    "/facts": Command("/facts NAME", "what the memory holds about a name"),
-    "/quit": Command("/quit", "leave (also Ctrl-D)"),
-}
 EMPTY = f"The memory is empty. Fill it: memllm ingest FOLDER, or {COMMANDS['/set'].usage}"
-KEYS = "Enter sends, Alt+Enter (or Esc Enter) begins a new line, Tab completes, Ctrl-C stops an answer."
 
 
 class Chat:
@@ -66,7 +39,8 @@ class Chat:
     What answers the first question is made in a thread of its own once `run` has begun, else at the question; the
     engine where there is no pointer, or when free words are wanted.
     `create` makes the knowledge base before the first /set when there is none yet. `notes` is where waits are
-    explained (None: nowhere). `history` is the file of typed lines (None: not kept).
+    explained (None: nowhere). `history` is the file of typed lines (None: not kept), `sessions` where conversations are
+    kept (None: nowhere), this one as `session`.
     """
 
     def __init__(
@@ -82,27 +56,36 @@ class Chat:
         notes: Console | None = None,
         history: Path | None = None,
         decider: Callable[[], Decider | None] = lambda: None,
+        sessions: Sessions | None = None,
+        session: str = "",
     ) -> None:
         self.finder = finder
         self.memory = finder.memory
         self.options = options or Options()
-        self.renderer = Renderer(console, reads)
+        self.renderer = Renderer(console, reads, numbers=True)
         self.screen = self.renderer.screen
         self.conversation = Conversation()
         self.results: list[ReadResult | TextResult] = []
         self.names = Names()
         self.failure = 0
         """Exit code of the first error, 0 when there was none."""
-        self._create = create
+        self.create = create
         self._engine: Loading[ReadFormat] = Loading(make, lambda format: format.engine.close())
         self._pointer: Loading[Decider | None] = Loading(lambda: self._pointing(decider))
         self._texts = Texts(finder.memory, finder.encoder)
         self._answerer: Answerer | None = None
+        self._commands = Commands(self)
+        self._sessions = sessions
+        self.session = session or (sessions.new() if sessions is not None else "")
+        """The name under which the conversation is kept."""
         self._model = model
         self._notes = notes
         self._history = history
-        self._last: str | None = None
-        self._kept = False
+        self.last: str | None = None
+        """The last question."""
+        self.answer: Done | None = None
+        """And its answer."""
+        self.kept = False
         self._empty_interrupts = 0
 
     # -- lines in ---------------------------------------------------------------------------------------------
@@ -116,8 +99,10 @@ class Chat:
             with Interrupt() as interrupt:
                 if not line.startswith("/"):
                     self._ask(line, interrupt)
+                elif line.split()[0] == "/retry":
+                    self._retry(interrupt)
                 else:
-                    return self._command(line, interrupt)
+                    return self._commands.run(line)
         except MemllmError as error:
             self.renderer.stop()
             self.failure = self.failure or error.exit_code
@@ -177,15 +162,16 @@ class Chat:
     # -- questions --------------------------------------------------------------------------------------------
 
     def _ask(self, question: str, interrupt: Interrupt) -> None:
-        self._last, self._kept = question, False
+        self.last, self.kept, self.answer = question, False, None
         self.results = []
+        self.renderer.numbered = []
         if not self.memory.database.exists() or (self.options.style == "grounded" and self.empty()):
             greeting = small_talk(question)
             self.screen.line(*([f"{greeting} "] if greeting else []), EMPTY)
             self.screen.line()
             return
         with Waiting(self._notes, f"loading what answers{self.screen.marks.more}"):
-            answerer = self._ready()
+            answerer = self.ready()
         if interrupt.wanted:
             self._stopped()
             return
@@ -199,15 +185,19 @@ class Chat:
                     if isinstance(event, (ReadResult, TextResult)):
                         self.results.append(event)
                     self.renderer.show(event)
-                    self._kept = self._kept or isinstance(event, Done)
+                    if isinstance(event, Done):
+                        self.kept, self.answer = True, event
             finally:
                 events.close()  # type: ignore[attr-defined]  # a generator; an answer broken off is never recorded
-        if self._kept:
+        if self.kept:
             self.screen.line()
+            if self._sessions is not None:
+                self._sessions.keep(self.session, self.conversation.messages)
         else:
             self._stopped()
 
-    def _ready(self) -> Answerer:
+    def ready(self) -> Answerer:
+        """What answers, made when it is first needed."""
         if self._answerer is None:
             decider = self._pointer.get()
             model = self._engine.get() if decider is None else None
@@ -225,107 +215,31 @@ class Chat:
         self.renderer.stop()
         self.screen.line(("stopped", "dim"))
 
-    # -- commands ---------------------------------------------------------------------------------------------
-
-    def _command(self, line: str, interrupt: Interrupt) -> bool:
-        name, _, rest = line.partition(" ")
-        rest = rest.strip()
-        if name in ("/quit", "/exit", "/q"):
-            return False
-        if name not in COMMANDS:
-            near = difflib.get_close_matches(name, COMMANDS, n=1, cutoff=0.4)
-            hint = f"The nearest is {COMMANDS[near[0]].usage}" if near else "/help lists the commands"
-            raise UsageError(f"There is no command {name}.", hint)
-        if name == "/retry":
-            self._retry(interrupt)
-        else:
-            getattr(self, f"_do_{name[1:]}")(rest)
-        return True
-
-    def _do_help(self, rest: str) -> None:
-        width = max(len(c.usage) for c in COMMANDS.values())
-        for command in COMMANDS.values():
-            self.screen.line(f"{command.usage:<{width}}  ", (command.help, "dim"))
-        self.screen.line((KEYS, "dim"))
-
-    def _do_reads(self, rest: str) -> None:
-        if rest not in ("", "on", "off"):
-            raise UsageError(f"'{rest}' is neither on nor off.", "Write: /reads on, /reads off or just /reads")
-        self.renderer.reads = rest == "on" if rest else not self.renderer.reads
-        self.screen.line((f"reads are {'shown' if self.renderer.reads else 'hidden'}", "dim"))
-
-    def _do_style(self, rest: str) -> None:
-        if rest and rest not in STYLES:
-            raise UsageError(f"There is no style '{rest}'.", "Write: /style grounded or /style free")
-        self.options.style = rest or self.options.style
-        self.screen.line((f"answers are {self.options.style}", "dim"))
-
-    def _do_why(self, rest: str) -> None:
-        if self._last is None:
-            raise UsageError("Nothing has been asked yet.", "Ask something, then /why")
-        if not self.results:
-            self.screen.line(("Nothing was read for the last answer.", "dim"))
-            return
-        show_why(self.screen, self.results, self.memory.snapshot)
-
-    def _do_set(self, rest: str) -> None:
-        if not rest:
-            raise UsageError("There is nothing to set.", f"Write: {COMMANDS['/set'].usage}")
-        quotes = {'"': '"', "'": "'", "“": "”"}
-        if len(rest) > 1 and quotes.get(rest[0]) == rest[-1]:
-            rest = rest[1:-1]
-        if split(rest) is None:
-            triple, note = parse_statement(rest), ""
-        else:
-            triple, note = Editor(self._ready()).read(rest)
-        if self._create is not None and not self.memory.database.exists():
-            self._create()
-        change = self.memory.set(triple, note=note)
-        if change.before or change.after:
-            self.screen.changes(change)
-        else:
-            self.screen.line(("The memory held that already; now you state it too.", "dim"))
-        self.screen.line((f"operation {change.operation}; /undo takes it back", "dim"))
-
-    def _do_undo(self, rest: str) -> None:
-        if rest:
-            raise UsageError("/undo takes the newest change back.", f"For another one: memllm undo {rest}")
-        operation, change = self.memory.undo()
-        self.screen.line((f"undone: operation {operation.id} ({operation.kind}) {one_line(operation.note)}", "dim"))
-        self.screen.changes(change)
-        if not change.before and not change.after:
-            self.screen.line(("Nothing that reads see has changed.", "dim"))
+    def ask_in(self, memory: Memory) -> None:
+        """Answer the last question from another memory, and show it; nothing of it is kept."""
+        assert self.last is not None
+        encoder = self.finder.encoder()
+        finder = Finder(memory, None if encoder is None else lambda: encoder)
+        texts = Texts(memory, finder.encoder)
+        model = None if (decider := self._pointer.get()) is not None else self._engine.get()
+        answerer = Answerer(None, finder, self.options, model, decider, texts, self._engine.get)
+        renderer = Renderer(self.screen.console, self.renderer.reads)
+        for event in answerer.ask(self.last):
+            renderer.show(event)
+        self.screen.line()
 
     def _retry(self, interrupt: Interrupt) -> None:
-        if self._last is None:
+        if self.last is None:
             raise UsageError("Nothing has been asked yet.", "Ask something first.")
-        if self._kept:
+        if self.kept:
             self.conversation.drop_last()
+        before = self.answer.answer if self.answer is not None else ""
         self.options.seed += 1  # the same words would be drawn again otherwise
-        self.screen.line((f"{self.screen.marks.prompt} {self._last}", "dim"))
-        self._ask(self._last, interrupt)
-
-    def _do_facts(self, rest: str) -> None:
-        if not rest:
-            raise UsageError("Facts about what?", f"Write: {COMMANDS['/facts'].usage}")
-        snapshot = self.memory.snapshot
-        ids = set(snapshot.called(rest))
-        facts = [f for f in snapshot.facts() if f.key[0] in ids or f.key[2] in ids]
-        if not facts:
-            self.names.refresh(snapshot)
-            near = self.names.containing(rest)[:3] or difflib.get_close_matches(rest, self.names.all()[:20000], n=3)
-            raise NotFound(
-                f"The memory holds nothing about '{rest}'.", f"Nearest: {', '.join(near)}" if near else "See: /help"
-            )
-        evidence = self.memory.evidence(facts[:MOST_FACTS])
-        for fact in facts[:MOST_FACTS]:
-            places = evidence[fact.key]
-            where = places[0].place if places else "" if fact.person else "imported, without a document"
-            where = "; ".join(w for w in ("stated by you" if fact.person else "", where) if w)
-            line = f"   {self.screen.marks.dash} {one_line(where)}"
-            self.screen.line(statement(snapshot.texts(fact)), (line, "dim"))
-        if len(facts) > MOST_FACTS:
-            self.screen.line((f"{self.screen.marks.more} and {len(facts) - MOST_FACTS} more", "dim"))
+        self.screen.line((f"{self.screen.marks.prompt} {self.last}", "dim"))
+        self._ask(self.last, interrupt)
+        now = self.answer.answer if self.answer is not None else ""
+        if before and now and before != now and self.options.style == "grounded":
+            self.screen.line((f"before: {one_line(before)}", "dim"))
 
     # -- the line editor --------------------------------------------------------------------------------------
 

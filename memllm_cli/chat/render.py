@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from memllm_cli.memory.edit.change import Change, Texts
+from memllm_cli.memory.edit.evidence import Evidence
 from memllm_cli.memory.history.facts import Key
 from memllm_cli.reading.events import Done, Event, ReadCall, ReadResult, Source, Text, TextCall, TextResult
 from memllm_cli.reading.values import best, join
@@ -129,9 +130,12 @@ class Renderer:
     With `reads` off the calls and their results stay away; the source lines under an answer are always there.
     """
 
-    def __init__(self, console: Console, reads: bool = True) -> None:
+    def __init__(self, console: Console, reads: bool = True, numbers: bool = False) -> None:
         self.screen = Screen(console)
         self.reads = reads
+        self.numbers = numbers
+        """Whether what stands under an answer is numbered, for a person to ask about it."""
+        self.numbered: list[Source | Evidence] = []
         self._result: ReadResult | None = None
         self._texts: TextResult | None = None
         self._backed = False
@@ -202,7 +206,9 @@ class Renderer:
         """The sentences that carry an answer, or the nearest one where there is none, said to be no answer."""
         dash = self.screen.marks.dash
         for place in done.evidence:
-            self.screen.line((f"  {self.screen.quote(place.said)} {dash} {one_line(place.place)}", "dim"))
+            self.screen.line(
+                (f"  {self._number(place)}{self.screen.quote(place.said)} {dash} {one_line(place.place)}", "dim")
+            )
         if done.otherwise is not None:
             value, place = done.otherwise
             said = (
@@ -247,13 +253,21 @@ class Renderer:
         named = bool(against) or len({s.hit.value for s in stated}) > 1
         lines = [(s, f"{one_line(s.hit.value)}: " if named else "") for s in stated]
         lines += [(s, f"{marks.clash} {one_line(s.hit.value)}: ") for s in against]
-        shown = list(dict.fromkeys(f"  {before}{self._origin(source)}" for source, before in lines))
-        for line in shown[:MOST_SOURCES]:
-            screen.line((line, "dim"))
+        shown = {f"{before}{self._origin(source)}": source for source, before in reversed(lines)}
+        texts = list(dict.fromkeys(f"{before}{self._origin(source)}" for source, before in lines))
+        for text in texts[:MOST_SOURCES]:
+            screen.line((f"  {self._number(shown[text])}{text}", "dim"))
         if len(shown) > MOST_SOURCES:
             screen.line((f"  {marks.more} and {len(shown) - MOST_SOURCES} more sources", "dim"))
         if not self.reads:
             self._disagree(clashes, indent=2)
+
+    def _number(self, shown: Source | Evidence) -> str:
+        """The number of what stands under an answer, as it is written before it."""
+        if not self.numbers:
+            return ""
+        self.numbered.append(shown)
+        return f"[{len(self.numbered)}] "
 
     def _waiting(self, result: ReadResult) -> None:
         """That proposals would answer too, which answers do not use."""

@@ -25,7 +25,7 @@ def show_why(screen: Screen, results: Sequence[ReadResult | TextResult], snapsho
         elif not result.sources:
             screen.line(("  nothing in memory", "dim"))
         for source in result.sources:
-            _source(screen, source, snapshot)
+            show_source(screen, source, snapshot)
 
 
 def _texts(screen: Screen, result: TextResult, snapshot: Snapshot) -> None:
@@ -33,15 +33,21 @@ def _texts(screen: Screen, result: TextResult, snapshot: Snapshot) -> None:
     for number, (place, likely) in enumerate(zip(result.places, result.probabilities, strict=False)):
         role = "answers" if number < result.answering else "was near"
         screen.line((f"{screen.marks.read} {role}, {likely:.0%}", "dim"))
-        row = snapshot.history.documents.get(place.document)
-        operation = snapshot.operation(row.operation) if row is not None else None
-        if operation is not None:
-            at = operation.at[:16].replace("T", " ")
-            screen.line((f"  operation {operation.id} ({operation.kind}) {screen.marks.dot} {at} UTC", "dim"))
-        _evidence(screen, place)
+        show_text(screen, place, snapshot)
 
 
-def _source(screen: Screen, source: Source, snapshot: Snapshot) -> None:
+def show_text(screen: Screen, place: Evidence, snapshot: Snapshot) -> None:
+    """A sentence of a document, with the operation that read it."""
+    row = snapshot.history.documents.get(place.document)
+    operation = snapshot.operation(row.operation) if row is not None else None
+    if operation is not None:
+        at = operation.at[:16].replace("T", " ")
+        screen.line((f"  operation {operation.id} ({operation.kind}) {screen.marks.dot} {at} UTC", "dim"))
+    _evidence(screen, place)
+
+
+def show_source(screen: Screen, source: Source, snapshot: Snapshot) -> None:
+    """A fact that was read, with everything that supports it."""
     near = "" if source.hit.exact else f"   (found by similarity, distance {source.hit.distance:.2f})"
     screen.line((statement(source.triple), "bold"), (near, "dim"))
     left = list(source.evidence)

@@ -11,8 +11,10 @@ import typer
 from memllm_cli.app import App
 from memllm_cli.cli.ask import READS, STYLE, model_name, reads_for, style_for
 from memllm_cli.errors import UsageError
+from memllm_cli.terminal import count
 
 if TYPE_CHECKING:
+    from memllm_cli.chat.sessions import Sessions
     from memllm_cli.reading.formats import ReadFormat
     from memllm_cli.types import Encoder
 
@@ -26,6 +28,10 @@ def chat(
     context: typer.Context,
     reads: Annotated[str | None, typer.Option(metavar="on|off", help=READS)] = None,
     style: Annotated[str | None, typer.Option(metavar="grounded|free", help=STYLE)] = None,
+    continue_: Annotated[bool, typer.Option("--continue", help="Go on with the last conversation.")] = False,
+    session: Annotated[str, typer.Option("--session", metavar="NAME", help="Go on with this one.")] = "",
+    sessions: Annotated[bool, typer.Option("--sessions", help="List the conversations and end.")] = False,
+    export: Annotated[str, typer.Option("--export", metavar="NAME", help="Print one as Markdown and end.")] = "",
 ) -> None:
     """Talk with the memory; see, correct and undo what it holds. Commands: /help.
 
@@ -34,6 +40,17 @@ def chat(
     Example: memllm chat --reads off
     """
     state: App = context.obj
+    kept = _sessions(state)
+    if sessions:
+        rows = [(s.name, f"{s.at:%Y-%m-%d %H:%M}", str(s.questions), s.first) for s in kept.every()]
+        state.output.table(("session", "last", "questions", "first"), rows)
+        state.output.data([{"session": n, "last": at, "questions": int(q), "first": f} for n, at, q, f in rows])
+        return
+    if export:
+        from memllm_cli.chat.sessions import as_markdown
+
+        state.output.line(as_markdown(*kept.load(export)))
+        return
     if state.output.json:
         raise UsageError("chat has no --json.", 'One question as JSON: memllm ask --json "QUESTION"')
     shown, style = reads_for(state, reads), style_for(state, style)
@@ -58,6 +75,8 @@ def chat(
     memory = Memory(state.home.knowledge_base(state.setting("kb").value))
     if memory.database.exists():
         memory = state.memory()
+    going_on = continue_ or bool(session)
+    name, before = kept.load(session) if going_on else ("", [])
     talk = Chat(
         Finder(memory, encoder),
         model,
@@ -69,11 +88,23 @@ def chat(
         notes=notes,
         history=state.home.root / "chat-history" if interactive else None,
         decider=state.decider,
+        sessions=kept if interactive or going_on else None,
+        session=name,
     )
+    talk.conversation.messages = before
+    if before:
+        talk.screen.line((f"going on with {name}, {count(len(before) // 2, 'question')}", "dim"))
     if interactive:
         talk.run()
     elif code := talk.run_lines(_lines()):
         raise typer.Exit(code)
+
+
+def _sessions(state: App) -> Sessions:
+    """Where conversations with this knowledge base are kept: in its folder's neighbour, by its name."""
+    from memllm_cli.chat.sessions import Sessions
+
+    return Sessions(state.home.root / "sessions" / state.setting("kb").value)
 
 
 def _lines() -> Iterator[str]:

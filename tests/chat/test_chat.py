@@ -64,7 +64,7 @@ def talk(filled: Memory) -> Talk:
 def test_ask_why_set_retry_undo(talk: Talk) -> None:
     first = talk(ASKED)
     assert "    = Sylvania City   — page.md, line 1" in first
-    assert f'  "{PAGE}" — page.md, line 1' in first
+    assert f'  [1] "{PAGE}" — page.md, line 1' in first
     why = talk("/why")
     assert f'"{PAGE}" — A page (page.md, line 1)' in why
     assert "operation 2 (ingest)" in why
@@ -77,12 +77,53 @@ def test_ask_why_set_retry_undo(talk: Talk) -> None:
     ]
     again = talk("/retry")
     assert "    = Rufus Town   — stated by you" in again
-    assert "Sylvania" not in again
+    assert "before: Sylvania City" in again
     assert len(talk.chat.conversation.messages) == 2
     assert "stated by you" in talk("/why")
     undone = talk("/undo")
     assert "+ Freedonia >> capital >> Sylvania City" in undone
     assert "\nSylvania City\n" in talk("/retry")
+
+
+def test_what_is_numbered_is_asked_for_by_its_number(talk: Talk) -> None:
+    assert "Nothing has been asked yet." in talk("/why 1")
+    talk(ASKED)
+    shown = talk("/why 1")
+    assert "Freedonia >> capital >> Sylvania City" in shown
+    assert f'"{PAGE}" — A page (page.md, line 1)' in shown
+    assert "has the number 2" in talk("/why 2")
+
+
+def test_forget_and_take_it_back(talk: Talk) -> None:
+    assert "- Freedonia >> capital >> Sylvania City" in talk('/forget "Freedonia >> capital >>"')
+    assert "Memory has nothing" in talk(ASKED)
+    assert "+ Freedonia >> capital >> Sylvania City" in talk("/undo")
+    assert "No fact is" in talk("/forget Freedonia >> capital >> Nowhere")
+
+
+@pytest.mark.parametrize("what", ['"Freedonia >> capital >> Sylvania City"', "page.md"])
+def test_without_a_fact_or_a_document_nothing_is_changed(talk: Talk, filled: Memory, what: str) -> None:
+    talk(ASKED)
+    before = filled.snapshot.last_operation
+    shown = talk(f"/without {what}")
+    assert shown.startswith("without ")
+    assert "Sylvania City" not in shown.split(":", 1)[1]
+    assert filled.snapshot.last_operation == before
+    assert "Sylvania City" in talk(ASKED)
+
+
+def test_answers_from_some_documents(talk: Talk) -> None:
+    assert "1 document alone" in talk("/in page.md")
+    assert "Sylvania City" in talk(ASKED)
+    assert "No document is called" in talk("/in nowhere.md")
+    assert "all documents" in talk("/in")
+    assert "A page" in talk("/sources")
+    assert "1 fact" in talk("/sources")
+
+
+def test_a_fact_is_not_accepted_again(talk: Talk) -> None:
+    talk(ASKED)
+    assert "none from a text" in talk("/accept")
 
 
 def test_a_fact_set_by_another_process_is_seen(talk: Talk, filled: Memory) -> None:
@@ -163,7 +204,7 @@ def test_what_a_person_accepted_keeps_its_sentence(talk: Talk, filled: Memory) -
     filled.set(Triple("Freedonia", "capital", "Sylvania City"))
     shown = talk(ASKED)
     assert "    = Sylvania City   — stated by you; page.md, line 1" in shown
-    assert f'  stated by you; "{PAGE}" — page.md, line 1' in shown
+    assert f'  [1] stated by you; "{PAGE}" — page.md, line 1' in shown
     why = talk("/why")
     assert "stated by you" in why
     assert f'"{PAGE}" — A page (page.md, line 1)' in why
@@ -235,7 +276,7 @@ def test_lines_from_a_pipe(talk: Talk) -> None:
         "  ⟳ Freedonia >> capital >> ?",
         "    = Sylvania City   — page.md, line 1",
         "Sylvania City",
-        f'  "{PAGE}" — page.md, line 1',
+        f'  [1] "{PAGE}" — page.md, line 1',
         "",
     ]
     assert talk.chat.run_lines(["/nonsense", ASKED]) == 2

@@ -103,7 +103,7 @@ def test_chat_fills_an_empty_home(tmp_path: Path) -> None:
     told = invoke(tmp_path, "chat", input=f'/undo\n/set "Sylvania City >> capital of >> Freedonia"\n{ASKED}\n')
     assert told.exit_code == 1  # of the first line, that had nothing to undo
     assert "+ Freedonia >> capital >> Sylvania City" in told.stdout
-    assert told.stdout.splitlines()[-3:] == ["Sylvania City", "  stated by you", ""]
+    assert told.stdout.splitlines()[-3:] == ["Sylvania City", "  [1] stated by you", ""]
     assert EMPTY not in invoke(tmp_path, "chat", input=f"{ASKED}\n").stderr
 
 
@@ -129,7 +129,7 @@ def test_the_style_of_an_unknown_model_follows_its_size(home: Path, monkeypatch:
 def test_chat_from_a_pipe(home: Path) -> None:
     result = invoke(home, "chat", input=f"{ASKED}\n/reads off\n{ASKED}")
     assert result.exit_code == 0
-    assert result.stdout.count("Sylvania City\n  stated by you\n") == 2
+    assert result.stdout.count("Sylvania City\n  [1] stated by you\n") == 2
     assert "▸" not in result.stdout
     assert not (home / "chat-history").exists()
     assert invoke(home, "chat", input="/nonsense\n").exit_code == 2
@@ -145,3 +145,16 @@ def test_importing_the_commands_is_light() -> None:
     code = f"import sys, memllm_cli.cli.ask, memllm_cli.cli.chat; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_conversation_is_gone_on_with(home: Path) -> None:
+    from memllm_cli.chat.sessions import Sessions
+    from memllm_cli.prompts import Message
+
+    kept = Sessions(home / "sessions" / "default")
+    kept.keep("monday", [Message("user", "Is it late?"), Message("assistant", "No.")])
+    assert "monday" in invoke(home, "chat", "--sessions").stdout
+    result = invoke(home, "chat", "--continue", input=f"{ASKED}\n")
+    assert "going on with monday, 1 question" in result.stdout
+    assert [m.text for m in kept.load()[1]] == ["Is it late?", "No.", ASKED, "Sylvania City"]
+    assert "## Is it late?" in invoke(home, "chat", "--export", "monday").stdout

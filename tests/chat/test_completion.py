@@ -4,7 +4,7 @@ import pytest
 from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
 
-from memllm_cli.chat.chat import COMMANDS
+from memllm_cli.chat.commands import COMMANDS
 from memllm_cli.chat.completion import MOST, ChatCompleter, Names
 from memllm_cli.memory.edit.memory import Memory
 from memllm_cli.types import Triple
