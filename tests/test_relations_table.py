@@ -13,6 +13,8 @@ from memllm_cli.memory.values.names import normal
 
 KB = Path(__file__).parent.parent / "kb"
 DEMO = KB / "demo"
+DEMO_FACTS = Path(__file__).parent / "e2e" / "demo_facts.csv"
+"""Facts that the demo's documents state; each sentence stands in its document word for word."""
 COLUMNS = [
     *("name", "id", "description", "subject_cardinality", "object_cardinality"),
     *("inverse", "aliases", "object_type", "domain"),
@@ -36,7 +38,7 @@ def read(path: Path) -> tuple[list[str], list[dict[str, str]]]:
 
 
 HEADER, ROWS = read(KB / "relations.csv")
-FACT_HEADER, FACTS = read(DEMO / "facts.csv")
+FACT_HEADER, FACTS = read(DEMO_FACTS)
 BY_NAME = {row["name"]: row for row in ROWS}
 
 

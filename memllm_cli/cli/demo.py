@@ -14,7 +14,7 @@ from memllm_cli.errors import MemllmError, NotFound
 from memllm_cli.terminal import safe
 
 KB = "tour"
-ROOF = "Who has to fix the roof of the leased office?"
+LIFT = "By how much is the rent for October reduced if the lift is late?"
 CLEANING = "Which company cleans Harbour House?"
 
 
@@ -37,7 +37,7 @@ def _steps(folder: Path, real: Path) -> list[tuple[str, list[str]]]:
         ("", ["ask", questions[1]]),
         ("A question that needs two facts:", ["ask", "Where was the head of state of Freedonia born?"]),
         ("Two documents disagree, and both are shown:", ["ask", "What is the notice period of the Harbour Lease?"]),
-        ("What no fact holds is answered from the text, in words that are not the document's:", ["ask", ROOF]),
+        ("What no fact is asked for is answered from the text, with the sentence:", ["ask", LIFT]),
         ("What the documents do not say is not answered; the nearest sentence is a pointer:", ["ask", CLEANING]),
         ("Counts are the store's, over facts:", ["ask", "How many suppliers are in Ireland?"]),
         ("What a document says, each line with its place:", ["ask", "Summarise the side letter"]),
@@ -66,7 +66,7 @@ def demo(
     from memllm_cli.cli.main import build
 
     state: App = context.obj
-    folder = state.home.shipped("kb/demo/facts.csv").parent
+    folder = state.home.shipped("kb/demo/lease.md").parent
     if not folder.is_dir():
         raise NotFound("The demo's documents are missing.", "Run: memllm init")
     if not keep:

@@ -102,7 +102,7 @@ def import_(
 
     JSON: rows with subject, relation and object, or the entities and relations of an assistant's memory.json.
 
-    Example: memllm import kb/demo/facts.csv
+    Example: memllm import facts.csv
     """
     from memllm_cli.memory.care.full_export import is_everything
 
@@ -160,9 +160,10 @@ def _import_everything(state: App, text: str, dry_run: bool) -> None:
 def _import_facts(
     state: App, text: str, format: str, name: str, as_person: bool, skip_bad: bool, dry_run: bool
 ) -> None:
-    from memllm_cli.cli.shown import change_data, held_back, opened
+    from memllm_cli.cli.shown import held_back, opened
     from memllm_cli.memory.care.other_json import read_json
     from memllm_cli.memory.care.table import contradictions, is_export, read_csv
+    from memllm_cli.serving.data import change_data
 
     with ExitStack() as stack:
         # What cannot be taken leaves no empty knowledge base behind.

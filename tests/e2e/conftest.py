@@ -17,6 +17,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEMO = ROOT / "kb" / "demo"
+DEMO_FACTS = ROOT / "tests" / "e2e" / "demo_facts.csv"
+"""Facts that the demo's documents state."""
 TIMEOUT = 300
 """Seconds after which a command hangs; only there so that a test ends."""
 
@@ -149,7 +151,7 @@ def _told(tmp_path_factory: pytest.TempPathFactory, _models: None) -> Path:
     read = home.run("--json", "ingest", *documents).data
     assert [d["path"] for d in read["documents"]] == documents
     assert read["failed"] == []
-    imported = home.run("--json", "import", str(DEMO / "facts.csv")).data
+    imported = home.run("--json", "import", str(DEMO_FACTS)).data
     assert imported["rows"] > 50
     assert imported["skipped"] == []
     return home.root / "kb"

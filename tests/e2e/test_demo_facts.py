@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.e2e.conftest import DEMO
+from tests.e2e.conftest import DEMO, DEMO_FACTS
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Home
@@ -179,7 +179,7 @@ def test_the_facts_of_the_demo_are_found(home: Home) -> None:
 
 
 def test_what_may_be_missing_is_listed() -> None:
-    with (DEMO / "facts.csv").open(encoding="utf-8") as file:
+    with (DEMO_FACTS).open(encoding="utf-8") as file:
         table = {(r["subject"].casefold(), r["relation"], r["object"].casefold()) for r in csv.DictReader(file)}
     assert not table - triples(FOUND) - triples(NEAR) - triples(MISSED)
     assert triples(MISSED) <= table
