@@ -21,7 +21,7 @@ from memllm_cli.memory.values.names import normal
 from memllm_cli.types import Document, Triple
 from memllm_cli.writing import abbreviations, structure
 from memllm_cli.writing.drafts import DocumentWriter, Found
-from memllm_cli.writing.extracts import aliases
+from memllm_cli.writing.extracts import PROPOSALS, aliases
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +211,14 @@ def _gone(document: Document, memory: Memory) -> str:
     return ""
 
 
+def _few(stated: Sequence[structure.Stated], words: int) -> list[structure.Stated]:
+    """What structure states, with as many proposals as prose gets: a table of which no column names the rows would
+    give one for each cell."""
+    room = max(1, PROPOSALS * words // 1000)
+    kept = {id(s) for s in [s for s in stated if not s.sure][:room]}
+    return [s for s in stated if s.sure or id(s) in kept]
+
+
 def _to_read(document: Document) -> tuple[Document, Sequence[int]]:
     """A document without the rows of long tables, which no model reads; the numbers of its sentences in the whole."""
     rows = {b.start for b in document.blocks if b.kind == "row" and b.note == SEARCHED}
@@ -228,11 +236,12 @@ def ingest(planned: Planned, memory: Memory, writer: DocumentWriter | None) -> G
     total, before = planned.sentences, 0
     run = uuid4().hex
     for document in planned.documents:
-        stated = structure.stated(document)
+        every = structure.stated(document)
+        stated = _few(every, len(document.text.split()))
         facts = [
             Written(s.triple, (), s.probability, not s.sure, s.block, own=True, one_object=s.one_object) for s in stated
         ]
-        full = len(stated) >= structure.MOST_FACTS
+        full = len(every) >= structure.MOST_FACTS
         notes = (f"only the first {len(stated):,} facts of its structure are kept",) if full else ()
         others = [*structure.aliases(document), *abbreviations.defined(document)]
         prose, numbers = _to_read(document)
