@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from memllm_cli.answering.edits import Editor, split
 from memllm_cli.chat.render import one_line, statement
@@ -25,7 +25,10 @@ from memllm_cli.reading.events import Source
 from memllm_cli.terminal import count
 
 if TYPE_CHECKING:
-    from memllm_cli.chat.chat import Chat
+    from memllm_cli.answering.answer import Answerer, Options
+    from memllm_cli.chat.completion import Names
+    from memllm_cli.chat.render import Renderer, Screen
+    from memllm_cli.reading.events import Done, ReadResult, TextResult
 
 KEYS = "Enter sends, Alt+Enter (or Esc Enter) begins a new line, Tab completes, Ctrl-C stops an answer."
 MOST_FACTS = 40
@@ -60,10 +63,32 @@ COMMANDS: dict[str, Command] = {
 }
 
 
+class Talk(Protocol):
+    """What commands need of the chat they belong to."""
+
+    memory: Memory
+    options: Options
+    renderer: Renderer
+    screen: Screen
+    names: Names
+    results: list[ReadResult | TextResult]
+    last: str | None
+    answer: Done | None
+    create: Callable[[], object] | None
+
+    def ready(self) -> Answerer:
+        """What answers."""
+        ...
+
+    def ask_in(self, memory: Memory) -> None:
+        """Answer the last question from another memory."""
+        ...
+
+
 class Commands:
     """The commands of one chat. Each prints what came of it; errors are raised."""
 
-    def __init__(self, chat: Chat) -> None:
+    def __init__(self, chat: Talk) -> None:
         self.chat = chat
         self.screen = chat.screen
 
