@@ -8,17 +8,10 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal, DecimalException
 
 from memllm_cli.memory.values.literals import normalise
+from memllm_cli.memory.values.measures import measure
 
 KINDS = ("money", "number", "date", "duration")
-_DAYS = {"D": Decimal(1), "W": Decimal(7), "M": Decimal("30.44"), "Y": Decimal("365.25")}
-_MONEY = re.compile(
-    r"(?:[A-Z]{3}|[€$£¥])?\s*\d[\d.,' \u00a0]*\s*(?:[A-Z]{3}|[€$£¥]|euros?|dollars?|pounds?)?", re.IGNORECASE
-)
-"""Money and nothing beside it: a sign, a scale or "a month" changes what is added."""
-_EITHER = re.compile(r"\d\s*[km]\b", re.IGNORECASE)
-"""Thousands or kilometres, millions or metres."""
-_THOUSANDTHS = re.compile(r"\D*\d{1,3}\.\d{3}(?![\d.])[^\d,]*")
-"""A thousand or thousandths, and nothing that says which."""
+_SECONDS = {"S": Decimal(1), "M": Decimal("30.44") * 86400}
 _EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
 
@@ -58,21 +51,19 @@ def written(operation: str, read: Amounts) -> str | None:
 
 
 def _amount(text: str, kind: str) -> tuple[Decimal, str] | None:
-    """A value as a number to compare, and its unit."""
-    form = normalise(text, kind)
-    if _THOUSANDTHS.fullmatch(text):
-        return None
+    """A value as a number to compare, and its unit; a range, a rate or a bound is none."""
     if kind == "date":
-        match = re.fullmatch(r"(\d{4})(?:-(\d\d))?(?:-(\d\d))?", form)
+        match = re.fullmatch(r"(\d{4})(?:-(\d\d))?(?:-(\d\d))?", normalise(text, kind))
         if match is None:
             return None
         return Decimal(int(match[1]) * 10_000 + int(match[2] or 0) * 100 + int(match[3] or 0)), "date"
+    found = measure(text, kind)
+    if found is None or not found.single:
+        return None
     if kind == "duration":
-        match = re.fullmatch(r"(\d+)([DWMY])", form)
-        return (Decimal(match[1]) * _DAYS[match[2]], "duration") if match else None
-    if (kind == "money" and not _MONEY.fullmatch(text.strip())) or (kind == "number" and _EITHER.search(text)):
+        if not all(base in _SECONDS for base, _ in found.low.parts):  # business days
+            return None
+        return sum((number * _SECONDS[base] for base, number in found.low.parts), Decimal(0)) / 86400, "duration"
+    if kind == "money" and not found.low.unit:
         return None
-    match = re.fullmatch(r"([+-]?\d{1,30}(?:\.\d{1,20})?)(?: (.+))?", form)
-    if match is None or (kind == "money" and not match[2]):
-        return None
-    return Decimal(match[1]), match[2] or ""
+    return found.low.number, found.low.unit

@@ -5,23 +5,17 @@ Needs no language model, but for what is stated as a question with its answer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from memllm_cli.app import App
 from memllm_cli.cli.fact_ask import get, history, list_, why
-from memllm_cli.cli.shown import (
-    DRY_RUN,
-    NOTE,
-    change_data,
-    day,
-    matching,
-    opened,
-    show_change,
-)
+from memllm_cli.cli.shown import DRY_RUN, NOTE, day, opened, show_change
 from memllm_cli.errors import NotFound, UsageError
+from memllm_cli.serving.data import change_data
+from memllm_cli.serving.meant import matching
 from memllm_cli.streams import piped
 from memllm_cli.terminal import safe
 
@@ -131,12 +125,27 @@ def _state(
         if len(stated) > 1 and not dry_run:
             stack.enter_context(memory.session())
         changes = [memory.set(t, mode, begin, end, note, dry_run, own=bool(new)) for t in stated]
+        unread = list(_unread(memory, stated))
     new = list(dict.fromkeys(new))
     state.output.data({"changes": [change_data(c) for c in changes], "dry_run": dry_run, "new_relations": new})
     for name in new:
         state.output.note(f"'{safe(name)}' is a new relation; see: memllm relation list --from-documents")
     for change in changes:
         show_change(state, change, dry_run)
+    for value, kind in unread:
+        state.output.note(f"'{safe(value)}' is not read as {kind}: it is compared as it is written.")
+
+
+def _unread(memory: Memory, stated: Sequence[Triple]) -> Iterator[tuple[str, str]]:
+    """Values that are no value of the kind that their relation takes, with the name of that kind."""
+    from memllm_cli.memory.values.literals import fits
+
+    names = {"date": "a date", "money": "money", "duration": "a duration", "number": "a number"}
+    for triple in stated:
+        found = memory.snapshot.relations.find(triple.relation)
+        value = triple.subject if found is not None and found[1] else triple.object
+        if found is not None and not fits(value, found[0].object_type):
+            yield value, names[found[0].object_type]
 
 
 def _new_relation(state: App, memory: Memory, phrase: str) -> str:

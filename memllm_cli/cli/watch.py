@@ -8,7 +8,7 @@ same from one look to the next, so that none is read while a program writes it.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from memllm_cli.errors import BusyError, NotFound
 from memllm_cli.terminal import count, safe
 
 if TYPE_CHECKING:
+    from memllm_cli.memory.edit.memory import Memory
     from memllm_cli.writing.drafts import DocumentWriter
 
 EVERY = 2.0
@@ -69,8 +70,16 @@ def look(roots: Sequence[Path]) -> Seen:
     return out
 
 
-def watch(state: App, watching: Watch, writer: DocumentWriter | None, limits: Limits, every: float = EVERY) -> None:
-    """Keep memory up to date with folders until Ctrl-C. Raises KeyboardInterrupt then."""
+def watch(
+    state: App,
+    watching: Watch,
+    writer: DocumentWriter | None,
+    limits: Limits,
+    encode: Callable[[App, Memory], object],
+    every: float = EVERY,
+) -> None:
+    """Keep memory up to date with folders until Ctrl-C; `encode` makes the vectors of what is new. Raises
+    KeyboardInterrupt then."""
     folders = count(len(watching.roots), "path")
     state.output.line(f"watching {folders}, {count(len(watching.known), 'file')}; Ctrl-C ends it")
     while True:
@@ -78,7 +87,7 @@ def watch(state: App, watching: Watch, writer: DocumentWriter | None, limits: Li
         settled, gone = watching.changed()
         for path in (*settled, *gone):
             try:
-                said = _forget(state, path) if path in gone else _read(state, path, writer, limits)
+                said = _forget(state, path) if path in gone else _read(state, path, writer, limits, encode)
             except BusyError:  # somebody else writes: tried again after the next look
                 continue
             watching.done(path)
@@ -86,8 +95,9 @@ def watch(state: App, watching: Watch, writer: DocumentWriter | None, limits: Li
                 state.output.line(f"{datetime.now():%H:%M:%S} {safe(Path(path).name)}: {said}")
 
 
-def _read(state: App, path: str, writer: DocumentWriter | None, limits: Limits) -> str:
-    from memllm_cli.cli.ingest import encode_texts
+def _read(
+    state: App, path: str, writer: DocumentWriter | None, limits: Limits, encode: Callable[[App, Memory], object]
+) -> str:
     from memllm_cli.writing.ingest import Planned, Read, ingest, note_failures, plan
 
     memory = state.memory(create=True)
@@ -101,7 +111,7 @@ def _read(state: App, path: str, writer: DocumentWriter | None, limits: Limits) 
             said = f"{count(event.facts, 'fact')}, {count(event.proposals, 'proposal')}"
             said += "".join(f"; {safe(note)}" for note in event.notes)
     if said:
-        encode_texts(state, memory)
+        encode(state, memory)
     return said
 
 

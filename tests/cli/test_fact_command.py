@@ -163,3 +163,24 @@ def test_control_characters_never_reach_the_terminal(run: Run, memory: Memory) -
         assert "\x1b" not in ran.out + ran.err
         assert ran.code == 0
     assert "[bold]loud" in run("fact", "why", ">> official language >>").out
+
+
+@pytest.mark.parametrize(
+    ("statement", "kind"),
+    [
+        ("Pier Contract >> signing date >> 03/04/2025", "a date"),
+        ("Pier Contract >> deposit >> 12 % of EUR 400", "money"),
+        ("Pier Contract >> deposit >> EUR 400", None),
+        ("ten days after receipt >> payment term of >> Pier Contract", "a duration"),
+    ],
+)
+def test_a_value_that_is_not_read_is_pointed_out(run: Run, statement: str, kind: str | None) -> None:
+    said = run("fact", "add", statement).err
+    assert ("compared as it is written" in said) == (kind is not None)
+    assert kind is None or f"not read as {kind}" in said
+
+
+def test_a_day_that_is_in_no_calendar_is_refused(run: Run) -> None:
+    refused = run("fact", "set", "Pier Contract >> signing date >> 31 February 2025")
+    assert refused.code == 2
+    assert "not in the calendar" in refused.err

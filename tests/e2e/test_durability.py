@@ -46,7 +46,10 @@ def test_kill_9_loses_nothing_that_was_acknowledged(bare: Home, tmp_path: Path) 
             heard = "".join(process.stdout.readline() for _ in range(chance.choice((0, 2, 2, 4))))
             time.sleep(chance.uniform(0, 0.5))
             process.kill()
-            rest, err = process.communicate()
+            # Not communicate(): it reads past what readline has taken in already and not given out.
+            rest = process.stdout.read()
+            err = process.stderr.read() if process.stderr is not None else ""
+            process.wait()
         assert process.returncode == -signal.SIGKILL, heard + rest + err
         told = len(ACKNOWLEDGED.findall(heard + rest))
         acknowledged += told

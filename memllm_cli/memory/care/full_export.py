@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from memllm_cli.errors import DamagedError, UsageError
+from memllm_cli.memory.disk.database import values_compared_anew
 from memllm_cli.memory.disk.table import Column
 from memllm_cli.memory.disk.tables import COMPARED_ANEW, RELATIONS, TABLES, VERSION, Operation
 from memllm_cli.memory.edit.memory import Memory
@@ -147,6 +148,7 @@ def restore(memory: Memory, everything: Everything, empty: bool = True) -> None:
                     f"INSERT INTO {table} ({names}) SELECT {values}", [list(v) for v in zip(*chunk, strict=True)]
                 )
         connection.execute(COMPARED_ANEW)
+        values_compared_anew(connection)
         connection.execute("COMMIT")
     memory.outdate()
 

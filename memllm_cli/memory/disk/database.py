@@ -19,12 +19,15 @@ from memllm_cli.memory.disk import journal
 from memllm_cli.memory.disk.files import DAMAGED, DATABASE, FOREIGN, JOURNAL, LOG, PART
 from memllm_cli.memory.disk.lock import TIMEOUT, Lock
 from memllm_cli.memory.disk.tables import MIGRATIONS, TABLES, VERSION, Rows
+from memllm_cli.memory.values.literals import LITERALS, normalise
 from memllm_cli.paths import storage_error
 from memllm_cli.terminal import interrupts_held
 
 if TYPE_CHECKING:
     import duckdb
 
+VALUES_ANEW = 6
+"""The migration that compares values anew, which SQL cannot say."""
 BLOCK = 16384  # bytes; DuckDB's smallest
 _FULL = ("no space", "not enough space", "could not write", "cannot write", "too large", "disk full", "quota")
 _NO_PERMISSION = ("permission", "read-only", "read only")
@@ -242,6 +245,8 @@ class Database:
             if number > version:
                 connection.execute("BEGIN")
                 connection.execute(statements)
+                if number == VALUES_ANEW:
+                    values_compared_anew(connection)
                 connection.execute("DELETE FROM meta WHERE key = 'schema'")
                 connection.execute("INSERT INTO meta VALUES ('schema', ?)", [str(number)])
                 if number == 1:
@@ -276,6 +281,26 @@ class Database:
         return DamagedError(
             f"{self.path} is damaged or not a knowledge base: {text[:160]}",
             "Nothing was changed. Restore a copy, or choose another with --kb NAME.",
+        )
+
+
+def values_compared_anew(connection: duckdb.DuckDBPyConnection) -> None:
+    """Bring the compared forms of values that an older version stored up to date.
+
+    A date that its document says how to read (03/04/2025) stays as that says.
+    """
+    literal = ", ".join(f"'{kind}'" for kind in LITERALS)
+    found = connection.execute(f"SELECT id, name, kind, normal FROM entities WHERE kind IN ({literal})").fetchall()
+    changed = {
+        entity: normalise(name, kind)
+        for entity, name, kind, form in found
+        if form not in {normalise(name, kind, first) for first in (None, True, False)}
+    }
+    if changed:
+        connection.execute(
+            "UPDATE entities SET normal = new.form "
+            "FROM (SELECT unnest(?::BIGINT[]) AS id, unnest(?::TEXT[]) AS form) new WHERE entities.id = new.id",
+            [list(changed), list(changed.values())],
         )
 
 

@@ -420,5 +420,6 @@ MIGRATIONS: tuple[tuple[int, str], ...] = (
         """,
     ),
     (5, COMPARED_ANEW),
+    (6, "-- values have other compared forms: database.values_compared_anew"),
 )
 VERSION = MIGRATIONS[-1][0]

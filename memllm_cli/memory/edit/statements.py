@@ -21,6 +21,7 @@ from memllm_cli.memory.disk.tables import (
 )
 from memllm_cli.memory.history.facts import Key
 from memllm_cli.memory.history.snapshot import Snapshot
+from memllm_cli.memory.values.dates import day_first
 from memllm_cli.memory.values.literals import ENTITY, normalise, space
 from memllm_cli.memory.values.names import abbreviates, is_role, normal, pointed, role_word
 from memllm_cli.memory.values.relations import DOCUMENTS, Relation
@@ -71,12 +72,13 @@ class Writer:
         self._called: dict[str, int] = {}
         """What the names that this operation gives, in compared form, mean."""
         self._text = ""
+        self._day_first: bool | None = None
 
     def entity(self, name: str, kind: str) -> int:
         """Id of a name or literal, new if nothing is called exactly so."""
         shown = " ".join(name.split())
         plain = normal(shown)
-        form = plain if kind in (ENTITY, "text") else normalise(shown, kind)
+        form = plain if kind in (ENTITY, "text") else normalise(shown, kind, self._day_first)
         if not plain:
             raise UsageError("A name is empty.", 'Write: "subject >> relation >> object"')
         if len(shown) > LONGEST_NAME:
@@ -242,6 +244,7 @@ class Writer:
         """Record the document this operation reads."""
         known = self.snapshot.history.documents
         self._text = document.text
+        self._day_first = day_first([document.text])
         self.document_id = max(known, default=0) + 1
         # Versions of one document share its names: the first version stands for all.
         self.scope = min((d.id for d in known.values() if d.uri == document.uri), default=self.document_id)

@@ -9,6 +9,7 @@ from itertools import combinations
 from memllm_cli.memory.disk.tables import Assertion
 from memllm_cli.memory.history.facts import Fact, Key
 from memllm_cli.memory.history.snapshot import Snapshot
+from memllm_cli.memory.values.literals import coarser
 from memllm_cli.memory.values.validity import overlap
 
 RULES = ("person", "newest", "most-sources")
@@ -90,13 +91,19 @@ def _several(snapshot: Snapshot, facts: list[Fact], side: str) -> Iterator[Confl
     relation = snapshot.relations.by_id[facts[0].key[1]]
     if not (relation.one_object if side == "object" else relation.one_subject):
         return
-    clashing = {
-        f.key for a, b in combinations(facts, 2) if any(overlap(x, y) for x in a.spans for y in b.spans) for f in (a, b)
-    }
+    pairs = (p for p in combinations(facts, 2) if any(overlap(x, y) for x in p[0].spans for y in p[1].spans))
+    clashing = {f.key for pair in pairs if not (side == "object" and _within(snapshot, *pair)) for f in pair}
     if clashing:
         at_once = "at a time" if any(f.valid != (None, None) for f in facts) else "only"
         values = f"'{relation.name}' takes one {side} {at_once}"
         yield Conflict(tuple(f for f in facts if f.key in clashing), values)
+
+
+def _within(snapshot: Snapshot, first: Fact, second: Fact) -> bool:
+    """Whether one value only says more exactly what the other one says: May 2025 and 3 May 2025."""
+    one, other = snapshot.entity(first.key[2]), snapshot.entity(second.key[2])
+    kind = one.kind if one.kind == other.kind else ""
+    return coarser(one.normal, other.normal, kind) or coarser(other.normal, one.normal, kind)
 
 
 def _back(snapshot: Snapshot, fact: Fact, name: str, opposite: set[int]) -> Iterator[Conflict]:
