@@ -13,6 +13,8 @@ from benchmarks.house import imports as graph_of
 ROOT = Path(memllm_cli.__file__).parent
 LAYERS = (
     ("cli", "chat"),
+    ("reviewing",),
+    ("serving", "api", "reporting"),
     ("app",),
     ("training", "evaluation"),
     ("answering",),

@@ -19,9 +19,13 @@ SHORTEST = 2  # characters before names are offered
 
 
 class Names:
-    """Names with visible facts, sorted without regard to case; rebuilt when the snapshot is another one."""
+    """Names with visible facts, sorted without regard to case; rebuilt when the snapshot is another one.
 
-    def __init__(self) -> None:
+    With `proposed` None also those that only proposals have.
+    """
+
+    def __init__(self, proposed: bool | None = False) -> None:
+        self._proposed = proposed
         self._of: Snapshot | None = None
         self._names: list[tuple[str, str]] = []
         self._relations: list[tuple[str, str]] = []
@@ -32,7 +36,7 @@ class Names:
         """Take the names of a snapshot; costs nothing when it is the one already taken."""
         if snapshot is self._of:
             return
-        keys = [fact.key for fact in snapshot.facts()]
+        keys = [fact.key for fact in snapshot.facts(self._proposed)]
         self.facts = len(keys)
         ids = {i for key in keys for i in (key[0], key[2])}
         entities = (i for i in ids if snapshot.entity(i).kind == ENTITY)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from memllm_cli.app import App
-from memllm_cli.cli.shown import AS_OF, days, evidence_data, fact_data, moment, origin
+from memllm_cli.cli.shown import AS_OF, days, moment, origin
 from memllm_cli.errors import NotFound
+from memllm_cli.serving.data import evidence_data, fact_data
 from memllm_cli.terminal import count, safe
 
 if TYPE_CHECKING:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from memllm_cli.app import App
-from memllm_cli.cli.shown import AS_OF, VALID_AT, evidence_data, moment, valid_day
+from memllm_cli.cli.shown import AS_OF, VALID_AT, moment, valid_day
 from memllm_cli.errors import Interrupted, UsageError
+from memllm_cli.serving.data import answer_data
+from memllm_cli.serving.meant import confined_to
 from memllm_cli.terminal import clean, interrupts_held
 
 if TYPE_CHECKING:
     from memllm_cli.answering.answer import Options
     from memllm_cli.memory.edit.memory import Memory
-    from memllm_cli.reading.events import Done, Event, ReadResult, Source
+    from memllm_cli.reading.events import Event
 
 SMALL_FILE = 1_000_000_000
 """Bytes below which a model the catalog does not know is taken for a small one."""
@@ -84,25 +86,7 @@ def _answer(state: App, question: str, shown: bool, options: Options, memory: Me
         raise
     finally:
         answerer.close()
-    state.output.data(as_data(question, events))
-
-
-def confined_to(memory: Memory, names: list[str]) -> set[int] | None:
-    """The documents of these names, paths or folders; None without any. Raises NotFound."""
-    if not names:
-        return None
-    from memllm_cli.errors import NotFound
-    from memllm_cli.memory.search.texts import confined
-
-    found: set[int] = set()
-    for name in names:
-        here = confined(memory.snapshot, [name])
-        if not here:
-            raise NotFound(
-                f"No document is called '{name}', and none lies in such a folder.", "See: memllm source list"
-            )
-        found |= here
-    return found
+    state.output.data(answer_data(question, events))
 
 
 def reads_for(state: App, option: str | None) -> bool:
@@ -139,67 +123,3 @@ def model_name(state: App) -> str:
     from pathlib import Path
 
     return Path(state.setting("model").value or state.catalog().default).name
-
-
-def as_data(question: str, events: list[Event]) -> dict[str, Any]:
-    """An answer for machines."""
-    from memllm_cli.reading.events import Done, ReadResult, TextResult
-    from memllm_cli.reading.values import carrying
-
-    done: Done = next(e for e in events if isinstance(e, Done))
-    reads: list[ReadResult] = [e for e in events if isinstance(e, ReadResult)]
-    return {
-        "question": question,
-        "answer": done.value,
-        "said": done.answer,
-        "outcome": done.outcome,
-        "probability": _probability(done),
-        "evidence": [evidence_data(e) for s in done.sources for e in carrying(s.evidence, s.hit.value)]
-        + [evidence_data(e) for e in done.evidence],
-        "nearest": [
-            {**evidence_data(e), "probability": round(p, 4)}
-            for t in events
-            if isinstance(t, TextResult)
-            for e, p in zip(t.places[t.answering :], t.probabilities[t.answering :], strict=False)
-        ],
-        "otherwise": None
-        if done.otherwise is None
-        else {"answer": done.otherwise[0], "evidence": evidence_data(done.otherwise[1])},
-        "style": done.style,
-        "backed": done.backed,
-        "opened_by_model": done.wanted,
-        "reads": [
-            {
-                "query": {"subject": r.query.subject, "relation": r.query.relation, "object": r.query.object},
-                "results": [_source(s) for s in r.sources],
-                "too_many": r.too_many,
-                "proposals": r.proposals,
-            }
-            for r in reads
-        ],
-        "tokens": {"evaluated": done.evaluated, "generated": done.generated},
-        "seconds": round(done.seconds, 4),
-        "first": round(done.first, 4),
-    }
-
-
-def _probability(done: Done) -> float | None:
-    """That the answer is right: as it was pointed at, else of the likeliest fact."""
-    if done.outcome in ("fact", "text") and done.probability is not None:
-        return round(done.probability, 4)
-    return max((p for s in done.sources if (p := s.hit.fact.probability) is not None), default=None)
-
-
-def _source(source: Source) -> dict[str, Any]:
-    subject, relation, object = source.triple
-    return {
-        "subject": subject,
-        "relation": relation,
-        "object": object,
-        "value": source.hit.value,
-        "side": source.hit.side,
-        "distance": round(source.hit.distance, 4),
-        "person": source.hit.fact.person,
-        "probability": source.hit.fact.probability,
-        "evidence": [evidence_data(e) for e in source.evidence],
-    }

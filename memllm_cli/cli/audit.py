@@ -11,23 +11,13 @@ from memllm_cli.errors import NotFound, UsageError
 from memllm_cli.terminal import count, safe
 
 if TYPE_CHECKING:
-    from memllm_cli.memory.edit.memory import Memory
     from memllm_cli.memory.history.facts import Key
-
-KIND = "audit"
-"""Of the operation that keeps the verdicts."""
-
-
-def verdicts(memory: Memory) -> list[tuple[float, bool]]:
-    """What was judged before and was not undone: probability, and whether it is right."""
-    snapshot = memory.snapshot
-    kept = [o for o in snapshot.operations() if o.kind == KIND and snapshot.counts(o.id)]
-    return [(float(p), bool(right)) for o in kept for p, right in json.loads(o.note)]
 
 
 def audit(state: App, many: int, seed: int) -> None:
     """Show facts drawn by seed with their sentences, ask right or wrong, keep the verdicts as one operation."""
     from memllm_cli.calibration.audit import interval, threshold
+    from memllm_cli.writing.verdicts import KIND, verdicts
 
     memory = state.memory()
     snapshot = memory.snapshot

@@ -7,22 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from memllm_cli.app import App
-from memllm_cli.cli.shown import (
-    AS_OF,
-    DRY_RUN,
-    LIMIT,
-    NOTE,
-    change_data,
-    days,
-    fact_data,
-    matching,
-    moment,
-    most,
-    origin,
-    show_change,
-    tell_rest,
-)
+from memllm_cli.cli.shown import AS_OF, DRY_RUN, LIMIT, NOTE, days, moment, most, origin, show_change, tell_rest
 from memllm_cli.errors import NotFound, UsageError
+from memllm_cli.serving.data import change_data, fact_data
+from memllm_cli.serving.meant import matching
 from memllm_cli.terminal import safe
 
 if TYPE_CHECKING:

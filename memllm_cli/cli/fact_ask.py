@@ -17,11 +17,7 @@ from memllm_cli.cli.shown import (
     VALID_AT,
     between,
     days,
-    evidence_data,
-    fact_data,
     local,
-    marked,
-    matching,
     moment,
     most,
     origin,
@@ -29,6 +25,8 @@ from memllm_cli.cli.shown import (
     valid_day,
 )
 from memllm_cli.errors import NotFound, UsageError
+from memllm_cli.serving.data import fact_data, marked, names_of, stated_data, why_data
+from memllm_cli.serving.meant import matching
 from memllm_cli.terminal import clean, safe, sureness
 
 Pattern = Annotated[str, typer.Argument(help='"subject >> relation >> object"; an empty field stands for any.')]
@@ -107,22 +105,16 @@ def why(context: typer.Context, statement: Pattern, as_of: AS_OF = None) -> None
             f'What was ever stated: memllm fact history "{statement}"; all: memllm fact list',
         )
     evidence = memory.sources(facts)
-    out = []
     for fact in facts:
         waits = "proposed" if fact.truth == "stated" else fact.truth
         mark = f"  [dim]({waits})[/dim]" if fact.proposed else ""
         when = f"  [dim]{safe(days(fact)[2:])}[/dim]" if days(fact) else ""
         state.output.line(f"[bold]{safe(' >> '.join(snapshot.texts(fact)))}[/bold]{mark}{when}")
-        names = [n for i in (fact.key[0], fact.key[2]) for n in snapshot.surfaces(i)]
-        names += [t for a in fact.supports for t in (a.subject_text, a.object_text) if t]
-        places = []
+        names = names_of(snapshot, fact)
         for e in evidence[fact.key]:
-            spans = marked(e.said, names)
             where = f", {e.block.said}" if e.block is not None and e.block.said else ""
             copy = " (in a copy)" if e.copy else ""
-            state.output.line(f"  {safe(e.place + where)}{copy}: {_highlighted(e.said, spans)}")
-            places.append(evidence_data(e) | {"spans": [list(s) for s in spans], "copy": e.copy})
-        supports = []
+            state.output.line(f"  {safe(e.place + where)}{copy}: {_highlighted(e.said, marked(e.said, names))}")
         for a in sorted(fact.supports, key=lambda a: -a.id):
             operation = snapshot.made_by(a)
             sure = "" if a.probability is None else f", {sureness(a.probability, operation.format)}"
@@ -134,24 +126,7 @@ def why(context: typer.Context, statement: Pattern, as_of: AS_OF = None) -> None
             state.output.line(f"  [dim]{safe(what)}[/dim]")
             for key, value in json.loads(a.qualifiers).items():
                 state.output.line(f"    [dim]{safe(QUALIFIERS.get(key, key))}: {safe(str(value))}[/dim]")
-            supports.append(
-                {
-                    "qualifiers": json.loads(a.qualifiers),
-                    "operation": a.operation,
-                    "kind": operation.kind,
-                    "time": operation.at,
-                    "actor": operation.actor,
-                    "note": operation.note,
-                    "source": operation.source,
-                    "model": operation.model,
-                    "format": operation.format,
-                    "probability": a.probability,
-                    "valid_from": a.valid_from,
-                    "valid_to": a.valid_to,
-                }
-            )
-        out.append(fact_data(snapshot, fact, evidence[fact.key]) | {"evidence": places, "supports": supports})
-    state.output.data(out)
+    state.output.data([why_data(snapshot, f, evidence[f.key]) for f in facts])
 
 
 QUALIFIERS = {"truth": "meant as", "by": "said by", "words": "the subject is named there as", "when": "when"}
@@ -202,14 +177,7 @@ def history(
             )
         )
     state.output.table(("operation", "time", "what", "by", "fact", ""), rows)
-    state.output.data(
-        [
-            {"operation": e.operation.id, "time": e.operation.at, "what": e.what, "actor": e.operation.actor,
-             "person": e.person, "fact": list(e.texts), "undone": e.state == "undone", "state": e.state,
-             "note": e.operation.note, "source": e.operation.source, "valid": list(e.valid)}
-            for e in shown
-        ]
-    )  # fmt: skip
+    state.output.data([stated_data(e) for e in shown])
     if len(found) > len(shown):
         state.output.note(f"{len(found) - len(shown)} older; --limit 0 shows all")
 

@@ -101,7 +101,8 @@ def undo(
 
     Example: memllm undo 7
     """
-    from memllm_cli.cli.shown import change_data, show_change
+    from memllm_cli.cli.shown import show_change
+    from memllm_cli.serving.data import change_data
 
     operation = None
     if number is not None:
@@ -171,9 +172,11 @@ def conflicts(
 
     Example: memllm conflicts --resolve newest --dry-run
     """
-    from memllm_cli.cli.shown import days, fact_data, matching, moment, origin
+    from memllm_cli.cli.shown import days, moment, origin
     from memllm_cli.memory.views.conflicts import RULES, losers, read_in
     from memllm_cli.memory.views.conflicts import conflicts as all_conflicts
+    from memllm_cli.serving.data import fact_data
+    from memllm_cli.serving.meant import matching
 
     state: App = context.obj
     if resolve and resolve not in RULES:

@@ -117,7 +117,7 @@ def _watch(state: App, paths: list[Path], dry_run: bool, again: bool, kind: str,
         _ingest(state, paths, False, again, kind, prune=True, limits=limits)
     writer = _writer(state, state.memory(create=True), kind)
     try:
-        watch(state, watching, writer, limits)
+        watch(state, watching, writer, limits, encode_texts)
     finally:
         if writer is not None:
             writer.close()
@@ -315,23 +315,11 @@ def _writer(state: App, memory: Memory | None, kind: str) -> DocumentWriter | No
     if kind == "structure":
         return None
     from memllm_cli.memory.values.relations import Relations, read_table
+    from memllm_cli.writing.verdicts import audited
 
     table = memory.snapshot.relations if memory else Relations(read_table(state.home.shipped("kb/relations.csv")))
     writer = state.document_writer(table, kind)
-    if memory is not None:
-        _audited(memory, writer)
-    return writer
-
-
-def _audited(memory: Memory, writer: DocumentWriter) -> None:
-    """What a person's verdicts on this knowledge base say decides what is a fact in it."""
-    from memllm_cli.calibration.audit import threshold
-    from memllm_cli.cli.audit import verdicts
-    from memllm_cli.writing.extracts import Extracts
-
-    least = threshold(verdicts(memory)) if isinstance(writer, Extracts) else None
-    if least is not None and isinstance(writer, Extracts):
-        writer.extracting = replace(writer.extracting, fact=least)
+    return writer if memory is None else audited(memory, writer)
 
 
 SAMPLE = 48  # sentences that an estimate rests on

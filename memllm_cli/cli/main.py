@@ -47,8 +47,8 @@ def _options(
 
 
 COMMANDS = (
-    "home", "model", "ingest", "ask", "about", "chat", "fact", "query", "entity", "relation", "source", "history",
-    "transfer", "care", "demo", "train", "evaluate",
+    "home", "model", "ingest", "ask", "about", "report", "chat", "fact", "review", "query", "entity", "relation",
+    "source", "history", "transfer", "care", "demo", "train", "evaluate", "serve",
 )  # fmt: skip
 """Modules of this package; each has `register(app)`, which adds its commands."""
 
@@ -168,7 +168,7 @@ def run(arguments: list[str] | None = None, app: App | None = None) -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
-_WORDS = frozenset(("about", "ask", "conflicts", "entity", "fact", "log", "query", "relation", "sql"))
+_WORDS = frozenset(("about", "ask", "conflicts", "entity", "fact", "log", "query", "relation", "report", "sql"))
 """Commands that take words, which are kept; paths may be any bytes."""
 
 

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from memllm_cli.app import App
-from memllm_cli.cli.shown import AS_OF, LIMIT, VALID_AT, days, evidence_data, fact_data, moment, most, origin, valid_day
+from memllm_cli.cli.shown import AS_OF, LIMIT, VALID_AT, days, moment, most, origin, valid_day
 from memllm_cli.errors import UsageError
+from memllm_cli.serving.data import evidence_data, fact_data
+from memllm_cli.serving.meant import sentences
 from memllm_cli.streams import piped
 from memllm_cli.terminal import safe
 
@@ -147,18 +149,10 @@ def _words(memory: Memory, words: str, proposed: bool | None, day: int | None) -
 
 
 def _texts(state: App, memory: Memory, words: str) -> list[Evidence]:
-    """The sentences of documents that fit the words best, one of each passage."""
-    from memllm_cli.memory.search.postings import terms
+    """The sentences of documents that fit the words best."""
     from memllm_cli.memory.search.texts import Texts
 
-    wanted = set(terms(words))
-    spots = []
-    for found in Texts(memory, state.finder(memory).encoder).search(words, TEXTS):
-        text, sentences = found.passage.text, found.passage.sentences
-        start, end = max(sentences, key=lambda s: (len(wanted & set(terms(text[s[0] : s[1]]))), -s[0]))
-        begin, last, block = found.passage.source(start, end)
-        spots.append((found.document, begin, last, block))
-    return memory.evidence_at(spots)
+    return sentences(memory, Texts(memory, state.finder(memory).encoder), words, TEXTS)
 
 
 def _order(columns: tuple[str, ...], rows: list[tuple[str, ...]], sort: str) -> list[int]:

@@ -167,7 +167,8 @@ def join(
 
     Example: memllm relation join "is governed by the laws of" "governing law"
     """
-    from memllm_cli.cli.shown import change_data, show_change
+    from memllm_cli.cli.shown import show_change
+    from memllm_cli.serving.data import change_data
 
     state: App = context.obj
     memory = state.memory()

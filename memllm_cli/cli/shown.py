@@ -1,13 +1,12 @@
-"""What several commands share: facts and changes as people and machines see them, and what a pattern means."""
+"""What several commands share: options, and facts and changes as people see them."""
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from collections.abc import Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -144,19 +143,6 @@ def show_change(state: App, change: Change, dry_run: bool = False) -> None:
         output.note(f"operation {change.operation}; undo with: memllm undo {change.operation}")
 
 
-def change_data(change: Change) -> dict[str, Any]:
-    """A change for `--json`."""
-    return {
-        "operation": change.operation,
-        "before": [list(t) for t in change.before],
-        "after": [list(t) for t in change.after],
-        "before_valid": [list(d) for d in change.went.values()],
-        "after_valid": [list(d) for d in change.came.values()],
-        "held": change.held,
-        "stated": change.stated,
-    }
-
-
 def local(at: str) -> str:
     """A stored time, short and in local time."""
     from datetime import datetime
@@ -188,71 +174,9 @@ def between(valid: Days) -> str:
     return f", {said}" if said else ""
 
 
-def marked(sentence: str, names: Sequence[str]) -> list[tuple[int, int]]:
-    """Where some names stand in a sentence, the longest first, not overlapping, in order."""
-    import re
-
-    found: list[tuple[int, int]] = []
-    for name in sorted({n for n in names if n}, key=len, reverse=True):
-        for match in re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", sentence, re.IGNORECASE):
-            if not any(match.start() < e and s < match.end() for s, e in found):
-                found.append(match.span())
-    return sorted(found)
-
-
 def held_back(change: Change) -> str:
     """A line on what an operation states and a person had taken out before; empty when there is none."""
     if not change.held:
         return ""
     them = "it" if change.held == 1 else "them"
     return f"{count(change.held, 'fact')} held back: you removed or replaced {them} before; see: memllm log"
-
-
-def fact_data(snapshot: Snapshot, fact: Fact, places: Sequence[Evidence]) -> dict[str, Any]:
-    """A fact for `--json`."""
-    from memllm_cli.memory.history.facts import stated_by
-
-    subject, relation, object_ = snapshot.texts(fact)
-    newest = fact.newest
-    return {
-        "subject": subject,
-        "relation": relation,
-        "object": object_,
-        "status": ("proposed" if fact.truth == "stated" else "said") if fact.proposed else "fact",
-        "stated_by": stated_by(fact),
-        "probability": fact.probability,
-        "valid_from": fact.valid[0],
-        "valid_to": fact.valid[1],
-        "valid": [list(s) for s in fact.stretches],
-        "operation": newest.operation,
-        "truth": fact.truth,
-        "qualifiers": json.loads(newest.qualifiers),
-        "evidence": [evidence_data(e) for e in places],
-    }
-
-
-def evidence_data(e: Evidence) -> dict[str, Any]:
-    """Where a document states something, for `--json`; the same shape in every command."""
-    b = e.block
-    block = b and {"kind": b.kind, "path": list(b.path), "row": b.row or None, "column": b.column or None,
-                   "table": b.table or None, "lead": b.lead or None, "label": b.label or None}  # fmt: skip
-    return {"uri": e.uri, "title": e.title, "start": e.start, "end": e.end, "page": e.page, "line": e.line,
-            "sentence": e.sentence, "block": block}  # fmt: skip
-
-
-def matching(
-    snapshot: Snapshot, pattern: str, proposed: bool | None = False, part: bool = False, every: bool = False
-) -> list[Fact]:
-    """Facts (or proposals) that a pattern means; with `part`, names need only contain what was typed.
-
-    With `every` also what documents say without stating it.
-
-    Raises UsageError for a malformed pattern and NotFound for a relation that does not exist.
-    """
-    from memllm_cli.memory.views.query import matching as found
-    from memllm_cli.memory.views.query import pattern as meant
-    from memllm_cli.protocol.grammar import parse_pattern
-
-    fields = parse_pattern(pattern) if pattern else ("", "", "")
-    facts = found(snapshot, meant(snapshot, fields, part), proposed, every)
-    return sorted({f.key: f for f in facts}.values(), key=lambda f: f.supports[0].id)

@@ -112,7 +112,8 @@ def show(context: typer.Context, source: Source) -> None:
 
     Example: memllm source show lease.md
     """
-    from memllm_cli.cli.shown import fact_data, local
+    from memllm_cli.cli.shown import local
+    from memllm_cli.serving.data import fact_data
 
     state: App = context.obj
     memory = state.memory()
@@ -214,7 +215,8 @@ def forget(
 
     Example: memllm source forget lease.md
     """
-    from memllm_cli.cli.shown import change_data, show_change
+    from memllm_cli.cli.shown import show_change
+    from memllm_cli.serving.data import change_data
 
     state: App = context.obj
     memory = state.memory()

@@ -92,6 +92,19 @@ _SPOTS = """
     LEFT JOIN blocks b ON b.document = w.document AND b.number = w.block
     ORDER BY w.spot
 """
+_AROUND = """
+    WITH w AS (SELECT unnest(?::BIGINT[]) AS spot, unnest(?::BIGINT[]) AS document, unnest(?::BIGINT[]) AS first,
+        unnest(?::BIGINT[]) AS last),
+    near AS (SELECT w.spot, any_value(w.document) AS document,
+            max(s.span_end) FILTER (s.span_end <= w.first) AS before_end,
+            arg_max(s.span_start, s.span_end) FILTER (s.span_end <= w.first) AS before_start,
+            min(s.span_start) FILTER (s.span_start >= w.last) AS after_start,
+            arg_min(s.span_end, s.span_start) FILTER (s.span_start >= w.last) AS after_end
+        FROM w JOIN sentences s ON s.document = w.document GROUP BY w.spot)
+    SELECT n.spot, coalesce(substring(d.text, n.before_start + 1, n.before_end - n.before_start), ''),
+        coalesce(substring(d.text, n.after_start + 1, n.after_end - n.after_start), '')
+    FROM near n JOIN documents d ON d.id = n.document
+"""
 _UPWARD = """
     WITH RECURSIVE up AS (
         SELECT b.document, b.number AS leaf, b.parent, b.kind, b.label, b.span_start, b.span_end, 0 AS depth
@@ -138,6 +151,19 @@ def evidence_at(connection: duckdb.DuckDBPyConnection, spots: Sequence[tuple[int
         for spot, document, title, uri, line, page, heading, text, start, end, block in rows
     }
     return [out[i] for i in sorted(out)]
+
+
+def around(connection: duckdb.DuckDBPyConnection, spots: Sequence[tuple[int, int, int]]) -> list[tuple[str, str]]:
+    """The sentence before and the one after some stretches, each a document, its first and last character.
+
+    Either is empty where there is none.
+    """
+    if not spots:
+        return []
+    columns = [list(c) for c in zip(*spots, strict=True)]
+    rows = connection.execute(_AROUND, [list(range(len(spots))), *columns]).fetchall()
+    found = {spot: (before, after) for spot, before, after in rows}
+    return [found.get(i, ("", "")) for i in range(len(spots))]
 
 
 def _places(connection: duckdb.DuckDBPyConnection, wanted: set[tuple[int, int]]) -> dict[tuple[int, int], Place]:

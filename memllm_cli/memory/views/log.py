@@ -11,9 +11,12 @@ from memllm_cli.memory.edit.core import TYPED
 from memllm_cli.memory.history.snapshot import Snapshot
 
 KINDS = (
-    "set", "add", "remove", "accept", "ingest", "forget", "import", "merge", "split", "alias", "relation", "undo",
-    "purge", "create",
+    "set", "add", "remove", "accept", "correct", "ingest", "forget", "import", "merge", "split", "alias", "relation",
+    "undo", "purge", "create",
 )  # fmt: skip
+
+_STATING = TYPED | {"correct"}
+"""Kinds that are told by their first statement; they have a note only where a person wrote one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ def log(
             continue
         if wanted and wanted not in f"{o.source or ''}\n{o.note if o.source else ''}".casefold():
             continue
-        said = _first(snapshot, id_) if o.kind in TYPED else ""
+        said = _first(snapshot, id_) if o.kind in _STATING else ""
         detail = f"{said} ({o.note})" if said and o.note else o.note or said
         yield LogEntry(o, snapshot.counts(id_), snapshot.history.count_of(id_), detail)
 

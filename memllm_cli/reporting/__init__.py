@@ -1,0 +1,1 @@
+"""Pages to hand on: what memory holds on something, with where it stands."""
