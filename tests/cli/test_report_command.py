@@ -33,7 +33,8 @@ LETTER = "From May on the keeper of the Quay Lease is Ottway Mills.\n"
 EVIL = """# A <script>alert(1)</script> page
 
 The owner of <img src=x onerror=alert(2)> is "Mill & Co" <b>bold</b>. See [here](javascript:alert(3)) or
-http://bad.example/x, www.bad.example. (javascript:alert(5)) Look![pic](http://bad.example/p.png) | a | `code` **x** <!-- c --> &lt;i&gt;
+http://bad.example/x, www.bad.example. (javascript:alert(5)) Look![pic](http://bad.example/p.png)
+and | a | `code` **x** <!-- c --> &lt;i&gt;
 \x1b[31mred \u202eturned
 
 - - -

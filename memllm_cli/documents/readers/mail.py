@@ -1,244 +1,331 @@
 """Mail (eml, mbox) to parts: each message under its subject, with who wrote it to whom and when; quotes read once.
 
 What a message quotes is left out where the quoted message is in the same file, and is a quote where it is not.
-Attachments are documents of their own: `attachments` gives them.
+Attachments are documents of their own: `attachments` gives them. Headers are decoded here and not by the library's
+policy for them, which takes hours for some that are broken.
 """
 
 from __future__ import annotations
 
+import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from email import policy
 from email.errors import MessageError
-from email.message import EmailMessage
+from email.header import decode_header
+from email.message import Message
 from email.parser import BytesParser
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from memllm_cli.documents.base import MB, Limits, Line, Parsed, Part
-from memllm_cli.documents.clean import one_line
-from memllm_cli.documents.forms import recognised
-from memllm_cli.documents.readers import html, text
+from memllm_cli.documents.clean import decode, one_line
+from memllm_cli.documents.readers import html, mail_text
+from memllm_cli.documents.readers.mail_text import Group
 from memllm_cli.errors import DocumentError
 
 _HEADERS = ("From", "To", "Cc", "Date", "Subject")
-_REPLY = re.compile(r"(?:(?:re|aw|fwd?|wg|tr|rv|sv)\s*(?:\[\d+\])?\s*:\s*)+", re.I)
-_WROTE = re.compile(
-    r"^(?:On|Am|Le|El|Il|Op|Den)\s.{5,200}(?:wrote|schrieb|a écrit|escribió|ha scritto|schreef|skrev).{0,80}:\s*$", re.S
+_TRACES = (*_HEADERS, "Message-ID", "Received", "Sender", "Return-Path", "Delivered-To")
+"""Headers of which each mail has one."""
+_REPLY = re.compile(r"(?:(?:re|aw|antw|fwd?|wg|tr|rv|sv|vs|r)\s{0,3}(?:\[\d{1,3}\])?\s{0,3}:\s*)+", re.I)
+_BETWEEN = re.compile(
+    rb"(?:\A|\r?\n\r?\n)From [^\s][^\r\n]{0,200}\d\d:\d\d[^\r\n]{0,100}\r?\n(?=[!-9;-~]{1,80}:|>From )"
 )
-_BEGINS = re.compile(
-    r"^\s*(?:-{2,}\s*(?:Original Message|Ursprüngliche Nachricht|Message d'origine|Mensaje original|Forwarded message)"
-    r"\s*-{2,}|_{20,})\s*$",
-    re.I,
-)
-_FIELD = re.compile(
-    r"^\s*>?\s*\*?(?:From|Von|De|Da|Sent|Gesendet|Envoyé|Date|Datum|To|An|À|Para|Subject|Betreff|Objet)\*?:\s"
-)
-_SIGNATURE = "-- "
+_MARKED = re.compile(rb"^>(>*From )", re.M)
+_BOUNDARY = re.compile(rb"^--([^\s-][^\r\n]{0,70}?)[ \t]*\r?$", re.M)
+_ARMOUR = "-----BEGIN PGP MESSAGE-----"
+_SEALED = ("multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime")
+_SIGNATURES = ("application/pkcs7-signature", "application/x-pkcs7-signature", "application/pgp-signature",
+               "application/pgp-keys", "application/pgp-encrypted")  # fmt: skip
+_SLOW = ("punycode", "idna", "unicode_escape", "raw_unicode_escape", "undefined")
+"""Codecs of Python that are no character sets of mail."""
+_MEANT = {"iso8859-1": "cp1252", "ascii": "utf-8", "gb2312": "gb18030", "gbk": "gb18030", "shift_jis": "cp932",
+          "euc_kr": "cp949"}  # fmt: skip
+"""Names of character sets under which mail programs write a larger one."""
+_SENTENCE = re.compile(r"(?<=[.!?:;])\s+")
 MOST_MESSAGES = 20_000
 MOST_ATTACHMENTS = 100
 MOST_NESTED = 5
+MOST_HEADER = 4_000
+"""Characters of a header that are read."""
+MOST_PARTS = 1_000
+"""Parts of a message that are looked at."""
 LARGEST = 20 * MB
 """Bytes of an attachment, decoded, above which it is left out."""
 
 
 def parse(path: Path, name: str, limits: Limits) -> Parsed:
-    """The messages of a file; a page is a message. Raises DocumentError for what is no mail, or encrypted."""
-    data = path.read_bytes()
-    several = data.startswith(b"From ")
-    messages = list(_split(data)) if several else [data]
+    """The messages of a file; a page is a message, a line one of its text. Raises DocumentError for what is no mail,
+    or only encrypted mail."""
     parsed = Parsed()
-    said: set[str] = set()
-    repeated = 0
-    if len(messages) > MOST_MESSAGES:
-        parsed.notes.append(f"only the first {MOST_MESSAGES:,} of {len(messages):,} messages")
-    every = [_message(m, name) for m in messages[:MOST_MESSAGES]]
-    if not any(_value(m, h) for m in every for h in _HEADERS):
+    every: list[tuple[list[Part], list[Group], list[Part]]] = []
+    said: set[int] = set()
+    sealed = traced = 0
+    for message in _messages(path.read_bytes(), name):
+        if len(every) == MOST_MESSAGES:
+            parsed.notes.append(f"only the first {MOST_MESSAGES:,} messages were read")
+            break
+        groups, is_sealed = _groups(message)
+        sealed += is_sealed
+        traced += any(message.get(h) is not None for h in _TRACES)
+        every.append((list(_head(message)), groups, list(_attached_names(message))))
+        for part in (p for group in groups if not group.quoted for p in group.parts if p.kind != "quote"):
+            said.update(_sentences(part))
+        parsed.title = _REPLY.sub("", _value(message, "Subject")) if len(every) == 1 else ""
+    if not traced:
         raise DocumentError(f"{name} is not a mail that can be read", "save the message anew as .eml")
-    bodies = [_lines(m) for m in every]
-    for body in bodies:
-        said.update(_compared(line) for line in _own(body)[0] if line.strip())
-    for number, (message, body) in enumerate(zip(every, bodies, strict=True), 1):
-        parsed.parts += _head(message, number)
-        own, quoted = _own(body)
-        parsed.parts += _on(text.parse("\n".join(own)).parts, number)
-        new = [line for line in quoted if line.strip()]
-        kept = [line for line in new if _compared(line) not in said]
-        repeated += len(new) - len(kept)
-        if len(kept) > len(new) // 2:
-            found = recognised(text.parse("\n".join(_unquoted(quoted))).parts)
-            parsed.parts += _on([Part("quote", p.lines) if p.kind == "paragraph" else p for p in found], number)
-        files = [_file(part, "") for part in _attached(message)]
-        if named := [f for f in files if f]:
-            value = f"Attachments: {', '.join(named)}"
-            parsed.parts.append(Part("pair", (Line(1, value, number),), 0, "Attachments"))
+    if sealed and not any(group.parts for _, groups, _ in every for group in groups):
+        raise DocumentError(f"{name} is encrypted mail", "save the message unencrypted in your mail program")
+    repeated = False
+    for number, (head, groups, files) in enumerate(every, 1):
+        parts = [*head]
+        for group in groups:
+            kept = [p for p in group.parts if not (_is_quoted(group, p) and _is_said(p, said))]
+            repeated = repeated or len(kept) < len(group.parts)
+            for part in kept:
+                said.update(_sentences(part) if _is_quoted(group, part) else ())
+            parts += [*group.head, *kept] if kept or not group.parts else []
+        parsed.parts += (_on(part, number) for part in [*parts, *files])
     if repeated:
         parsed.notes.append("what messages quote of others in this file was read once")
-    bare = all(p.kind in ("pair", "heading") for p in parsed.parts)
-    if bare and any(m.get_content_type() in _SEALED for e in every for m in e.walk()):
-        raise DocumentError(f"{name} is encrypted mail", "save the message unencrypted in your mail program")
-    parsed.title = _REPLY.sub("", _value(every[0], "Subject")) if len(every) == 1 else ""
+    if sealed:
+        parsed.notes.append(f"{'1 message is' if sealed == 1 else f'{sealed:,} messages are'} encrypted")
     return parsed
-
-
-_SEALED = ("multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime")
 
 
 def attachments(path: Path) -> list[tuple[str, bytes]]:
     """The files of a mail or mailbox, those of mails within it too: a name without folders, and the content."""
-    data = path.read_bytes()
     out: list[tuple[str, bytes]] = []
-    for message in _split(data) if data.startswith(b"From ") else [data]:
-        for number, part in enumerate(_attached(_message(message, path.name)), 1):
-            content = part.get_payload(decode=True)
-            if isinstance(content, bytes) and 0 < len(content) <= LARGEST and len(out) < MOST_ATTACHMENTS:
-                out.append((_file(part, f"attachment-{number}"), content))
+    for message in _messages(path.read_bytes(), path.name):
+        for name, part in _attached(message):
+            content = _bytes(part)
+            if len(out) < MOST_ATTACHMENTS and 0 < len(content) <= LARGEST:
+                out.append((name, content))
     return out
+
+
+# -- messages ---------------------------------------------------------------------------------------------------------
+
+
+def _messages(data: bytes, name: str) -> Iterator[Message]:
+    """The messages of a file, one after the other."""
+    data = data.removeprefix(codecs.BOM_UTF8).lstrip()
+    for piece in _split(data) if data.startswith(b"From ") else (data,):
+        try:
+            yield BytesParser(policy=policy.compat32).parsebytes(piece)
+        except (MessageError, ValueError, RecursionError):
+            raise DocumentError(f"{name} is not a mail that can be read", "save the message anew as .eml") from None
 
 
 def _split(data: bytes) -> Iterator[bytes]:
     """The messages of a mailbox; lines that it marked because they begin with "From " are as they were."""
-    for piece in re.split(rb"(?:\A|\r?\n\r?\n)From [^\n]*\d\d:\d\d[^\n]*\r?\n", data):
-        if piece.strip():
-            yield re.sub(rb"^>(>*From )", rb"\1", piece, flags=re.M)
+    begin = 0
+    for match in _BETWEEN.finditer(data):
+        if data[begin : match.start()].strip():
+            yield _MARKED.sub(rb"\1", data[begin : match.start()])
+        begin = match.end()
+    if data[begin:].strip():
+        yield _MARKED.sub(rb"\1", data[begin:])
 
 
-def _message(data: bytes, name: str) -> EmailMessage:
-    try:
-        message = BytesParser(policy=policy.default).parsebytes(data)
-    except (MessageError, ValueError, RecursionError):
-        raise DocumentError(f"{name} is not a mail that can be read", "save the message anew as .eml") from None
-    assert isinstance(message, EmailMessage)
-    return message
+def _leaves(message: Message, body: bool = False) -> Iterator[Message]:
+    """The parts of a message that have none, mails within it not opened; for its `body` the best of alternatives."""
+    stack = [message]
+    mends = MOST_NESTED
+    for _ in range(MOST_PARTS):
+        if not stack:
+            return
+        part = stack.pop()
+        inner = _inner(part)
+        if part.get_content_maintype() != "multipart":
+            yield part
+        elif not inner:
+            mends -= 1
+            if mends >= 0 and (mended := _mended(part)) is not None:
+                stack.append(mended)
+            elif body:
+                yield part
+        elif body and part.get_content_subtype() == "alternative":
+            stack += _best(inner)
+        else:
+            stack += reversed(inner)
 
 
-def _value(message: EmailMessage, header: str) -> str:
+def _inner(part: Message) -> list[Message]:
+    """The parts that a part consists of; none for a leaf."""
+    inner = part.get_payload()
+    return [p for p in inner if isinstance(p, Message)] if isinstance(inner, list) else []
+
+
+def _best(parts: Sequence[Message]) -> list[Message]:
+    """The one of some alternatives that is read: plain text that is not empty, else the last that may have text."""
+    plain = [p for p in parts if p.get_content_type() == "text/plain" and _bytes(p).strip()]
+    pages = [p for p in parts if p.get_content_type() == "text/html" or p.get_content_maintype() == "multipart"]
+    return plain[:1] or pages[-1:] or list(parts[:1])
+
+
+def _mended(part: Message) -> Message | None:
+    """A part whose boundary is missing or another than it says, with the one that its text shows; None without."""
+    data = _bytes(part)
+    found = _BOUNDARY.search(data)
+    if found is None or b'"' in found[1]:
+        return None
+    kind = part.get_content_type().encode("ascii", "replace")
+    head = b"Content-Type: " + kind + b'; boundary="' + found[1] + b'"\n\n'
+    made: Message = BytesParser(policy=policy.compat32).parsebytes(head + data)
+    return made if _inner(made) else None
+
+
+# -- headers ----------------------------------------------------------------------------------------------------------
+
+
+def _value(message: Message, header: str) -> str:
     """A header, decoded; what is broken in it as it stands."""
+    raw = next((str(v) for k, v in message.raw_items() if k.lower() == header.lower()), "")
+    if len(raw) > MOST_HEADER:
+        raw = raw[:MOST_HEADER].rpartition(",")[0] or raw[:MOST_HEADER]
+    return one_line(_words(raw))
+
+
+def _words(raw: str) -> str:
+    """The value of a header, with its encoded words as text."""
+    value = _decoded(raw.encode("utf-8", "surrogateescape"), "utf-8")
     try:
-        return one_line(str(message.get(header) or ""))
-    except Exception:  # the parser of headers raises whatever a broken one makes it meet
-        return one_line(str(next((v for k, v in message.raw_items() if k.lower() == header.lower()), "")))
+        pieces = decode_header(value)
+    except (MessageError, ValueError):
+        return value
+    return "".join(p if isinstance(p, str) else _decoded(p, charset or "utf-8") for p, charset in pieces)
 
 
-def _head(message: EmailMessage, number: int) -> Iterator[Part]:
-    subject = _value(message, "Subject") or "Message"
-    yield Part("heading", (Line(1, subject, number),), 1)
+def _head(message: Message) -> Iterator[Part]:
+    yield Part("heading", (Line(1, _value(message, "Subject") or "Message"),), 1)
     for key in _HEADERS:
         value = _value(message, key)
         if key == "Date" and value:
-            with suppress(ValueError, TypeError, IndexError):  # a date that is none stays as it is written
+            with suppress(ValueError, TypeError, IndexError, OverflowError):  # what is no date stays as it is written
                 value = parsedate_to_datetime(value).strftime("%Y-%m-%d %H:%M")
         if value:
-            yield Part("pair", (Line(1, f"{key}: {value}", number),), 0, key)
+            yield Part("pair", (Line(1, f"{key}: {value}"),), 0, key)
 
 
-def _parts(message: EmailMessage, depth: int = 0) -> Iterator[EmailMessage]:
-    """The leaves of a message, mails within it not opened."""
-    if message.is_multipart() and message.get_content_maintype() != "message" and depth < 30:
-        for part in message.iter_parts():
-            if isinstance(part, EmailMessage):
-                yield from _parts(part, depth + 1)
-    else:
-        yield message
+# -- text -------------------------------------------------------------------------------------------------------------
 
 
-def _is_attached(part: EmailMessage) -> bool:
-    return part.get_content_disposition() == "attachment" or (
-        bool(part.get_filename())
-        and (part.get_content_disposition() != "inline" or not part.get_content_type().startswith("text/"))
-    )
-
-
-def _attached(message: EmailMessage, depth: int = 0) -> Iterator[EmailMessage]:
-    for part in _parts(message):
-        if part.get_content_type() == "message/rfc822":
-            inner = part.get_payload()
-            if isinstance(inner, list) and inner and isinstance(inner[0], EmailMessage) and depth < MOST_NESTED:
-                copy = EmailMessage(policy=policy.default)
-                copy["Content-Disposition"] = 'attachment; filename="message.eml"'
-                copy.set_payload(inner[0].as_bytes())
-                yield copy
-                yield from _attached(inner[0], depth + 1)
-        elif _is_attached(part):
-            yield part
-
-
-def _file(part: EmailMessage, otherwise: str) -> str:
-    """The name of an attachment, without folders."""
-    try:
-        name = part.get_filename() or ""
-    except Exception:  # as for other headers
-        name = ""
-    return one_line(re.split(r"[/\\]", name)[-1]).lstrip(".")[:120] or otherwise
-
-
-def _lines(message: EmailMessage) -> list[str]:
-    """The text of a message: plain where there is one, else what its page shows."""
-    leaves = [p for p in _parts(message) if not _is_attached(p)]
-    plain = [p for p in leaves if p.get_content_type() == "text/plain"]
-    pages = [p for p in leaves if p.get_content_type() == "text/html"]
-    said = [_content(p) for p in plain]
-    if any(t.strip() for t in said):
-        return "\n\n".join(said).replace("\r\n", "\n").split("\n")
-    out: list[str] = []
-    for page in pages:
-        try:
-            for part in html.parse(_content(page)).parts:
-                rows = [" | ".join(c.text for c in row) for row in part.rows]
-                out += ["> " * (part.kind == "quote") + line.text for line in part.lines] + rows + [""]
-        except DocumentError:
+def _groups(message: Message) -> tuple[list[Group], bool]:
+    """What a message says and quotes, and whether some of it is encrypted."""
+    groups: list[Group] = []
+    sealed = any(part.get_content_type() in _SEALED for part in (message, *_leaves(message)))
+    for part in _leaves(message, body=True):
+        kind = part.get_content_type()
+        if _is_attached(part) or (kind not in ("text/plain", "text/html") and not kind.startswith("multipart/")):
             continue
+        content = _decoded(_bytes(part), _charset(part))
+        if _ARMOUR in content:
+            sealed = True
+            content = content.partition(_ARMOUR)[0]
+        if kind == "text/html":
+            with suppress(DocumentError):
+                groups += mail_text.of_page(html.parse(content).parts)
+        else:
+            groups += mail_text.of_text(content, str(part.get_param("format") or "").lower() == "flowed")
+    return groups, sealed
+
+
+def _bytes(part: Message) -> bytes:
+    """The content of a leaf."""
+    content = part.get_payload(decode=True)
+    return content if isinstance(content, bytes) else b""
+
+
+def _charset(part: Message) -> str:
+    try:
+        return str(part.get_content_charset() or "utf-8")
+    except (LookupError, ValueError):
+        return "utf-8"
+
+
+def _decoded(data: bytes, charset: str) -> str:
+    """Text in the character set it is said to be in; where that is none, or wrong, as text of a file is."""
+    try:
+        codec = codecs.lookup(charset).name
+        content = data.decode("utf-8" if codec in _SLOW else _MEANT.get(codec, codec))
+    except (LookupError, ValueError):
+        try:
+            content = decode(data, "")[0]
+        except DocumentError:
+            content = data.decode("cp1252", "replace")
+    return content.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _sentences(part: Part) -> list[int]:
+    """The sentences of a part as they are compared: hashed, without white space."""
+    lines = [line.text for line in part.lines] + [c.text for row in part.rows for c in row]
+    pieces = _SENTENCE.split(" ".join(" ".join(lines).split()).casefold())
+    return [hash(re.sub(r"[\s>]+", "", piece)) for piece in pieces if piece.strip("> ")]
+
+
+def _is_quoted(group: Group, part: Part) -> bool:
+    return group.quoted or part.kind == "quote"
+
+
+def _is_said(part: Part, said: set[int]) -> bool:
+    """Whether every sentence of a part was read already."""
+    return all(sentence in said for sentence in _sentences(part))
+
+
+def _on(part: Part, number: int) -> Part:
+    """A part on the page that its message is."""
+    lines = tuple(replace(line, page=number) for line in part.lines)
+    return replace(part, lines=lines or (Line(1, "", number),))
+
+
+# -- attachments ------------------------------------------------------------------------------------------------------
+
+
+def _is_attached(part: Message) -> bool:
+    kind = part.get_content_disposition()
+    return kind == "attachment" or (_file(part) != "" and (kind != "inline" or not _is_text(part)))
+
+
+def _is_text(part: Message) -> bool:
+    return part.get_content_type() in ("text/plain", "text/html")
+
+
+def _attached(message: Message, depth: int = 0) -> Iterator[tuple[str, Message]]:
+    """The attachments of a message and of those within it, each with its name."""
+    for number, part in enumerate(_leaves(message), 1):
+        if part.get_content_type() == "message/rfc822":
+            for mail in _inner(part)[:1] if depth < MOST_NESTED else ():
+                yield _safe(_value(mail, "Subject"), "message")[:100] + ".eml", _wrapped(mail)
+                yield from _attached(mail, depth + 1)
+        elif _is_attached(part) and part.get_content_type() not in (*_SIGNATURES, *_SEALED):
+            yield _file(part) or f"attachment-{number}", part
+
+
+def _attached_names(message: Message) -> Iterator[Part]:
+    if names := [name for name, _ in _attached(message)][:MOST_ATTACHMENTS]:
+        yield Part("pair", (Line(1, f"Attachments: {', '.join(names)}"),), 0, "Attachments")
+
+
+def _wrapped(mail: Message) -> Message:
+    """A mail within another as a file."""
+    out: Message = Message()
+    with suppress(RecursionError, MessageError, ValueError, LookupError, TypeError):  # one too broken stays empty
+        out.set_payload(mail.as_bytes().decode("ascii", "surrogateescape"))
     return out
 
 
-def _content(part: EmailMessage) -> str:
-    """The text of a leaf; in an unknown or wrong character set what can be read."""
-    data = part.get_payload(decode=True)
-    if not isinstance(data, bytes):
+def _file(part: Message) -> str:
+    """The name of an attachment, without folders; "" where it has none."""
+    try:
+        name = _words(part.get_filename() or "")
+    except (LookupError, ValueError, TypeError):  # what parameters of a broken header make the library meet
         return ""
-    for charset in (part.get_content_charset() or "utf-8", "utf-8"):
-        try:
-            return data.decode(charset)
-        except (LookupError, UnicodeDecodeError, ValueError):
-            continue
-    return data.decode("cp1252", "replace")
+    return _safe(re.split(r"[/\\]", name)[-1], "")
 
 
-def _own(lines: list[str]) -> tuple[list[str], list[str]]:
-    """What a message says itself, and what it quotes; its signature is neither."""
-    own: list[str] = []
-    quoted: list[str] = []
-    n = 0
-    while n < len(lines):
-        line = lines[n]
-        if line.rstrip("\r\n") in (_SIGNATURE, _SIGNATURE.strip()) and n >= len(lines) - 15:
-            break
-        two = " ".join(x.strip() for x in lines[n : n + 2]) if line.strip() else ""
-        fields = sum(bool(_FIELD.match(x)) for x in lines[n : n + 5])
-        if line.lstrip().startswith(">"):
-            quoted.append(line)
-        elif _WROTE.match(line) or _WROTE.match(two):
-            n += 0 if _WROTE.match(line) else 1
-        elif _BEGINS.match(line) or (_FIELD.match(line) and fields >= 3):
-            quoted += lines[n + bool(_BEGINS.match(line)) :]
-            break
-        else:
-            own.append(line)
-        n += 1
-    return own, quoted
-
-
-def _unquoted(lines: list[str]) -> list[str]:
-    return [re.sub(r"^\s*(?:>\s?)+", "", line) for line in lines]
-
-
-def _compared(line: str) -> str:
-    """A line as it is compared with others: without marks of quoting and white space."""
-    return re.sub(r"[\s>]+", "", line).casefold()
-
-
-def _on(parts: list[Part], number: int) -> Iterator[Part]:
-    for part in parts:
-        lines = tuple(Line(line.number, line.text, number) for line in part.lines)
-        yield Part(part.kind, lines or (Line(1, "", number),), part.level, part.label, part.note, part.rows)
+def _safe(name: str, otherwise: str) -> str:
+    """A name that a file may have."""
+    return one_line(re.sub(r'[/\\:*?"<>|\0]', " ", name)).lstrip(". ")[:120] or otherwise
