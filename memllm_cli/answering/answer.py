@@ -16,6 +16,7 @@ import numpy as np
 from memllm_cli.answering.computing import Computed, compute
 from memllm_cli.answering.deciding import Answer, Decider, differing
 from memllm_cli.answering.denying import denied
+from memllm_cli.answering.followup import in_full
 from memllm_cli.answering.gathering import Gathered, gather
 from memllm_cli.answering.looking import Looker
 from memllm_cli.answering.requests import requested
@@ -185,6 +186,10 @@ class Answerer:
             return
         if not found.value:
             yield from self._point(question, conversation, decider, found, reading)
+        for full in in_full(question, conversation.messages, self.linker) if not found.value else ():
+            yield from self._point(full, conversation, decider, found, reading)
+            if found.value:
+                break
         sure = bool(found.value)
         said = ""
         free = not grounded or (not sure and self._talk(question, conversation, found, clock))

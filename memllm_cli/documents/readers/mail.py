@@ -31,7 +31,7 @@ _TRACES = (*_HEADERS, "Message-ID", "Received", "Sender", "Return-Path", "Delive
 """Headers of which each mail has one."""
 _REPLY = re.compile(r"(?:(?:re|aw|antw|fwd?|wg|tr|rv|sv|vs|r)\s{0,3}(?:\[\d{1,3}\])?\s{0,3}:\s*)+", re.I)
 _BETWEEN = re.compile(
-    rb"(?:\A|\r?\n\r?\n)From [^\s][^\r\n]{0,200}\d\d:\d\d[^\r\n]{0,100}\r?\n(?=[!-9;-~]{1,80}:|>From )"
+    rb"(?:\A|\r?\n\r?\n)From \S[^\r\n]{0,200}\d\d:\d\d[^\r\n]{0,25}?\d{4}[^\r\n]{0,100}\r?\n(?=[!-9;-~]{1,80}:|>From )"
 )
 _MARKED = re.compile(rb"^>(>*From )", re.M)
 _BOUNDARY = re.compile(rb"^--([^\s-][^\r\n]{0,70}?)[ \t]*\r?$", re.M)

@@ -96,7 +96,7 @@ def _stretches(lines: list[str]) -> Iterator[_Stretch]:
         fields, after = _head(split, first)
         if fields or (begins and not _RULE.fullmatch(said)):
             yield now
-            now = _Stretch(after if fields else n + 1, depth, True, _headed(fields))
+            now = _Stretch(after if fields else n + 1, split[first][0] if fields else depth, True, _headed(fields))
             signed = None
             n = now.start
             continue

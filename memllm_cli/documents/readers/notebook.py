@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -13,22 +14,31 @@ from memllm_cli.errors import DocumentError
 
 MOST_OUTPUT = 20_000
 """Characters of one output that are read."""
+_NAMELESS = re.compile(r"\s*<[\w.]+(?:\s[^<>\n]{0,200})?>\s*")
+"""What Python prints for a thing that has no text, as a figure."""
+_OVERWRITTEN = re.compile(r"^[^\n]*\r(?!\n|$)", re.M)
+"""What a bar of progress showed before."""
 
 
 def parse(source: str) -> Parsed:
     """Parts of a notebook; a line is a cell. Raises DocumentError for what is no notebook."""
     try:
-        book = json.loads(source)
+        book = json.loads(source, parse_int=str)
     except (ValueError, RecursionError):
         raise DocumentError("it is not a notebook: its JSON is broken", "save it anew in Jupyter") from None
     parsed = Parsed()
     for number, cell in enumerate(_cells(book), 1):
         content = _joined(cell.get("source", cell.get("input", "")))
         kind = cell.get("cell_type")
+        if kind == "raw" and number == 1 and content.startswith("---"):
+            kind = "markdown"  # front matter
+        if kind == "heading":
+            level = str(cell.get("level"))
+            content = f"{'#' * min(int(level[:3]) if level.isdecimal() else 1, 6)} {' '.join(content.split())}"
         if kind in ("markdown", "heading"):
-            hashes = "#" * int(cell["level"]) + " " if kind == "heading" and str(cell.get("level")).isdecimal() else ""
-            read = markdown.parse(hashes + content)
+            read = markdown.parse(content)
             parsed.title = parsed.title or read.title
+            parsed.notes += (note for note in read.notes if note not in parsed.notes)
             parsed.parts += (_at(part, number) for part in read.parts)
         elif kind == "code":
             if content.strip():
@@ -61,13 +71,19 @@ def _output(output: Any) -> list[Part]:
     data = output.get("data", output)
     if not isinstance(data, dict):
         return []
-    page = _joined(data.get("text/html", data.get("html", "")))
-    if "<table" in page:
-        return html.parse(page[:MOST_OUTPUT]).parts
-    marked = _joined(data.get("text/markdown", ""))
+    page, marked, plain = (
+        _joined(data.get(f"text/{kind}", data.get(old, "")))[:MOST_OUTPUT]
+        for kind, old in (("html", "html"), ("markdown", ""), ("plain", "text"))
+    )
+    nameless = not plain.strip() or _NAMELESS.fullmatch(plain) is not None
+    if page and ("<table" in page or (nameless and not marked)):
+        try:
+            return html.parse(page).parts
+        except DocumentError:
+            page = ""  # too broken; what else there is may be read
     if marked:
-        return markdown.parse(marked[:MOST_OUTPUT]).parts
-    return text.parse(_joined(data.get("text/plain", data.get("text", "")))[:MOST_OUTPUT]).parts
+        return markdown.parse(marked).parts
+    return [] if nameless else text.parse(_OVERWRITTEN.sub("", plain)).parts
 
 
 def _joined(value: Any) -> str:
