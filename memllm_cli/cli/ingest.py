@@ -362,11 +362,11 @@ def _as_document(sentences: list[str]) -> Document:
 def _write(state: App, memory: Memory, planned: Planned, kind: str, result: dict[str, Any]) -> None:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from memllm_cli.writing.ingest import Read
+    from memllm_cli.writing.ingest import Read, has_prose
     from memllm_cli.writing.ingest import ingest as run
 
     output = state.output
-    writer = _writer(state, memory, kind)
+    writer = _writer(state, memory, kind) if any(map(has_prose, planned.documents)) else None
     facts = proposals = 0
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(bar_width=24),

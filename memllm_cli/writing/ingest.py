@@ -219,6 +219,11 @@ def _few(stated: Sequence[structure.Stated], words: int) -> list[structure.State
     return [s for s in stated if s.sure or id(s) in kept]
 
 
+def has_prose(document: Document) -> bool:
+    """Whether there is anything in a document for a model to read."""
+    return bool(_to_read(document)[1])
+
+
 def _to_read(document: Document) -> tuple[Document, Sequence[int]]:
     """A document without the rows of long tables, which no model reads; the numbers of its sentences in the whole."""
     rows = {b.start for b in document.blocks if b.kind == "row" and b.note == SEARCHED}
