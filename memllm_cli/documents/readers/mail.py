@@ -155,8 +155,8 @@ def _leaves(message: Message, body: bool = False) -> Iterator[Message]:
 
 def _inner(part: Message) -> list[Message]:
     """The parts that a part consists of; none for a leaf."""
-    inner = part.get_payload()
-    return [p for p in inner if isinstance(p, Message)] if isinstance(inner, list) else []
+    inner = part.get_payload() if part.is_multipart() else ()
+    return [p for p in inner if isinstance(p, Message)]
 
 
 def _best(parts: Sequence[Message]) -> list[Message]:

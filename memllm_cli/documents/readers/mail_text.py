@@ -275,8 +275,8 @@ def of_page(parts: Sequence[Part]) -> list[Group]:
         elif _BEGINS.fullmatch(said):
             now = Group(True)
             out.append(now)
-        elif said == "--" and len(parts) - n <= MOST_SIGNED and not now.quoted:
-            n = next((i for i in range(n, len(parts)) if parts[i].kind == "quote"), len(parts))
+        elif said == "--" and part.kind != "quote" and len(parts) - n <= MOST_SIGNED and not now.quoted:
+            n = next((i for i in range(n + 1, len(parts)) if parts[i].kind == "quote"), len(parts))
             continue
         elif not _RULE.fullmatch(said):
             now.parts.append(part)

@@ -38,6 +38,8 @@ _PLANNED = re.compile(r"(SCHEDULED|DEADLINE|CLOSED):\s*([<\[][^>\]\n]{1,60}[>\]]
 _ABOUT = words("author date email subtitle description keywords filetags category")
 _SPARED = words("src example export comment")
 """Blocks whose lines are not org."""
+_HEADS, _DRAWERS = "a heading", "a drawer"
+"""Names of places that are no kinds of blocks, which have no spaces."""
 DEEPEST = 30
 
 
@@ -70,14 +72,13 @@ class _Reader:
         self.caption = ""
         self.states = set(_STATES)
         self.ends: dict[str, list[int]] = defaultdict(list)
-        """The lines on which blocks of each kind end ("src") and begin ("begin src"), drawers end (":end:"), and
-        headings begin ("*")."""
+        """The lines on which blocks of each kind end ("src") and begin ("begin src"), drawers end, headings begin."""
         for n, line in enumerate(lines):
             stripped = line.strip()
             if line.startswith("*") and line.lstrip("*")[:1] == " ":
-                self.ends["*"].append(n)
+                self.ends[_HEADS].append(n)
             elif stripped[:1] == ":" and stripped.upper() == ":END:":
-                self.ends[":end:"].append(n)
+                self.ends[_DRAWERS].append(n)
             elif stripped[:2] == "#+" and (match := _BLOCK.match(stripped)):
                 self.ends["begin " * (match[1].lower() == "begin") + match[2].lower()].append(n)
 
@@ -94,7 +95,7 @@ class _Reader:
         if line.startswith("*") and line.lstrip("*")[:1] == " ":
             return self.heading(n)
         if self.hidden:
-            return self.next("*", n)
+            return self.next(_HEADS, n)
         if not stripped:
             self.flush()
             return n + 1
@@ -230,12 +231,12 @@ class _Reader:
                 while self.inside.pop() != kind:
                     pass
         elif kind not in _SPARED:
-            if len(self.inside) < DEEPEST and self.next(kind, n) < self.next("*", n):
+            if len(self.inside) < DEEPEST and self.next(kind, n) < self.next(_HEADS, n):
                 self.inside.append(kind)
         else:
             last = self.next(kind, n)
             if last == len(self.lines) or self.next(f"begin {kind}", n + 1) < last:  # this one never ends
-                last = min(self.next("*", n + 1), self.next(f"begin {kind}", n + 1))
+                last = min(self.next(_HEADS, n + 1), self.next(f"begin {kind}", n + 1))
             code = [Line(i + 1, re.sub(r"^(\s*),(?=\*|#\+)", r"\1", self.lines[i])) for i in range(n + 1, last)]
             if kind in ("src", "example") and any(line.text.strip() for line in code):
                 level = min(len(self.indents), DEEPEST)
@@ -274,8 +275,8 @@ class _Reader:
 
     def drawer(self, n: int, name: str) -> int:
         """A drawer: properties are pairs, what others hold is kept for programs."""
-        last = self.next(":end:", n)
-        if last > self.next("*", n) or last == len(self.lines):
+        last = self.next(_DRAWERS, n)
+        if last > self.next(_HEADS, n) or last == len(self.lines):
             return n + 1
         self.flush()
         for i in range(n + 1, last) if name.upper() == ":PROPERTIES:" else ():
