@@ -60,7 +60,7 @@ def parse(path: Path, name: str, limits: Limits) -> Parsed:
     """The messages of a file; a page is a message, a line one of its text. Raises DocumentError for what is no mail,
     or only encrypted mail."""
     parsed = Parsed()
-    every: list[tuple[list[Part], list[Group], list[Part]]] = []
+    every: list[tuple[list[Part], list[Group]]] = []
     said: set[int] = set()
     sealed = traced = 0
     for message in _messages(path.read_bytes(), name):
@@ -70,16 +70,16 @@ def parse(path: Path, name: str, limits: Limits) -> Parsed:
         groups, is_sealed = _groups(message)
         sealed += is_sealed
         traced += any(message.get(h) is not None for h in _TRACES)
-        every.append((list(_head(message)), groups, list(_attached_names(message))))
+        every.append(([*_head(message), *_attached_names(message)], _ordered(groups)))
         for part in (p for group in groups if not group.quoted for p in group.parts if p.kind != "quote"):
             said.update(_sentences(part))
         parsed.title = _REPLY.sub("", _value(message, "Subject")) if len(every) == 1 else ""
     if not traced:
         raise DocumentError(f"{name} is not a mail that can be read", "save the message anew as .eml")
-    if sealed and not any(group.parts for _, groups, _ in every for group in groups):
+    if sealed and not any(group.parts for _, groups in every for group in groups):
         raise DocumentError(f"{name} is encrypted mail", "save the message unencrypted in your mail program")
     repeated = False
-    for number, (head, groups, files) in enumerate(every, 1):
+    for number, (head, groups) in enumerate(every, 1):
         parts = [*head]
         for group in groups:
             kept = [p for p in group.parts if not (_is_quoted(group, p) and _is_said(p, said))]
@@ -87,7 +87,7 @@ def parse(path: Path, name: str, limits: Limits) -> Parsed:
             for part in kept:
                 said.update(_sentences(part) if _is_quoted(group, part) else ())
             parts += [*group.head, *kept] if kept or not group.parts else []
-        parsed.parts += (_on(part, number) for part in [*parts, *files])
+        parsed.parts += (_on(part, number) for part in parts)
     if repeated:
         parsed.notes.append("what messages quote of others in this file was read once")
     if sealed:
@@ -231,6 +231,13 @@ def _groups(message: Message) -> tuple[list[Group], bool]:
         else:
             groups += mail_text.of_text(content, str(part.get_param("format") or "").lower() == "flowed")
     return groups, sealed
+
+
+def _ordered(groups: list[Group]) -> list[Group]:
+    """Groups with what the message says itself before quoted messages with a heading, under which it would stand."""
+    first = next((n for n, group in enumerate(groups) if group.head), len(groups))
+    after = groups[first:]
+    return [*groups[:first], *(g for g in after if not g.quoted), *(g for g in after if g.quoted)]
 
 
 def _bytes(part: Message) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -77,10 +78,9 @@ def _output(output: Any) -> list[Part]:
     )
     nameless = not plain.strip() or _NAMELESS.fullmatch(plain) is not None
     if page and ("<table" in page or (nameless and not marked)):
-        try:
-            return html.parse(page).parts
-        except DocumentError:
-            page = ""  # too broken; what else there is may be read
+        with suppress(DocumentError):  # one too broken; what else there is may be read
+            if parts := html.parse(page).parts:
+                return parts
     if marked:
         return markdown.parse(marked).parts
     return [] if nameless else text.parse(_OVERWRITTEN.sub("", plain)).parts

@@ -17,6 +17,7 @@ _COOKIE = re.compile(r"\s*\[(?:\d{0,9}%|\d{0,9}/\d{0,9})\]")
 _KEYWORD = re.compile(r"#\+([\w-]+)(?:\[[^\]\n]{0,100}\])?:[ \t]*(.*)$")
 _BLOCK = re.compile(r"#\+(begin|end)_(\S+)", re.I)
 _PROPERTY = re.compile(r":([\w-]+)\+?:\s+(\S.*)$")
+_SHOWN = re.compile(r"\s*:(?=\s|$)")
 _DRAWER = re.compile(r":[\w-]+:$")
 _BULLET = re.compile(r"[ \t]*(?:[-+](?=\s)|(?<=[ \t])\*(?=\s)|(\d{1,4}|[a-zA-Z])[.)](?=\s))")
 _BOX = re.compile(r"\s*(?:\[@(\d{1,4})\]\s*)?(?:\[[ xX-]\]\s+)?")
@@ -31,7 +32,7 @@ _INLINE_NOTE = re.compile(r"\[fn:([\w-]{0,60}):((?:[^\[\]]|\[[^\[\]]{0,200}\]){1
 _NOTE_MARK = re.compile(r"\s?\[fn:[\w-]{1,60}\]")
 _OUT = re.compile(
     r"<<<?([^<>\n]{1,100})>>>?|\{\{\{[^{}\n]{1,200}\}\}\}|@@\w{1,20}:[^@\n]{0,300}@@|<%%\([^\n]{0,300}?\)>"
-    r"|[ \t]*\\\\[ \t]*$|\[cite[/\w]{0,20}:[^\]\n]{1,300}\]",
+    r"|(?<![ \t])[ \t]*\\\\[ \t]*$|\[cite[/\w]{0,20}:[^\]\n]{1,300}\]",
     re.M,
 )
 _PLANNED = re.compile(r"(SCHEDULED|DEADLINE|CLOSED):\s*([<\[][^>\]\n]{1,60}[>\]])")
@@ -106,7 +107,7 @@ class _Reader:
         if stripped.startswith(":"):
             if _DRAWER.match(stripped):
                 return self.drawer(n, stripped)
-            if stripped == ":" or stripped.startswith(": "):
+            if _SHOWN.match(line):
                 return self.shown(n)
         if (match := _NOTE.match(line)) is not None:
             self.flush()
@@ -248,7 +249,7 @@ class _Reader:
         """Lines after a colon, which are shown as they are."""
         self.flush()
         first = n
-        while n < len(self.lines) and re.match(r"\s*:(?: |$)", self.lines[n]):
+        while n < len(self.lines) and _SHOWN.match(self.lines[n]):
             n += 1
         code = (Line(i + 1, self.lines[i].lstrip()[1:]) for i in range(first, n))
         self.parsed.parts.append(Part("code", tuple(code), min(len(self.indents), DEEPEST)))
