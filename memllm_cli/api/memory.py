@@ -122,12 +122,13 @@ class Memory:
     def ask(self, question: str, in_: Names | None = None) -> Answer:
         """Answer a question; with `in_` from these documents or folders alone, by name, path or title."""
         from memllm_cli.answering.answer import Options
+        from memllm_cli.memory.search.texts import confined_to
 
         asked = clean(question, lines=True).strip()
         if not asked:
             raise UsageError("The question is empty.", "Such as: What is the notice period of the lease?")
         store = self._store()
-        options = Options(within=None if in_ is None else _confined(store.snapshot, _several(in_)))
+        options = Options(within=confined_to(store.snapshot, [] if in_ is None else _several(in_)))
         if self._answerer is None:
             self._app.check_models()
             self._answerer = self._app.answerer(store)
@@ -140,16 +141,20 @@ class Memory:
         A name need only contain what is written. With `proposed` the proposals instead, with `every` also what has
         ended, what has not begun and what documents say without stating it.
         """
+        from memllm_cli.memory.views.query import facts_of
+
         store = self._store()
         today = date.today().toordinal()
-        found = _matching(store.snapshot, pattern, proposed, part=True, every=every and not proposed)
+        found = facts_of(store.snapshot, pattern, proposed, part=True, every=every and not proposed)
         return _facts(store, [f for f in found if every or proposed or f.holds(today)])
 
     def why(self, pattern: str) -> tuple[Why, ...]:
         """What supports each fact and proposal of this pattern. Raises NotFound when there is none."""
+        from memllm_cli.memory.views.query import facts_of
+
         store = self._store()
         snapshot = store.snapshot
-        kept = _matching(snapshot, pattern, every=True)
+        kept = facts_of(snapshot, pattern, every=True)
         if not kept:
             raise NotFound(f"No fact is '{pattern}'.", "See what there is: Memory.facts()")
         out = []
@@ -223,8 +228,10 @@ class Memory:
 
         Raises NotFound for none, and UsageError for more than one unless `several` says that they are meant.
         """
+        from memllm_cli.memory.views.query import facts_of
+
         store = self._store()
-        found = _matching(store.snapshot, pattern, proposed=None)
+        found = facts_of(store.snapshot, pattern, proposed=None)
         if not found:
             raise NotFound(f"No fact matches '{pattern}'.", "See what there is: Memory.facts()")
         if len(found) > 1 and not several:
@@ -264,31 +271,6 @@ def _written(triple: Triple) -> str:
 
 def _change(made: Made) -> Change:
     return Change(made.operation, tuple(Triple(*t) for t in made.before), tuple(Triple(*t) for t in made.after))
-
-
-def _matching(
-    snapshot: Snapshot, text: str, proposed: bool | None = False, part: bool = False, every: bool = False
-) -> list[Kept]:
-    from memllm_cli.memory.views.query import matching, pattern
-    from memllm_cli.protocol.grammar import parse_pattern
-
-    wanted = pattern(snapshot, parse_pattern(text) if text else ("", "", ""), part)
-    found = {f.key: f for f in matching(snapshot, wanted, proposed, every)}
-    return sorted(found.values(), key=lambda f: f.supports[0].id)
-
-
-def _confined(snapshot: Snapshot, names: list[str]) -> set[int]:
-    from memllm_cli.memory.search.texts import confined
-
-    found: set[int] = set()
-    for name in names:
-        here = confined(snapshot, [name])
-        if not here:
-            raise NotFound(
-                f"No document is called '{name}', and none lies in such a folder.", "See: memllm source list"
-            )
-        found |= here
-    return found
 
 
 def _bound(snapshot: Snapshot, fields: tuple[str, str, str], fact: Fact) -> dict[str, str]:

@@ -17,10 +17,9 @@ from memllm_cli.errors import NotFound, UsageError
 from memllm_cli.memory.edit.evidence import Evidence
 from memllm_cli.memory.edit.memory import ImportRow, Memory
 from memllm_cli.memory.history.facts import Fact
-from memllm_cli.memory.search.texts import confined
-from memllm_cli.memory.views.query import matching, pattern
+from memllm_cli.memory.search.texts import confined_to
+from memllm_cli.memory.views.query import facts_of
 from memllm_cli.protocol import parse_statement
-from memllm_cli.protocol.grammar import parse_pattern
 from memllm_cli.reading.events import Source
 from memllm_cli.terminal import count
 
@@ -162,9 +161,7 @@ class Commands:
             self.screen.line((f"{self.screen.marks.more} and {len(documents) - MOST_FACTS} more", "dim"))
 
     def _do_in(self, rest: str) -> None:
-        found = confined(self.chat.memory.snapshot, [rest]) if rest else None
-        if found is not None and not found:
-            raise NotFound(f"No document is called '{rest}', and none lies in such a folder.", "See: /sources")
+        found = confined_to(self.chat.memory.snapshot, [rest] if rest else [])
         self.chat.options.within = found
         said = (
             f"answers come from {count(len(found), 'document')} alone" if found else "answers come from all documents"
@@ -181,8 +178,7 @@ class Commands:
         """The facts that a statement means. Raises where there are none."""
         if not text:
             raise UsageError("Which fact?", f"Write: {COMMANDS[command].usage}")
-        snapshot = self.chat.memory.snapshot
-        found = list(matching(snapshot, pattern(snapshot, parse_pattern(_bare(text)))))
+        found = facts_of(self.chat.memory.snapshot, _bare(text))
         if not found:
             raise NotFound(f"No fact is '{one_line(text)}'.", "See: /facts NAME")
         return found
@@ -194,9 +190,7 @@ class Commands:
             raise UsageError("Without what?", f"Write: {COMMANDS['/without'].usage}")
         keys = [f.key for f in self._facts(rest, "/without")] if ">>" in rest else []
         snapshot = self.chat.memory.snapshot
-        documents = set() if keys else confined(snapshot, [rest])
-        if not keys and not documents:
-            raise NotFound(f"No document is called '{rest}'.", "See: /sources")
+        documents = set() if keys else confined_to(snapshot, [rest]) or set()
         with tempfile.TemporaryDirectory(prefix="memllm-") as folder:
             # A copy, in which it can really be gone: everything that answers does then what it does elsewhere.
             place = Path(folder) / self.chat.memory.name

@@ -11,7 +11,6 @@ from memllm_cli.app import App
 from memllm_cli.cli.shown import AS_OF, VALID_AT, moment, valid_day
 from memllm_cli.errors import Interrupted, UsageError
 from memllm_cli.serving.data import answer_data
-from memllm_cli.serving.meant import confined_to
 from memllm_cli.terminal import clean, interrupts_held
 
 if TYPE_CHECKING:
@@ -58,8 +57,10 @@ def ask(
     try:
         with interrupts_held():  # numpy is loaded
             from memllm_cli.answering.answer import Options
+            from memllm_cli.memory.search.texts import confined_to
         memory = moment(state.memory(), as_of)
-        options = Options(style=style, temperature=temperature, seed=seed, within=confined_to(memory, within or []))
+        documents = confined_to(memory.snapshot, within or [])
+        options = Options(style=style, temperature=temperature, seed=seed, within=documents)
         _answer(state, question, shown, options, memory, valid_day(valid_at))
     except KeyboardInterrupt:
         raise Interrupted("the memory is as it was") from None

@@ -10,7 +10,6 @@ from memllm_cli.app import App
 from memllm_cli.cli.shown import AS_OF, DRY_RUN, LIMIT, NOTE, days, moment, most, origin, show_change, tell_rest
 from memllm_cli.errors import NotFound, UsageError
 from memllm_cli.serving.data import change_data, fact_data
-from memllm_cli.serving.meant import matching
 from memllm_cli.terminal import safe
 
 if TYPE_CHECKING:
@@ -182,6 +181,7 @@ def split(
     """
     from memllm_cli.memory.edit import identity
     from memllm_cli.memory.edit.identity import resolve
+    from memllm_cli.memory.views.query import facts_of
 
     state: App = context.obj
     if bool(facts) == bool(source):
@@ -194,7 +194,7 @@ def split(
         text = source.casefold()
         chosen = [f for f in own if any(text in (a.source or "").casefold() for a in (*f.supports, *f.against))]
     else:
-        keys = {f.key for p in facts or () for proposed in (False, True) for f in matching(snapshot, p, proposed)}
+        keys = {f.key for p in facts or () for proposed in (False, True) for f in facts_of(snapshot, p, proposed)}
         chosen = [f for f in own if f.key in keys]
     if not chosen:
         raise NotFound(f"No fact of '{name}' is meant by that.", f'See: memllm entity show "{name}"')

@@ -15,7 +15,6 @@ from memllm_cli.cli.fact_ask import get, history, list_, why
 from memllm_cli.cli.shown import DRY_RUN, NOTE, day, opened, show_change
 from memllm_cli.errors import NotFound, UsageError
 from memllm_cli.serving.data import change_data
-from memllm_cli.serving.meant import matching
 from memllm_cli.streams import piped
 from memllm_cli.terminal import safe
 
@@ -153,18 +152,12 @@ def _new_relation(state: App, memory: Memory, phrase: str) -> str:
 
     One that may be a slip of the pen is asked about. Raises NotFound where nobody is there to say; nothing is stored.
     """
-    relations = memory.snapshot.relations
-    if not phrase.strip() or relations.find(phrase) is not None:
-        relations.get(phrase)
-        return ""
-    near = relations.near(phrase)
-    question = f"No relation is called '{phrase.strip()}', but '{near[0]}' is. Make a new one?" if near else ""
-    if near and not (state.output.interactive and state.output.confirm(question)):
-        raise NotFound(
-            f"No relation is called '{phrase.strip()}'; did you mean '{near[0]}'?",
-            f'If it is another one: memllm relation add "{phrase.strip()}"',
-        )
-    return phrase.strip()
+
+    def meant(near: str) -> bool:
+        question = f"No relation is called '{phrase.strip()}', but '{near}' is. Make a new one?"
+        return state.output.interactive and state.output.confirm(question)
+
+    return memory.snapshot.relations.unknown(phrase, meant)
 
 
 def _said(state: App, memory: Memory, text: str) -> tuple[Triple, str]:
@@ -212,10 +205,12 @@ def rm(
 
     Example: memllm fact rm "Freedonia >> official language >>"
     """
+    from memllm_cli.memory.views.query import facts_of
+
     state: App = context.obj
     memory = state.memory()
     snapshot = memory.snapshot
-    facts = [f for proposed in (False, True) for f in matching(snapshot, pattern, proposed)]
+    facts = [f for proposed in (False, True) for f in facts_of(snapshot, pattern, proposed)]
     if not facts:
         raise NotFound(f"No fact matches '{pattern}'.", "See: memllm fact list")
     if len(facts) > 1 and not yes and not dry_run:
@@ -248,9 +243,11 @@ def accept(context: typer.Context, pattern: Pattern, note: NOTE = "") -> None:
 
     Example: memllm fact accept "Harbour Lease >> >>"
     """
+    from memllm_cli.memory.views.query import facts_of
+
     state: App = context.obj
     memory = state.memory()
-    facts = matching(memory.snapshot, pattern, proposed=True)
+    facts = facts_of(memory.snapshot, pattern, proposed=True)
     if not facts:
         raise NotFound(f"No proposal matches '{pattern}'.", "See: memllm fact list --proposed")
     change = memory.accept([f.key for f in facts], note)

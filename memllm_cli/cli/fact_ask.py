@@ -26,7 +26,6 @@ from memllm_cli.cli.shown import (
 )
 from memllm_cli.errors import NotFound, UsageError
 from memllm_cli.serving.data import fact_data, marked, names_of, stated_data, why_data
-from memllm_cli.serving.meant import matching
 from memllm_cli.terminal import clean, safe, sureness
 
 Pattern = Annotated[str, typer.Argument(help='"subject >> relation >> object"; an empty field stands for any.')]
@@ -95,10 +94,12 @@ def why(context: typer.Context, statement: Pattern, as_of: AS_OF = None) -> None
 
     Example: memllm fact why "Freedonia >> capital >> Sylvania City"
     """
+    from memllm_cli.memory.views.query import facts_of
+
     state: App = context.obj
     memory = moment(state.memory(), as_of)
     snapshot = memory.snapshot
-    facts = sorted(matching(snapshot, statement, every=True), key=lambda f: f.proposed)
+    facts = sorted(facts_of(snapshot, statement, every=True), key=lambda f: f.proposed)
     if not facts:
         raise NotFound(
             f"No fact is '{statement}'.",
@@ -213,6 +214,8 @@ def list_(
     """
     from datetime import date
 
+    from memllm_cli.memory.views.query import facts_of
+
     state: App = context.obj
     memory = moment(state.memory(), as_of)
     snapshot = memory.snapshot
@@ -220,9 +223,9 @@ def list_(
     every = (all_ or truth not in (None, Truth.STATED)) and not proposed
     if day is None and not (every or as_of or proposed):
         day = date.today().toordinal()
-    found = matching(snapshot, pattern, proposed, part=True)
+    found = facts_of(snapshot, pattern, proposed, part=True)
     if every:
-        kept = matching(snapshot, pattern, part=True, every=True)
+        kept = facts_of(snapshot, pattern, part=True, every=True)
         found = [f for f in kept if not f.proposed or f.truth != "stated"]
     found = [f for f in found if truth in (None, f.truth)]
     facts = [f for f in found if day is None or f.holds(day)]

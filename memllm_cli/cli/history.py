@@ -175,8 +175,8 @@ def conflicts(
     from memllm_cli.cli.shown import days, moment, origin
     from memllm_cli.memory.views.conflicts import RULES, losers, read_in
     from memllm_cli.memory.views.conflicts import conflicts as all_conflicts
+    from memllm_cli.memory.views.query import facts_of
     from memllm_cli.serving.data import fact_data
-    from memllm_cli.serving.meant import matching
 
     state: App = context.obj
     if resolve and resolve not in RULES:
@@ -186,7 +186,7 @@ def conflicts(
     with state.output.working("comparing facts"):
         found = list(all_conflicts(snapshot))
     if pattern:
-        keys = {f.key for f in matching(snapshot, pattern)}
+        keys = {f.key for f in facts_of(snapshot, pattern)}
         found = [c for c in found if any(f.key in keys for f in c.facts)]
     shown = found[:limit] if limit else found
     evidence = memory.evidence([f for c in (found if state.output.json else shown) for f in c.facts])

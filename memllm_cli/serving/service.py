@@ -22,12 +22,11 @@ from memllm_cli.serving.data import (
     stated_data,
     why_data,
 )
-from memllm_cli.serving.meant import confined_to, matching, sentences
+from memllm_cli.serving.meant import sentences
 from memllm_cli.terminal import clean
 
 if TYPE_CHECKING:
     from memllm_cli.answering.answer import Answerer, Options
-    from memllm_cli.memory.history.snapshot import Snapshot
     from memllm_cli.memory.search.texts import Texts
     from memllm_cli.reading.events import Event
     from memllm_cli.reading.reads import Conversation
@@ -114,11 +113,12 @@ class Service:
         `status` tells facts from proposals that wait to be accepted and from what is only said.
         """
         from memllm_cli.memory.views.fact_history import events
+        from memllm_cli.memory.views.query import facts_of
 
         fact = given(fact, "fact")
         with self._lock:
             snapshot = self._memory.snapshot
-            found = sorted(matching(snapshot, fact, every=True), key=lambda f: f.proposed)
+            found = sorted(facts_of(snapshot, fact, every=True), key=lambda f: f.proposed)
             stated = events(snapshot, fact)
             if not found and not stated:
                 raise NotFound(f"Memory has nothing that fits '{fact}'.", "Look for words of it with search_facts.")
@@ -203,10 +203,12 @@ class Service:
         self, question: str, conversation: Conversation | None = None, within: Sequence[str] = ()
     ) -> Generator[Event, None, None]:
         """The events of an answer as they come; nobody else is answered before the last one was taken."""
+        from memllm_cli.memory.search.texts import confined_to
+
         question = given(question, "question")
         with self._lock:
             answerer = self._ready()
-            answerer.options = replace(self._options, within=confined_to(self._memory, within))
+            answerer.options = replace(self._options, within=confined_to(self._memory.snapshot, within))
             yield from answerer.ask(question, conversation)
 
     def _ready(self) -> Answerer:
@@ -230,10 +232,11 @@ class Service:
         the log. Gives what changed and the operation, which `undo` takes back.
         """
         from memllm_cli.memory.edit.memory import ImportRow
+        from memllm_cli.memory.views.query import facts_of
 
         with self._changing(note) as note:
             triple, new = self._statement(fact)
-            if matching(self._memory.snapshot, fact, proposed=None) if not new else []:
+            if facts_of(self._memory.snapshot, fact, proposed=None) if not new else []:
                 raise UsageError("Memory has this already, as a fact or as a proposal.", "See it with get_fact.")
             row = ImportRow(triple, proposed=True, own=new)
             change = self._memory.import_facts([row], note, person=False)
@@ -255,10 +258,12 @@ class Service:
         `fact` is "subject >> relation >> object"; an empty field stands for anything, and when more than one fact fits
         nothing is removed unless `several` is true. Gives the facts before and after and the operation.
         """
+        from memllm_cli.memory.views.query import facts_of
+
         with self._changing(note) as note:
             fact = given(fact, "fact")
             snapshot = self._memory.snapshot
-            found = matching(snapshot, fact, proposed=None)
+            found = facts_of(snapshot, fact, proposed=None)
             if not found:
                 raise NotFound(f"No fact is '{fact}'.", "Look for it with search_facts.")
             if len(found) > 1 and not several:
@@ -294,19 +299,7 @@ class Service:
         for value in (triple.subject, triple.object):
             if not is_sayable(value):
                 raise UsageError(f"'{value}' is a variable, not a name.", "Write what it is instead.")
-        return triple, _is_new(self._memory.snapshot, triple.relation)
-
-
-def _is_new(snapshot: Snapshot, relation: str) -> bool:
-    if not relation.strip() or snapshot.relations.find(relation) is not None:
-        snapshot.relations.get(relation)
-        return False
-    if near := snapshot.relations.near(relation):
-        raise NotFound(
-            f"No relation is called '{relation.strip()}'; did you mean '{near[0]}'?",
-            f'If it is another one: memllm relation add "{relation.strip()}"',
-        )
-    return True
+        return triple, bool(self._memory.snapshot.relations.unknown(triple.relation))
 
 
 def _most(limit: int) -> int:

@@ -122,11 +122,11 @@ def plan(
                 every.append(within)
         for document in every:
             if not again and memory is not None and memory.holds(document):
-                unchanged.append(document.uri)
+                unchanged.append(document.uri if document is not every[0] else str(path))
             else:
                 read.append(document)
                 if memory is not None and (old := _gone(document, memory)):
-                    moved.append((document.uri, old))
+                    moved.append((document.uri if document is not every[0] else str(path), old))
     skipped = (*((str(s.path), s.reason) for s in found.skipped), *left)
     known = {path for path, _ in moved}
     copies = tuple(c for c in _copies(read, memory) if c[0] not in known)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memllm_cli.errors import NotFound
 from memllm_cli.memory.disk.arrays import read_arrays, write_arrays
 from memllm_cli.memory.disk.cache import Sidecar
 from memllm_cli.memory.disk.files import FRESH_TEXTS, TEXTS
@@ -355,3 +356,18 @@ def confined(snapshot: Snapshot, names: Sequence[str]) -> set[int]:
             if run or loose or document.title.casefold() == name.strip().casefold() or (size == 1 and stem == asked[0]):
                 out.add(document.id)
     return out
+
+
+def confined_to(snapshot: Snapshot, names: Sequence[str]) -> set[int] | None:
+    """The documents of these names, paths or folders; None without any. Raises NotFound for one that means nothing."""
+    if not names:
+        return None
+    found: set[int] = set()
+    for name in names:
+        here = confined(snapshot, [name])
+        if not here:
+            raise NotFound(
+                f"No document is called '{name}', and none lies in such a folder.", "See: memllm source list"
+            )
+        found |= here
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,6 +98,22 @@ class Relations:
     def near(self, phrase: str) -> list[str]:
         """Names that a phrase which names nothing may have been meant for: those spelled nearly so, nearest first."""
         return difflib.get_close_matches(normal(phrase), self._phrases, n=3, cutoff=NEAR)
+
+    def unknown(self, phrase: str, meant: Callable[[str], bool] = lambda near: False) -> str:
+        """The name of a relation that nothing is called yet, "" for one that is known.
+
+        Raises NotFound for what may be a slip of the pen, unless `meant` says, of the name near to it, that it is none.
+        """
+        if not phrase.strip() or self.find(phrase) is not None:
+            self.get(phrase)
+            return ""
+        name, near = phrase.strip(), self.near(phrase)
+        if near and not meant(near[0]):
+            raise NotFound(
+                f"No relation is called '{name}'; did you mean '{near[0]}'?",
+                f'If it is another one: memllm relation add "{name}"',
+            )
+        return name
 
     def get(self, phrase: str) -> tuple[Relation, bool]:
         """Like `find`, for what a person typed. Raises UsageError for none, NotFound with the nearest names."""

@@ -11,6 +11,7 @@ from memllm_cli.memory.history.snapshot import Snapshot
 from memllm_cli.memory.values.literals import KINDS
 from memllm_cli.memory.values.names import normal
 from memllm_cli.memory.values.relations import Relation
+from memllm_cli.protocol.grammar import parse_pattern
 
 Binding = dict[str, int]
 """Entity of each variable; a variable in the relation's place is bound to the relation."""
@@ -69,6 +70,19 @@ def pattern(snapshot: Snapshot, fields: tuple[str, str, str], part: bool = False
         sides.reverse()
         names.reverse()
     return Pattern(sides[0], wanted, sides[1], names[0], variables[1], names[1])
+
+
+def facts_of(
+    snapshot: Snapshot, text: str, proposed: bool | None = False, part: bool = False, every: bool = False
+) -> list[Fact]:
+    """Facts (or proposals) that a pattern means as it is typed, each once, those stated first in front; with `part`,
+    names need only contain what was typed, with `every` also what documents say without stating it.
+
+    Raises UsageError for a malformed pattern and NotFound for a relation that does not exist.
+    """
+    wanted = pattern(snapshot, parse_pattern(text) if text else ("", "", ""), part)
+    found = {f.key: f for f in matching(snapshot, wanted, proposed, every)}
+    return sorted(found.values(), key=lambda f: f.supports[0].id)
 
 
 def matching(snapshot: Snapshot, wanted: Pattern, proposed: bool | None = False, every: bool = False) -> Iterator[Fact]:
