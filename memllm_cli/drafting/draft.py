@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -85,6 +85,22 @@ class Drafter:
 
         `gold` gives the names of a window instead of the tagger, to know what finding them costs.
         """
+        reading = self.drafting(text, sentences, floor, gold)
+        while True:
+            try:
+                next(reading)
+            except StopIteration as end:
+                drafted: list[Drafted] = end.value
+                return drafted
+
+    def drafting(
+        self,
+        text: str,
+        sentences: Sequence[tuple[int, int]],
+        floor: float = FLOOR,
+        gold: Callable[[Window], list[list[Mention]]] | None = None,
+    ) -> Generator[int, None, list[Drafted]]:
+        """The same, yielding how many sentences are done."""
         best: dict[tuple[str, int, str], Drafted] = {}
         self.tokens = 0
         for window in windows(text, sentences, self.vocabulary, LONGEST):
@@ -93,6 +109,7 @@ class Drafter:
                 key = (drafted.subject.lower(), drafted.relation, drafted.object.lower())
                 if key not in best or best[key].margin < drafted.margin:
                     best[key] = drafted
+            yield max(window.sentence) + 1
         return sorted(best.values(), key=lambda d: -d.margin)
 
     def close(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -101,6 +101,18 @@ class Extractor:
 
     def statements(self, lines: Sequence[Line], least: float = LEAST, pairs: Sequence[Pair] = ()) -> list[Statement]:
         """The statements of a text, by place. Leaves in `meant` how it means some pairs that others found in it."""
+        reading = self.reading(lines, least, pairs)
+        while True:
+            try:
+                next(reading)
+            except StopIteration as end:
+                found: list[Statement] = end.value
+                return found
+
+    def reading(
+        self, lines: Sequence[Line], least: float = LEAST, pairs: Sequence[Pair] = ()
+    ) -> Generator[int, None, list[Statement]]:
+        """The same, yielding how many sentences are done."""
         self.tokens = 0
         self.meant = {}
         self._pairs: dict[int, list[Pair]] = {}
@@ -112,6 +124,7 @@ class Extractor:
         for window in windows(lines, self.vocabulary):
             if waiting and size + len(window.ids) > TOGETHER:
                 out += self._read(waiting, lines, least)
+                yield waiting[-1].last
                 waiting, size = [], 0
             waiting.append(window)
             size += len(window.ids)

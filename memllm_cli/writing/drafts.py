@@ -189,11 +189,10 @@ class Drafts:
         began = time.perf_counter()
         ranges = [(s.start, s.end) for s in document.sentences]
         gold = partial(self.gold, document) if self.gold else None
-        drafted = self.drafter.draft(document.text, ranges, gold=gold)
+        drafted = yield from self.drafter.drafting(document.text, ranges, gold=gold)
         self.meter.sentences += len(ranges)
         self.meter.tokens += self.drafter.tokens
         self.meter.seconds += time.perf_counter() - began
-        yield len(ranges)
         return self._found(document, drafted)
 
     def tokens(self, text: str) -> int:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from typing import TypeVar
 
 from memllm_cli.calibration.extractor import Extracting
 from memllm_cli.extracting.extractor import STANDS_FOR, Extractor, Pair, Statement
@@ -20,6 +21,7 @@ from memllm_cli.writing.lines import lines
 from memllm_cli.writing.sentences import Meter
 from memllm_cli.writing.times import day_of, resolved
 
+Read = TypeVar("Read")
 ALONE = 0.85
 """Probability from which on what the drafter alone finds is kept."""
 PLACES = frozenset(
@@ -60,10 +62,11 @@ class Extracts:
         read, numbers = lines(document)
         known: tuple[Found, ...] = ()
         if self.drafts is not None:
-            known = tuple(f for f in (yield from self.drafts.read(document)) if f.sure)
+            known = tuple(f for f in (yield from _half(self.drafts.read(document))) if f.sure)
         place = {number: at for at, number in enumerate(numbers)}
         pairs = {id(k): Pair(place.get(k.sentences[0], -1), k.triple.subject, k.triple.object) for k in known}
-        statements = self.extractor.statements(read, pairs=[p for p in pairs.values() if p.sentence >= 0])
+        reading = self.extractor.reading(read, pairs=[p for p in pairs.values() if p.sentence >= 0])
+        statements = yield from (_half(reading, len(numbers) // 2) if self.drafts is not None else reading)
         known = tuple(self._meant(k, pairs[id(k)]) for k in known)
         day = _day(document)
         found = [f for s in statements if (f := self._found(s, document, numbers, day)) is not None]
@@ -147,6 +150,17 @@ class Extracts:
             elif same is None and k.probability >= ALONE and k.triple.relation not in PLACES:
                 alone.append(k)
         return out + alone
+
+
+def _half(reading: Generator[int, None, Read], before: int = 0) -> Generator[int, None, Read]:
+    """A reading that is one of two: what it has done counts half, beside what was done `before`."""
+    while True:
+        try:
+            done = next(reading)
+        except StopIteration as end:
+            found: Read = end.value
+            return found
+        yield before + done // 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -260,8 +260,7 @@ def ingest(planned: Planned, memory: Memory, writer: DocumentWriter | None) -> G
                     found: tuple[Found, ...] = end.value
                     found = tuple(replace(f, sentences=tuple(numbers[n] for n in f.sentences)) for f in found)
                     break
-                if done % 8 == 0:
-                    yield Progress(document.uri, before + done, total, writer.meter.rate)
+                yield Progress(document.uri, before + done, total, writer.meter.rate)
             others += aliases(found)
             facts += [
                 Written(

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,7 +31,8 @@ class Scripted:
     def __init__(self, *drafted: Drafted) -> None:
         self.drafted, self.tokens = drafted, 12
 
-    def draft(self, *_: object, **__: object) -> Sequence[Drafted]:
+    def drafting(self, text: str, sentences: Sequence[object], **_: object) -> Generator[int, None, Sequence[Drafted]]:
+        yield len(sentences)
         return self.drafted
 
     def close(self) -> None: ...

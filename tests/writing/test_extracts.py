@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import pytest
@@ -30,7 +30,8 @@ class Told:
         self.said = list(statements)
         self.meant: dict[Pair, tuple[str, bool]] = {}
 
-    def statements(self, lines: Sequence[Line], pairs: Sequence[Pair] = ()) -> list[Statement]:
+    def reading(self, lines: Sequence[Line], pairs: Sequence[Pair] = ()) -> Generator[int, None, list[Statement]]:
+        yield len(lines)
         return self.said
 
 
