@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from memllm_cli.app import App
-from memllm_cli.documents.base import DEFAULT_LIMITS, Limits
 from memllm_cli.documents.readers import FORMATS
 from memllm_cli.errors import Interrupted, MemllmError, NotFound, PartlyDone, UsageError
 from memllm_cli.terminal import clean, count, interrupts_held, safe
 
 if TYPE_CHECKING:
+    from memllm_cli.documents.base import Limits
     from memllm_cli.memory.edit.memory import Memory
     from memllm_cli.types import Document
     from memllm_cli.writing.drafts import DocumentWriter
@@ -58,8 +58,9 @@ def ingest(
         bool, typer.Option("--watch", help="Then stay, and keep memory up to date with these folders until Ctrl-C.")
     ] = False,
     table_rows: Annotated[
-        int, typer.Option(min=1, help="Up to how many rows a table's cells become facts; of more, rows are searched.")
-    ] = DEFAULT_LIMITS.table_rows,
+        int | None,
+        typer.Option(min=1, help="Up to how many rows (2,000) a table's cells become facts; more are searched."),
+    ] = None,
     name: Annotated[str, typer.Option(help="What standard input is called; a suffix says its kind.")] = "text.txt",
 ) -> None:
     """Read documents and write the facts they state into memory, each with its sentence.
@@ -96,7 +97,9 @@ def ingest(
         state.check_models()
     text = _standard_input(state, name) if "-" in given else None
     try:
-        limits = replace(DEFAULT_LIMITS, table_rows=table_rows)
+        from memllm_cli.documents.base import DEFAULT_LIMITS
+
+        limits = replace(DEFAULT_LIMITS, table_rows=table_rows or DEFAULT_LIMITS.table_rows)
         files = [Path(p) for p in given if p != "-"]
         if watch:
             _watch(state, files, dry_run, again, kind, limits)
@@ -159,7 +162,7 @@ def _ingest(
     prune: bool = False,
     text: str | None = None,
     name: str = "",
-    limits: Limits = DEFAULT_LIMITS,
+    limits: Limits | None = None,
 ) -> None:
     output = state.output
     began = time.perf_counter()
@@ -294,13 +297,14 @@ def _plan(
     prune: bool = False,
     text: str | None = None,
     name: str = "",
-    limits: Limits = DEFAULT_LIMITS,
+    limits: Limits | None = None,
 ) -> Planned:
     with interrupts_held():  # numpy is loaded
+        from memllm_cli.documents.base import DEFAULT_LIMITS
         from memllm_cli.writing.ingest import Planned, plan
     with state.output.working("reading documents") as say:
         try:
-            for step in plan(paths, memory, again, text, name, limits):
+            for step in plan(paths, memory, again, text, name, limits or DEFAULT_LIMITS):
                 if isinstance(step, Planned):
                     return step
                 say(f"reading {safe(Path(step).name)}")

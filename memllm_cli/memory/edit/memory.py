@@ -15,8 +15,6 @@ from memllm_cli.memory.edit.evidence import Evidence, evidence_at, evidence_of
 from memllm_cli.memory.edit.statements import Writer
 from memllm_cli.memory.history.facts import Fact, Key
 from memllm_cli.memory.history.snapshot import Snapshot
-from memllm_cli.memory.values.copies import Sketch
-from memllm_cli.memory.values.dates import off_calendar
 from memllm_cli.memory.values.relations import Relation, read_table
 from memllm_cli.types import Block, Document, Triple
 
@@ -118,8 +116,11 @@ class Memory(Core):
         def fill(writer: Writer) -> None:
             relation, flipped = writer.relation(triple.relation) if own else writer.known(triple.relation)
             subject, object = (triple.object, triple.subject) if flipped else (triple.subject, triple.object)
-            if relation.object_type == "date" and off_calendar(object):
-                raise UsageError(f"'{object}' is not in the calendar.", "Write a day that is.")
+            if relation.object_type == "date":
+                from memllm_cli.memory.values.dates import off_calendar
+
+                if off_calendar(object):
+                    raise UsageError(f"'{object}' is not in the calendar.", "Write a day that is.")
             clears_objects = mode != "add" and (relation.one_object or (mode == "replace" and not flipped))
             clears_subjects = mode != "add" and (relation.one_subject or (mode == "replace" and flipped))
             writer.state(
@@ -341,6 +342,8 @@ class Memory(Core):
 
     def copies(self, documents: Collection[int]) -> dict[int, int]:
         """Which of these documents are copies of others among them: copy to the one that was read first."""
+        from memllm_cli.memory.values.copies import Sketch
+
         sketches: dict[int, Sketch] = {}
         out: dict[int, int] = {}
         if len(set(documents)) > 1:

@@ -21,7 +21,6 @@ from memllm_cli.memory.disk.tables import (
 )
 from memllm_cli.memory.history.facts import Key
 from memllm_cli.memory.history.snapshot import Snapshot
-from memllm_cli.memory.values.dates import day_first
 from memllm_cli.memory.values.literals import ENTITY, normalise, space
 from memllm_cli.memory.values.names import abbreviates, is_role, normal, pointed, role_word
 from memllm_cli.memory.values.relations import DOCUMENTS, Relation
@@ -242,6 +241,8 @@ class Writer:
 
     def document(self, document: Document) -> int:
         """Record the document this operation reads."""
+        from memllm_cli.memory.values.dates import day_first
+
         known = self.snapshot.history.documents
         self._text = document.text
         self._day_first = day_first([document.text])

@@ -10,9 +10,9 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from memllm_cli.memory.values.dates import contains, read_date
-from memllm_cli.memory.values.measures import measure
 from memllm_cli.memory.values.names import normal
+
+# What reads values is imported when one is read: most commands are about names alone, and start sooner without it.
 
 ENTITY = "entity"
 LITERALS = ("number", "money", "date", "duration")
@@ -38,6 +38,8 @@ def fits(text: str, kind: str) -> bool:
 
 def coarser(form: str, other: str, kind: str) -> bool:
     """Whether a value in compared form says the same as another, less exactly: 2025-05 of 2025-05-03."""
+    from memllm_cli.memory.values.dates import contains
+
     return kind == "date" and contains(form, other)
 
 
@@ -47,9 +49,15 @@ def space(kind: str) -> str:
 
 
 def _read(text: str, kind: str, day_first: bool | None) -> str | None:
+    if kind not in LITERALS:
+        return None
     if kind == "date":
+        from memllm_cli.memory.values.dates import read_date
+
         return read_date(text, day_first)
-    found = measure(text, kind) if kind in LITERALS else None
+    from memllm_cli.memory.values.measures import measure
+
+    found = measure(text, kind)
     return str(found) if found is not None else None
 
 
