@@ -165,7 +165,7 @@ def origin(snapshot: Snapshot, fact: Fact, places: Sequence[Evidence]) -> str:
 
 def days(fact: Fact) -> str:
     """When a fact holds, for people; empty when always."""
-    return between(fact.stretches)
+    return ", ended" if fact.ended else between(fact.stretches)
 
 
 def between(valid: Days) -> str:

@@ -199,6 +199,7 @@ def _ordered(snapshot: Snapshot, facts: Iterable[Fact]) -> tuple[Fact, ...]:
 
 def _line(notes: _Notes, fact: Fact, clashing: Mapping[Key, tuple[int, ...]]) -> Line:
     holds = " and ".join(f"{begin or '…'} to {end or '…'}" for begin, end in fact.stretches if begin or end)
+    holds = "ended" if fact.ended else holds
     return Line(notes.snapshot.texts(fact), holds, notes.of(fact), clashing.get(fact.key, ()))
 
 

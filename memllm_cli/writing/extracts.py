@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from memllm_cli.calibration.extractor import Extracting
 from memllm_cli.extracting.extractor import STANDS_FOR, Extractor, Pair, Statement
+from memllm_cli.memory.disk.tables import ENDED
 from memllm_cli.memory.edit.statements import is_name, is_sayable
 from memllm_cli.memory.values.names import is_role, normal
 from memllm_cli.memory.values.relations import Relations
@@ -28,6 +29,7 @@ PLACES = frozenset(
     ("country", "located in the administrative territorial entity", "contains administrative territorial entity")
 )
 """Relations that the drafter sees between a name and every place near it."""
+_MYSELF = frozenset("i me my mine myself".split())
 _BE = frozenset("is are was were be".split())
 _BE_LAST = re.compile(r"(?<=\w) (?:is|are|was|were|be)$", re.IGNORECASE)
 _JOINS = re.compile(r"(?:\s+(?:of|under|for|the|its|'s|’s))+\s*$|^\s*(?:'s|’s)(?=\s)", re.IGNORECASE)
@@ -67,8 +69,8 @@ class Extracts:
         pairs = {id(k): Pair(place.get(k.sentences[0], -1), k.triple.subject, k.triple.object) for k in known}
         reading = self.extractor.reading(read, pairs=[p for p in pairs.values() if p.sentence >= 0])
         statements = yield from (_half(reading, len(numbers) // 2) if self.drafts is not None else reading)
-        known = tuple(self._meant(k, pairs[id(k)]) for k in known)
         day = _day(document)
+        known = tuple(self._meant(k, pairs[id(k)], day) for k in known)
         found = [f for s in statements if (f := self._found(s, document, numbers, day)) is not None]
         out = _one_way(_once(_defined(self._named(found, known))))
         size = len(document.text.split())
@@ -88,7 +90,7 @@ class Extracts:
 
     def _found(self, s: Statement, document: Document, numbers: Sequence[int], day: date | None) -> Found | None:
         probability = round(self.extracting.weighed(self._features(s)), 4)
-        subject = _bare(s.subject) or document.title
+        subject = _speaker(s, document, numbers) or _bare(s.subject) or document.title
         object_, relation = _bare(s.object), _relation(s.relation, subject)
         if probability < self.least or not all(map(_names, (subject, object_))) or not relation:
             return None
@@ -97,12 +99,14 @@ class Extracts:
         since, until = (resolved(x, day) if x else None for x in (s.since, s.until))
         if since is not None and since == until:
             since = None  # one time, taken for both ends
-        if s.ended and until is None:
-            until = ((day or date.today()) - timedelta(1)).isoformat()
+        over = [(ENDED, "yes")] if s.ended and until is None else []
+        if over:
+            until = _before(day)
         more = [("words", s.words)] if s.words and normal(_bare(s.words)) != normal(subject) else []
         more += [(k, v) for k, v in (("when", s.when), ("by", s.by)) if v]
         if s.about:
             more.append(("about", "yes"))
+        more += over
         place = tuple(dict.fromkeys((numbers[s.sentence], *(numbers[n] for n in s.chain))))
         return Found(
             _of_thing(Triple(subject, relation, object_)), place, probability,
@@ -121,11 +125,12 @@ class Extracts:
     def _features(self, s: Statement) -> tuple[float, ...]:
         return self.extracting.features(s.scores, len(s.object.split()))
 
-    def _meant(self, known: Found, pair: Pair) -> Found:
+    def _meant(self, known: Found, pair: Pair, day: date | None) -> Found:
         """What the drafter found, as its sentence means it."""
         truth, ended = self.extractor.meant.get(pair, ("stated", False))
-        until = (date.today() - timedelta(1)).isoformat() if ended else None
-        return replace(known, truth=truth, valid_to=until)
+        if not ended:
+            return replace(known, truth=truth)
+        return replace(known, truth=truth, valid_to=_before(day), qualifiers=((ENDED, "yes"),))
 
     def _named(self, found: Sequence[Found], known: Sequence[Found]) -> list[Found]:
         """Statements with the names of known relations where the drafter gives one of the same two things.
@@ -178,6 +183,20 @@ def _day(document: Document) -> date | None:
     """The document's own date: in its title, or in the first key-value line that gives one."""
     pairs = (document.block(n).partition(":")[2] for n, b in enumerate(document.blocks[:60]) if b.kind == "pair")
     return day_of([*_DATE_IN.findall(document.title), *pairs])
+
+
+def _speaker(s: Statement, document: Document, numbers: Sequence[int]) -> str:
+    """Who says "I" or "my" in talk: the one whose turn it is; "" for any other words."""
+    if s.words.casefold() not in _MYSELF:
+        return ""
+    at = document.block_at(document.sentences[numbers[s.sentence]].start)
+    block = document.blocks[at] if at is not None else None
+    return block.label if block is not None and block.kind == "turn" else ""
+
+
+def _before(day: date | None) -> str:
+    """The day before a document's own, or before today: the last one on which what is over can have held."""
+    return ((day or date.today()) - timedelta(1)).isoformat()
 
 
 def _bare(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from memllm_cli.documents.base import FRONT_MATTER
 from memllm_cli.extracting.layout import Line
 from memllm_cli.memory.values.passages import unsaid
-from memllm_cli.types import Document
+from memllm_cli.types import Block, Document
 
 _OUTSIDE = frozenset({"heading", "header", "cell", "row", "table", "code"})
 """Blocks that are no prose: structure says what they state."""
@@ -24,12 +24,17 @@ def lines(document: Document) -> tuple[list[Line], list[int]]:
                 continue
             if at not in leads:
                 leads[at] = _lead(document, at)
-            who = unsaid(document, block) if sentence.start == block.start else ""
+            # Each sentence of a turn is its speaker's, who is named before the first one at most.
+            who = unsaid(document, block) if sentence.start == block.start else _speaker(block)
         else:
             who = ""
         out.append(Line(leads[at] if at is not None else document.title, who + document.sentence(number)))
         numbers.append(number)
     return out, numbers
+
+
+def _speaker(block: Block) -> str:
+    return f"{block.label}: " if block.kind == "turn" and block.label else ""
 
 
 def _lead(document: Document, number: int) -> str:

@@ -67,3 +67,21 @@ def test_what_has_ended_holds_until_then(memory: Memory) -> None:
     memory.ingest(document("a"), [told("stated", valid_from="2001", valid_to="2010")], "", "")
     (fact,) = memory.snapshot.facts()
     assert fact.valid == ("2001", "2010")
+
+
+@pytest.mark.parametrize(
+    ("past", "now", "clash"),
+    [
+        ({"valid_to": "2010"}, {}, False),  # what is so now says nothing of then
+        ({"valid_to": "2010"}, {"valid_from": "2005"}, True),
+        ({"valid_from": "2001", "valid_to": "2020", "qualifiers": (("ended", "yes"),)}, {"valid_from": "2005"}, False),
+        ({}, {}, True),
+    ],
+)
+def test_what_is_over_contradicts_what_was_so_at_the_same_time(
+    memory: Memory, past: dict[str, object], now: dict[str, object], clash: bool
+) -> None:
+    holders = [(("Acme", "chief executive officer", name), more) for name, more in (("Ann", past), ("Bo", now))]
+    written = [Written(Triple(*t), (0,), 0.9, **more) for t, more in holders]  # type: ignore[arg-type]
+    memory.ingest(document("a"), written, "", "")
+    assert bool(list(conflicts(memory.snapshot))) == clash

@@ -43,10 +43,12 @@ def said(subject: str, relation: str, object_: str, **more: object) -> Statement
     return Statement(subject=subject, relation=relation, object=object_, **{**plain, **more})  # type: ignore[arg-type]
 
 
-def found(*statements: Statement, text: str = "One sentence of some words. Another one.") -> tuple[Found, ...]:
+def found(
+    *statements: Statement, text: str = "One sentence of some words. Another one.", name: str = "page.txt"
+) -> tuple[Found, ...]:
     told = Told(statements)
     writer = Extracts(told, Extracting(), "x", Relations(read_table(TABLE)), None)  # type: ignore[arg-type]
-    reading = writer.read(read_text("page.txt", text))
+    reading = writer.read(read_text(name, text))
     while True:
         try:
             next(reading)
@@ -125,3 +127,17 @@ def test_words_that_are_no_name_give_way_to_the_name_they_are_given() -> None:
     assert aliases(kept) == []
     shown = triples(said("the document", "called", "Tarn Letter"), said("document", "amends", "Lease"))
     assert shown == [("Tarn Letter", "amends", "Lease")]
+
+
+def test_i_is_who_speaks_in_talk_and_nobody_elsewhere() -> None:
+    talk = "WEBVTT\n\n00:01.000 --> 00:02.000\n<v Ada Quist>Good. I live in Lyon.\n"
+    mine = said("Bo", "live in", "Lyon", words="I", sentence=1)
+    assert [f.triple.subject for f in found(mine, text=talk, name="talk.vtt")] == ["Ada Quist"]
+    assert [f.triple.subject for f in found(mine)] == ["Bo"]
+
+
+def test_an_end_that_nobody_names_is_said_to_be_one() -> None:
+    (one,) = found(said("Ada", "led", "choir", ended=True))
+    assert dict(one.qualifiers)["ended"] == "yes"
+    (two,) = found(said("Ada", "led", "choir", ended=True, until="2010"))
+    assert "ended" not in dict(two.qualifiers)

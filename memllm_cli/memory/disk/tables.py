@@ -32,7 +32,7 @@ USE = "use"
 Such a relation is there while an operation counts that needs it, and goes with the last."""
 JOINED = "joined "
 """Begins, in the place of an external id, the row that makes a relation one with another, whose id follows."""
-TRUTH = "truth"
+TRUTH, ENDED = "truth", "ended"
 """The qualifier that says how a document means a statement that it does not state: see `Assertion.truth`."""
 LARGEST_ID = (1 << 31) - 1
 """Of operations, statements, entities and documents: they are packed into four bytes."""
@@ -207,6 +207,11 @@ class Assertion(NamedTuple):
     def truth(self) -> str:
         """`stated`, or `denied`, `planned`, `asked`, `reported`: what is not stated is kept, and is no fact."""
         return "stated" if self.qualifiers == "{}" else str(json.loads(self.qualifiers).get(TRUTH, "stated"))
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is said to be over, and not since when: its last day is then the one before it was read."""
+        return self.qualifiers != "{}" and ENDED in json.loads(self.qualifiers)
 
     @property
     def span(self) -> Span:

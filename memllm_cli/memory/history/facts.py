@@ -52,6 +52,11 @@ class Fact:
         return self.newest.truth
 
     @property
+    def ended(self) -> bool:
+        """Whether all that state it say that it is over, and not since when."""
+        return all(a.ended for a in self.supports)
+
+    @property
     def newest(self) -> Assertion:
         """The support made last, a person's first."""
         if len(self.supports) == 1:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from itertools import combinations
 
 from memllm_cli.memory.disk.tables import Assertion
@@ -85,18 +86,29 @@ def of_facts(snapshot: Snapshot, facts: list[Fact]) -> Iterator[Conflict]:
 
 
 def _several(snapshot: Snapshot, facts: list[Fact], side: str) -> Iterator[Conflict]:
-    """Values of a side that takes one, as far as their times overlap."""
+    """Values of a side that takes one, as far as their times overlap; what ended at some time contradicts nothing."""
+    facts = [f for f in facts if not f.ended]
     if len(facts) < 2:
         return
     relation = snapshot.relations.by_id[facts[0].key[1]]
     if not (relation.one_object if side == "object" else relation.one_subject):
         return
     pairs = (p for p in combinations(facts, 2) if any(overlap(x, y) for x in p[0].spans for y in p[1].spans))
+    pairs = (p for p in pairs if not _over_and_now(*p))
     clashing = {f.key for pair in pairs if not (side == "object" and _within(snapshot, *pair)) for f in pair}
     if clashing:
         at_once = "at a time" if any(f.valid != (None, None) for f in facts) else "only"
         values = f"'{relation.name}' takes one {side} {at_once}"
         yield Conflict(tuple(f for f in facts if f.key in clashing), values)
+
+
+def _over_and_now(first: Fact, second: Fact) -> bool:
+    """Whether one is over and the other one says only that it is so: not since when, and so nothing of the past."""
+    today = date.today().toordinal()
+    for past, now in ((first, second), (second, first)):
+        if not past.holds(today) and past.spans[-1][1] <= today and now.holds(today) and now.valid[0] is None:
+            return True
+    return False
 
 
 def _within(snapshot: Snapshot, first: Fact, second: Fact) -> bool:
