@@ -31,7 +31,8 @@ def run() -> list[Row]:
 
 def main() -> None:
     """In a process of its own, so that its peak memory is chat's: prints seven numbers."""
-    from memllm_cli.answering.answer import Answerer, Options
+    from memllm_cli.answering.answer import Answerer
+    from memllm_cli.answering.options import Options
     from memllm_cli.app import App
     from memllm_cli.memory.edit.memory import Memory
     from memllm_cli.memory.search.find import Finder

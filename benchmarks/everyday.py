@@ -7,7 +7,8 @@ without chance, 64 tokens at most.
 from __future__ import annotations
 
 from benchmarks.common import ROOT
-from memllm_cli.answering.answer import Answerer, Options
+from memllm_cli.answering.answer import Answerer
+from memllm_cli.answering.options import Options
 from memllm_cli.app import App
 from memllm_cli.evaluation import everyday
 from memllm_cli.evaluation.ask import said

@@ -18,8 +18,9 @@ from memllm_cli.paths import Home, find_home, lay_out, storage_error
 from memllm_cli.terminal import Output, interrupts_held, safe
 
 if TYPE_CHECKING:
-    from memllm_cli.answering.answer import Answerer, Options
+    from memllm_cli.answering.answer import Answerer
     from memllm_cli.answering.deciding import Decider
+    from memllm_cli.answering.options import Options
     from memllm_cli.calibration.check import Check
     from memllm_cli.calibration.choice import Combination
     from memllm_cli.engine.base import Engine

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from memllm_cli.engine.base import Engine
-from memllm_cli.protocol import ReadCall, WriteCall, render
+from memllm_cli.protocol import ReadCall, WriteCall, render, render_text
 from memllm_cli.types import Query, Triple
 
 Role = Literal["system", "user", "assistant"]
@@ -147,3 +147,38 @@ def read_messages(history: Sequence[Message], question: str) -> list[Message]:
         messages.append(Message("user", asked))
         messages.append(Message("assistant", f"{render(ReadCall((query,), (value,)))} {answer}"))
     return [*messages, *history, Message("user", question)]
+
+
+# -- composing ----------------------------------------------------------------------------------------------
+
+_COMPOSE_SYSTEM = (
+    "You write what a person asks for, plainly and briefly. You know no facts yourself: wherever a name, a number or a "
+    "date is due, ask the memory in mid-sentence and copy what it answers. Say nothing that was not asked for."
+)
+_COMPOSE_EXAMPLES: tuple[tuple[str, tuple[str | tuple[str, str], ...]], ...] = (
+    (
+        "Write one sentence to the customer: what was ordered from Acorn Ltd and when it comes.",
+        (
+            "Your order from Acorn Ltd, ", ("What was ordered from Acorn Ltd?", "two garden chairs"),
+            ", will be delivered on ", ("When will the order from Acorn Ltd be delivered?", "3 May 2021"), ".",
+        ),
+    ),
+    (
+        "Who runs the Tromby museum, and since when?",
+        (
+            "The Tromby museum is run by ", ("Who runs the Tromby museum?", "Mira Olsen"), ", who has led it since ",
+            ("Since when has Mira Olsen run the Tromby museum?", "1998"), ".",
+        ),
+    ),
+)  # fmt: skip
+
+
+def compose_messages(history: Sequence[Message], request: str, notes: Sequence[str]) -> list[Message]:
+    """Instruction, examples with reads in mid-sentence, the conversation so far, the request with what was found."""
+    messages = [Message("system", _COMPOSE_SYSTEM)]
+    for asked, pieces in _COMPOSE_EXAMPLES:
+        written = "".join(p if isinstance(p, str) else f"{render_text(p[0], [p[1]])}{p[1]}" for p in pieces)
+        messages += [Message("user", asked), Message("assistant", written)]
+    found = "\n".join(f"- {n}" for n in notes)
+    said = f"{request}\n\nFrom the documents:\n{found}" if notes else request
+    return [*messages, *history, Message("user", said)]

@@ -18,6 +18,7 @@ LAYERS = (
     ("app",),
     ("training", "evaluation"),
     ("answering",),
+    ("composing",),
     ("reading", "writing"),
     ("prompts", "relation_words"),
     ("corpora",),

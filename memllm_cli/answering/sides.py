@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from memllm_cli.memory.history.facts import Fact
 from memllm_cli.memory.history.snapshot import Snapshot
 from memllm_cli.memory.search.postings import terms
+from memllm_cli.memory.values.literals import fits
 from memllm_cli.memory.values.names import normal
 from memllm_cli.memory.values.relations import Relation
 from memllm_cli.reading.question import Asked
@@ -82,9 +83,15 @@ class Sides:
         rest = self.words - phrase - set(terms(kind[1]) if kind else ())
         for side in self.gives(fact):
             known = fact.key[0 if side == "object" else 2]
-            if known in self.named and rest <= set(terms(self._called(known))):
+            if known in self.named and rest <= set(terms(self._called(known))) and self._suits(fact, side):
                 return side
         return ""
+
+    def _suits(self, fact: Fact, side: str) -> bool:
+        """Whether a value can be read as what is asked for: "When" by a date, "How many" by a number."""
+        kinds = (self.asked.kinds or frozenset[str]()) - {"entity", "text"}
+        value = self.snapshot.texts(fact)[2 if side == "object" else 0]
+        return not kinds or any(fits(value, kind) for kind in kinds)
 
     def _called(self, entity: int) -> str:
         return " ".join([self.snapshot.name(entity), *self.snapshot.aliases(entity)])

@@ -121,7 +121,7 @@ class Memory:
 
     def ask(self, question: str, in_: Names | None = None) -> Answer:
         """Answer a question; with `in_` from these documents or folders alone, by name, path or title."""
-        from memllm_cli.answering.answer import Options
+        from memllm_cli.answering.options import Options
         from memllm_cli.memory.search.texts import confined_to
 
         asked = clean(question, lines=True).strip()

@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from memllm_cli.answering.answer import Answerer, Options
+from memllm_cli.answering.answer import Answerer
 from memllm_cli.answering.deciding import Decider
+from memllm_cli.answering.options import Options
 from memllm_cli.answering.smalltalk import small_talk
 from memllm_cli.chat.commands import COMMANDS, Commands
 from memllm_cli.chat.completion import ChatCompleter, Names
 from memllm_cli.chat.loading import Interrupt, Loading, Waiting
-from memllm_cli.chat.render import Renderer, one_line
+from memllm_cli.chat.render import Renderer
+from memllm_cli.chat.screen import one_line
 from memllm_cli.chat.sessions import Sessions
 from memllm_cli.errors import MemllmError, UsageError
 from memllm_cli.memory.edit.memory import Memory

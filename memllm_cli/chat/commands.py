@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from memllm_cli.answering.edits import Editor, split
-from memllm_cli.chat.render import one_line, statement
+from memllm_cli.chat.screen import one_line, statement
 from memllm_cli.chat.why import show_source, show_text, show_why
 from memllm_cli.errors import NotFound, UsageError
 from memllm_cli.memory.edit.evidence import Evidence
@@ -24,9 +24,11 @@ from memllm_cli.reading.events import Source
 from memllm_cli.terminal import count
 
 if TYPE_CHECKING:
-    from memllm_cli.answering.answer import Answerer, Options
+    from memllm_cli.answering.answer import Answerer
+    from memllm_cli.answering.options import Options
     from memllm_cli.chat.completion import Names
-    from memllm_cli.chat.render import Renderer, Screen
+    from memllm_cli.chat.render import Renderer
+    from memllm_cli.chat.screen import Screen
     from memllm_cli.reading.events import Done, ReadResult, TextResult
 
 KEYS = "Enter sends, Alt+Enter (or Esc Enter) begins a new line, Tab completes, Ctrl-C stops an answer."

@@ -1,111 +1,24 @@
-"""The event stream on a terminal: reads dimmed and inline, the answer, and the sentence it came from.
-
-Everything shown goes through `Screen.line`, which cleans it and builds styled text without parsing markup: nothing
-that a document, a model or the memory holds can style, move or hide what is on the screen.
-"""
+"""The event stream on a terminal: reads dimmed and inline, the answer, and the sentence it came from."""
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from memllm_cli.memory.edit.change import Change, Texts
+from memllm_cli.chat.composition import Composition
+from memllm_cli.chat.screen import Screen, one_line, question, statement
 from memllm_cli.memory.edit.evidence import Evidence
 from memllm_cli.memory.history.facts import Key
-from memllm_cli.reading.events import Done, Event, ReadCall, ReadResult, Source, Text, TextCall, TextResult
-from memllm_cli.reading.values import best, join
-from memllm_cli.terminal import clean, count
-from memllm_cli.types import Query
+from memllm_cli.reading.events import Begun, Done, Event, Gap, ReadCall, ReadResult, Source, Text, TextCall, TextResult
+from memllm_cli.reading.values import best
+from memllm_cli.terminal import count
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-LONGEST_SENTENCE = 300  # characters of an evidence sentence
 MOST_RESULTS = 8  # values of one read shown inline
 MOST_SOURCES = 4  # source lines under one answer
-MOST_CHANGES = 20  # facts listed after a correction or an undo
-
-Part = str | tuple[str, str]
-"""A stretch of text, alone or with its style."""
-
-
-@dataclass(frozen=True, slots=True)
-class Marks:
-    """The signs drawn beside text."""
-
-    read: str = "⟳"
-    value: str = "="
-    near: str = "≈"
-    clash: str = "≠"
-    dash: str = "—"
-    more: str = "…"
-    prompt: str = "▸"
-    dot: str = "·"
-
-
-ASCII = Marks(read="@", near="~", clash="!", dash="-", more="...", prompt=">", dot="|")
-"""For terminals that cannot show the others."""
-
-
-class Screen:
-    """A console that everything is printed on as data, never as markup."""
-
-    def __init__(self, console: Console) -> None:
-        self.console = console
-        try:
-            self._encoding = codecs.lookup(console.encoding or "utf-8").name
-        except LookupError:
-            self._encoding = "ascii"
-        self.marks = Marks() if self._encoding.startswith("utf") else ASCII
-
-    def fit(self, text: str) -> str:
-        """Cleaned text with what the terminal cannot encode replaced; newlines stay."""
-        text = clean(text, lines=True)
-        if self._encoding.startswith("utf"):
-            return text
-        return text.encode(self._encoding, "replace").decode(self._encoding)
-
-    def line(self, *parts: Part, end: str = "\n") -> None:
-        """Print one line (or, with `end` empty, a piece of one). Styles are rich's: `dim`, `bold`, `red`."""
-        from rich.text import Text as Styled
-
-        styled = Styled(end="")
-        for part in parts:
-            text, style = (part, "") if isinstance(part, str) else part
-            styled.append(self.fit(text), style or None)
-        self.console.print(styled, end=end, soft_wrap=True)
-
-    def lines(self, text: str, style: str = "dim") -> None:
-        """Print some text of our own."""
-        for line in text.splitlines():
-            self.line((line, style))
-
-    def changes(self, change: Change) -> None:
-        """Facts that went and facts that came, `-` and `+`."""
-        rows = [("-", "red", t) for t in change.before] + [("+", "green", t) for t in change.after]
-        for sign, style, texts in rows[:MOST_CHANGES]:
-            self.line((f"{sign} {statement(texts)}", style))
-        if len(rows) > MOST_CHANGES:
-            self.line((f"{self.marks.more} and {len(rows) - MOST_CHANGES} more", "dim"))
-
-    def quote(self, sentence: str) -> str:
-        """An evidence sentence in quotes, on one line, cut when it is long."""
-        plain = " ".join(clean(sentence).split())
-        if len(plain) > LONGEST_SENTENCE:
-            plain = plain[:LONGEST_SENTENCE].rsplit(" ", 1)[0].rstrip() + self.marks.more
-        return f'"{plain}"'
-
-
-def statement(texts: Texts) -> str:
-    """A fact in the notation people type."""
-    return " >> ".join(" ".join(clean(t).split()) for t in texts)
-
-
-def question(query: Query) -> str:
-    """A read in the notation people type, with `?` on the side asked for."""
-    return statement((query.subject or "?", query.relation, query.object or "?"))
 
 
 def contradictions(sources: Iterable[Source]) -> dict[Key, tuple[str, str]]:
@@ -136,6 +49,7 @@ class Renderer:
         self.numbers = numbers
         """Whether what stands under an answer is numbered, for a person to ask about it."""
         self.numbered: list[Source | Evidence] = []
+        self._composition: Composition | None = None
         self._result: ReadResult | None = None
         self._texts: TextResult | None = None
         self._backed = False
@@ -143,7 +57,13 @@ class Renderer:
 
     def show(self, event: Event) -> None:
         """Show one event."""
-        if isinstance(event, ReadCall):
+        if self._composition is not None and isinstance(event, (ReadCall, TextCall)):
+            self._result = self._texts = None
+            if self.reads:
+                self._composition.pause()
+        if isinstance(event, Begun):
+            self._composition = Composition(self.screen, self.reads, self._mark)
+        elif isinstance(event, ReadCall):
             if self.reads:
                 self.screen.line((f"  {self.screen.marks.read} {question(event.query)}", "dim"))
         elif isinstance(event, ReadResult):
@@ -157,23 +77,53 @@ class Renderer:
             self._texts = event
             if self.reads:
                 self._places(event)
+        elif self._composition is not None:
+            self._composed(event, self._composition)
         elif isinstance(event, Text):
             self._backed = self._backed or event.backed
             self._last = event.text or self._last
             self.screen.line((event.text, "bold" if event.backed else ""), end="")
         elif isinstance(event, Done):
             self._end_line()
-            if event.outcome == "talk" and event.generated:
-                self._compared(event)
-            if self._result is not None and (self._backed or not self.reads or event.style == "free"):
+            if self._result is not None and (self._backed or not self.reads):
                 self._sources(best(self._result), self._result.sources)
                 self._waiting(self._result)
             if self._texts is not None and event.outcome in ("text", "nothing"):
                 self._quoted(event, self._texts)
             self._reset()
 
+    def _composed(self, event: Text | Gap | Done, composition: Composition) -> None:
+        """A piece of a text that is written, or its end with what its values rest on."""
+        if isinstance(event, Text):
+            rests_on: Sequence[Source | Evidence] = ()
+            if self._result is not None and self._result.sources:
+                rests_on = best(self._result)
+            elif self._texts is not None:
+                rests_on = self._texts.places[: self._texts.answering]
+            composition.text(event, rests_on)
+        elif isinstance(event, Gap):
+            composition.gap(event)
+        else:
+            composition.done(event)
+            dash = self.screen.marks.dash
+            for number, shown in enumerate(self.numbered, 1):
+                if isinstance(shown, Source):
+                    said = self._origin(shown)
+                else:
+                    said = f"{self.screen.quote(shown.said)} {dash} {one_line(shown.place)}"
+                self.screen.line((f"  [{number}] {said}", "dim"))
+            self._reset()
+
+    def _mark(self, shown: Source | Evidence) -> str:
+        """The number of what a value in a text rests on, as it is written behind it."""
+        if shown not in self.numbered:
+            self.numbered.append(shown)
+        return f"[{self.numbered.index(shown) + 1}]"
+
     def stop(self) -> None:
         """The answer was broken off: end the line and forget it."""
+        if self._composition is not None:
+            self._composition.pause()
         self._end_line()
         self._reset()
 
@@ -182,25 +132,18 @@ class Renderer:
             self.screen.line()
 
     def _reset(self) -> None:
-        self._result, self._texts, self._backed, self._last = None, None, False, ""
-
-    def _compared(self, done: Done) -> None:
-        """How an answer in the model's words stands to what was read."""
-        if self._result is None or not self._result.sources:
-            self.screen.line(("  not from memory: the model's own words", "dim"))
-        elif not done.backed:
-            values = one_line(join([s.hit.value for s in best(self._result)]))
-            self.screen.line((f"  differs from memory: memory has {values}", "dim"))
+        self._result, self._texts, self._backed, self._last, self._composition = None, None, False, "", None
 
     def _places(self, result: TextResult) -> None:
-        """Where the search in texts came to, as places."""
+        """Where the search in texts came to, as places; with how likely each answers, if that was asked."""
         marks = self.screen.marks
         if not result.places:
             self.screen.line(("    nothing in the documents", "dim"))
-        for number, (place, likely) in enumerate(zip(result.places, result.probabilities, strict=False)):
+        for number, (place, likely) in enumerate(zip_longest(result.places, result.probabilities)):
             mark = marks.value if number < result.answering else marks.near
             where = f" ({one_line(place.block.said)})" if place.block is not None and place.block.said else ""
-            self.screen.line((f"    {mark} {one_line(place.place)}{where}   {100 * likely:.0f} %", "dim"))
+            sure = "" if likely is None else f"   {100 * likely:.0f} %"
+            self.screen.line((f"    {mark} {one_line(place.place)}{where}{sure}", "dim"))
 
     def _quoted(self, done: Done, result: TextResult) -> None:
         """The sentences that carry an answer, or the nearest one where there is none, said to be no answer."""
@@ -287,8 +230,3 @@ class Renderer:
         for name, relation in dict.fromkeys(clashes.values()):
             text = f"{self.screen.marks.clash} sources disagree on {one_line(relation)} of {one_line(name)}"
             self.screen.line((" " * indent + text, "yellow"))
-
-
-def one_line(text: str) -> str:
-    """Untrusted text on one line."""
-    return " ".join(clean(text).split())

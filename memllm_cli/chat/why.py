@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from memllm_cli.chat.render import Screen, one_line, question, statement
+from memllm_cli.chat.screen import Screen, one_line, question, statement
 from memllm_cli.memory.disk.tables import Assertion
 from memllm_cli.memory.edit.evidence import Evidence
 from memllm_cli.memory.history.snapshot import Snapshot

@@ -14,7 +14,7 @@ from memllm_cli.serving.data import answer_data
 from memllm_cli.terminal import clean, interrupts_held
 
 if TYPE_CHECKING:
-    from memllm_cli.answering.answer import Options
+    from memllm_cli.answering.options import Options
     from memllm_cli.memory.edit.memory import Memory
     from memllm_cli.reading.events import Event
 
@@ -56,7 +56,7 @@ def ask(
     state.check_models()
     try:
         with interrupts_held():  # numpy is loaded
-            from memllm_cli.answering.answer import Options
+            from memllm_cli.answering.options import Options
             from memllm_cli.memory.search.texts import confined_to
         memory = moment(state.memory(), as_of)
         documents = confined_to(memory.snapshot, within or [])

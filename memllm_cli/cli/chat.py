@@ -55,7 +55,7 @@ def chat(
         raise UsageError("chat has no --json.", 'One question as JSON: memllm ask --json "QUESTION"')
     shown, style = reads_for(state, reads), style_for(state, style)
 
-    from memllm_cli.answering.answer import Options
+    from memllm_cli.answering.options import Options
     from memllm_cli.chat.chat import Chat
     from memllm_cli.chat.loading import Waiting
     from memllm_cli.memory.edit.memory import Memory

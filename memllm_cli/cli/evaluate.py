@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from memllm_cli.app import DRAFTING, WRITERS, App
-from memllm_cli.cli import evaluate_answers, evaluate_edit, evaluate_facts, evaluate_read, evaluate_text
+from memllm_cli.cli import evaluate_answers, evaluate_edit, evaluate_facts, evaluate_read, evaluate_talk, evaluate_text
 from memllm_cli.cli.train_data import MADE
 from memllm_cli.errors import NotFound, UsageError
 
@@ -26,6 +26,8 @@ def register(app: typer.Typer) -> None:
     group.command("facts")(evaluate_facts.facts)
     group.command("contracts")(evaluate_facts.contracts)
     group.command("answers")(evaluate_answers.answers)
+    group.command("conversations")(evaluate_talk.conversations)
+    group.command("texts")(evaluate_talk.texts)
     group.command("ask")(evaluate_read.ask)
     group.command("chat")(evaluate_read.chat)
     group.command("perplexity")(evaluate_text.perplexity)

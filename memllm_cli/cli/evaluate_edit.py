@@ -49,7 +49,8 @@ counterfact = _command("counterfact", "The same with CounterFact, whose edits ar
 def _run(state: App, edits: list[Edit], limit: int, style: str, seed: int, tune: bool, shown: int) -> None:
     import random
 
-    from memllm_cli.answering.answer import Answerer, Options
+    from memllm_cli.answering.answer import Answerer
+    from memllm_cli.answering.options import Options
     from memllm_cli.evaluation import lookup
     from memllm_cli.evaluation.editing import CHECKED, Editing, looked_up, tuned
     from memllm_cli.evaluation.editing import lookups as found_by

@@ -84,7 +84,7 @@ def serve(
 
 def _service(state: App, door: str, writes: bool) -> Service:
     """The memory in use, for callers, answering as the settings say."""
-    from memllm_cli.answering.answer import Options
+    from memllm_cli.answering.options import Options
     from memllm_cli.cli.ask import style_for
     from memllm_cli.serving.service import Service
 

@@ -19,6 +19,19 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """A text begins in the model's words: reads will stand in it, and pieces of it follow each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """What a text that is being written lacks: memory had nothing for this question. With "" the word before it is the
+    model's own and rests on nothing."""
+
+    question: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReadCall:
     """A read opens: what is asked of the memory."""
 
@@ -64,7 +77,8 @@ class TextCall:
 
 @dataclass(frozen=True, slots=True)
 class TextResult:
-    """Sentences of documents, best first, with how likely each answers; those that answer come first.
+    """Sentences of documents, best first, with how likely each answers (none where nothing was asked yet); those that
+    answer come first.
 
     `answering` is how many of them do.
     """
@@ -103,6 +117,12 @@ class Done:
     """That the answer is right, where it was pointed at."""
     otherwise: tuple[str, Evidence] | None = None
     """What another document answers instead, and where it says so."""
+    values: tuple[tuple[str, str], ...] = ()
+    """Of a text that was written: each value that was read for it, with the question that it answers."""
+    missing: tuple[str, ...] = ()
+    """What memory was asked for in it and does not have."""
+    doubted: tuple[str, ...] = ()
+    """And names, numbers and dates in it that rest on nothing."""
     wanted: bool = False
     """Whether a model that was trained to read opened the first read by itself."""
     opened: Sequence[float] = ()
@@ -111,4 +131,4 @@ class Done:
     """What a second read that memory could answer was decided by (`Weights.features`); empty when there was none."""
 
 
-Event = Text | ReadCall | ReadResult | TextCall | TextResult | Done
+Event = Begun | Text | Gap | ReadCall | ReadResult | TextCall | TextResult | Done

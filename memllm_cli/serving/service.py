@@ -26,7 +26,8 @@ from memllm_cli.serving.meant import sentences
 from memllm_cli.terminal import clean
 
 if TYPE_CHECKING:
-    from memllm_cli.answering.answer import Answerer, Options
+    from memllm_cli.answering.answer import Answerer
+    from memllm_cli.answering.options import Options
     from memllm_cli.memory.search.texts import Texts
     from memllm_cli.reading.events import Event
     from memllm_cli.reading.reads import Conversation

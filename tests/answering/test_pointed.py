@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from memllm_cli.answering.answer import NOTHING, Answerer, Options
+from memllm_cli.answering.answer import NOTHING, Answerer
 from memllm_cli.answering.deciding import Decider, _tidy
+from memllm_cli.answering.options import Options
 from memllm_cli.answering.requests import Request, requested
 from memllm_cli.calibration.answers import Answering
 from memllm_cli.documents.reader import read_text

@@ -12,7 +12,7 @@ from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output import DummyOutput
 from rich.console import Console
 
-from memllm_cli.answering.answer import Options
+from memllm_cli.answering.options import Options
 from memllm_cli.chat.chat import EMPTY, Chat
 from memllm_cli.engine.base import Engine
 from memllm_cli.engine.scripted import ScriptedEngine

@@ -1,17 +1,21 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from memllm_cli.answering.answer import NOTHING, Answerer, Options
-from memllm_cli.chat.render import LONGEST_SENTENCE, Renderer, Screen
+from memllm_cli.answering.answer import NOTHING, Answerer
+from memllm_cli.answering.options import Options
+from memllm_cli.chat.render import Renderer
+from memllm_cli.chat.screen import LONGEST_SENTENCE, Screen
 from memllm_cli.engine.scripted import ScriptedEngine
+from memllm_cli.memory.edit.evidence import Evidence
 from memllm_cli.memory.edit.memory import Memory, Written
 from memllm_cli.memory.search.find import Finder
-from memllm_cli.reading.events import Done, Text
+from memllm_cli.reading.events import Begun, Done, Event, Gap, Text, TextCall, TextResult
 from memllm_cli.types import Document, Sentence, Triple
 
 
@@ -20,20 +24,16 @@ def state(memory: Memory, fact: tuple[str, str, str], sentence: str, name: str =
     memory.ingest(document, [Written(Triple(*fact), (0,), 0.9)], "m", "f")
 
 
-def rendered(
-    memory: Memory, question: str, reads: bool = True, encoding: str = "utf-8", style: str = "grounded"
-) -> str:
+def rendered(memory: Memory, question: str, reads: bool = True, encoding: str = "utf-8") -> str:
+    engine = ScriptedEngine(lambda context: "", context=4096)
+    return shown(Answerer(engine, Finder(memory), Options(temperature=0)).ask(question), reads, encoding)
+
+
+def shown(events: Iterable[Event], reads: bool = True, encoding: str = "utf-8") -> str:
     raw = io.BytesIO()
     file = io.TextIOWrapper(raw, encoding=encoding)
-    script = "Sylvania City, surely." if style == "free" else ""
-
-    def play(context: str) -> str:
-        done = next(n for n in range(len(script), -1, -1) if context.endswith(script[:n]))
-        return script[done:]
-
-    engine = ScriptedEngine(play, context=4096)
     renderer = Renderer(Console(file=file, highlight=False, soft_wrap=True, width=60), reads)
-    for event in Answerer(engine, Finder(memory), Options(style=style, temperature=0)).ask(question):
+    for event in events:
         renderer.show(event)
     file.flush()
     return raw.getvalue().decode(encoding)
@@ -65,26 +65,71 @@ def test_reads_off_keeps_the_source_line(memory: Memory) -> None:
     state(memory, ("Freedonia", "capital", "Sylvania City"), "Its capital is Sylvania City.")
     grounded = rendered(memory, "What is the capital of Freedonia?", reads=False)
     assert grounded.splitlines() == ["Sylvania City", '  "Its capital is Sylvania City." — page.md, line 1']
-    free = rendered(memory, "What is the capital of Freedonia?", reads=False, style="free").splitlines()
-    assert free[-1] == '  "Its capital is Sylvania City." — page.md, line 1'
-    assert "⟳" not in "".join(free)
 
 
-@pytest.mark.parametrize(
-    ("capital", "last"),
-    [
-        ("Sylvania City", ['  "They say so." — page.md, line 1']),
-        ("Rufus Town", ["  differs from memory: memory has Rufus Town", '  "They say so." — page.md, line 1']),
-        (None, ["  not from memory: the model's own words"]),
-    ],
-)
-@pytest.mark.parametrize("reads", [True, False])
-def test_a_free_answer_says_what_is_backed(memory: Memory, capital: str | None, last: list[str], reads: bool) -> None:
-    if capital:
-        state(memory, ("Freedonia", "capital", capital), "They say so.")
-    lines = rendered(memory, "What is the capital of Freedonia?", reads, style="free").splitlines()
-    answer = next(i for i, line in enumerate(lines) if line.startswith("Sylvania City, surely."))
-    assert lines[answer + 1 :] == last
+PLACE = Evidence(1, "Lease", "/d/lease.md", 3, None, "", "The rent is 4,200 EUR.")
+LETTER: list[Event] = [
+    Begun(),
+    TextCall("Write to the tenant."),
+    TextResult((PLACE,), ()),
+    Text("Dear"),
+    Text(" tenant, the rent is"),
+    TextCall("What is the rent?"),
+    TextResult((PLACE,), (0.9,), 1),
+    Text(" "),
+    Text("4,200 EUR", backed=True),
+    Text(" and ends on"),
+    TextCall("When?"),
+    TextResult((PLACE,), (0.1,), 0),
+    Text(" "),
+    Gap("When?"),
+    Text("."),
+    Text(" Yours, Mira"),
+    Gap(""),
+]
+WHOLE = Done(
+    "", 2, 0, 0, 1.0, 0.1, style="free", values=(("4,200 EUR", "What is the rent?"),), missing=("When?",),
+    doubted=("Mira",),
+)  # fmt: skip
+MEANT = [
+    "Dear tenant, the rent is 4,200 EUR[1] and ends on […]. Yours, Mira[?]",
+    "  […] nothing in memory: When?",
+    "  [?] not from memory: Mira",
+    '  [1] "The rent is 4,200 EUR." — lease.md, line 3',
+]
+
+
+def test_a_text_is_shown_with_its_reads_and_then_whole() -> None:
+    assert shown([*LETTER, WHOLE]).splitlines() == [
+        "  ⟳ in the text: Write to the tenant.",
+        "    ≈ lease.md, line 3",
+        "Dear tenant, the rent is",
+        "  ⟳ in the text: What is the rent?",
+        "    = lease.md, line 3   90 %",
+        "4,200 EUR[1] and ends on",
+        "  ⟳ in the text: When?",
+        "    ≈ lease.md, line 3   10 %",
+        "[…]. Yours, Mira[?]",
+        "",
+        *MEANT,
+    ]
+
+
+def test_a_text_without_its_reads_is_shown_once() -> None:
+    assert shown([*LETTER, WHOLE], reads=False).splitlines() == MEANT
+
+
+def test_a_text_on_a_terminal_without_unicode() -> None:
+    said = shown([*LETTER, WHOLE], reads=False, encoding="ascii").splitlines()
+    assert said[0] == "Dear tenant, the rent is 4,200 EUR[1] and ends on [...]. Yours, Mira[?]"
+
+
+def test_a_text_in_which_nothing_was_read_is_the_models_own() -> None:
+    done = Done("Why not?", 0, 0, 0, 1.0, 0.1, style="free")
+    assert shown([Begun(), Text(" Why not?"), done]).splitlines() == [
+        "Why not?",
+        "  not from memory: the model's own words",
+    ]
 
 
 def test_a_read_from_the_other_side(memory: Memory) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from memllm_cli.answering.answer import Answerer, Options
+from memllm_cli.answering.answer import Answerer
+from memllm_cli.answering.options import Options
 from memllm_cli.engine.scripted import ScriptedEngine
 from memllm_cli.errors import DamagedError, NotFound
 from memllm_cli.evaluation.editing import Edit, Editing, looked_up, lookups, read_counterfact, read_zsre, tuned

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 
-from memllm_cli.answering.answer import NOTHING, Answerer, Options
+from memllm_cli.answering.answer import NOTHING, Answerer
+from memllm_cli.answering.options import Options
 from memllm_cli.answering.smalltalk import small_talk
 from memllm_cli.engine.scripted import ScriptedEngine
 from memllm_cli.memory.edit.evidence import Evidence
 from memllm_cli.memory.edit.memory import Memory, Written
 from memllm_cli.memory.search.find import Finder
-from memllm_cli.reading.events import Done, ReadCall, ReadResult, Text
+from memllm_cli.reading.events import Begun, Done, ReadCall, ReadResult, Text
 from memllm_cli.reading.reads import Conversation
 from memllm_cli.reading.values import says, telling
 from memllm_cli.types import Document, Query, Sentence, Triple
@@ -169,24 +171,25 @@ def test_contradicting_documents_are_all_shown_and_one_is_answered(answerer: Ans
     assert events[-2] == Text("Port Lammas", backed=True)
 
 
-def test_free_answers_are_generated_with_the_values_in_the_context(answerer: Answerer) -> None:
-    seen: list[str] = []
-
-    script = " It is Sylvania City. ({MEM_READ(x>>y>>)-->z}) Indeed."
-
+def test_a_free_answer_reads_facts_where_nothing_points(answerer: Answerer) -> None:
     def play(context: str) -> str:
-        seen.append(context)
-        said = context.rpartition("Sylvania City})")[2]
-        return script[len(said) :] if script.startswith(said) else ""
+        said = context.rpartition("<|im_start|>assistant\n")[2]
+        asks = "What is the capital of Freedonia?)"
+        if ((asked := said.rpartition("({MEM_TEXT(")[2]) and asks.startswith(asked)) or said.endswith("({MEM_TEXT("):
+            return asks[len(asked) :]
+        plain = re.sub(r"\(\{.*?\}\)", "", said)
+        texts = "It is Rome, they say.", "It is Sylvania City, they say."
+        return next((t[len(plain) :] for t in texts if t.startswith(plain)), "")
 
     free = Answerer(ScriptedEngine(play, context=4096), answerer.finder, Options(style="free", temperature=0))
-    text = answer(free, "What is the capital of Freedonia?")
-    assert text.startswith("It is Sylvania City.")
-    assert "MEM_READ" not in text  # a call the model makes up is not shown
-    *_, done = free.ask("What is the capital of Freedonia?")
+    *events, done = free.ask("What is the capital, please?")
     assert isinstance(done, Done)
-    assert (done.style, done.backed) == ("free", True)
-    assert any("({MEM_READ(Freedonia>>capital>>)-->Sylvania City})" in context for context in seen)
+    assert done.answer == "It is Sylvania City, they say."
+    assert done.values == (("Sylvania City", "What is the capital of Freedonia?"),)
+    assert (done.style, done.backed, done.outcome) == ("free", True, "fact")
+    assert [s.hit.value for s in done.sources] == ["Sylvania City"]
+    assert ReadCall(Query("Freedonia", "capital", None)) in events
+    assert Begun() in events
 
 
 def test_the_sentence_that_names_the_value_is_shown_first() -> None:

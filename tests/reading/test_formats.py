@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from memllm_cli.answering.answer import NOTHING, Answerer, Options
+from memllm_cli.answering.answer import NOTHING, Answerer
+from memllm_cli.answering.options import Options
 from memllm_cli.engine.scripted import ScriptedEngine
 from memllm_cli.memory.edit.memory import Memory
 from memllm_cli.memory.search.find import Finder
@@ -91,17 +92,13 @@ def test_two_hops(ask: Ask, memory: Memory) -> None:
 
 
 def test_the_first_hop_is_not_given_for_the_second(ask: Ask) -> None:
-    for style in ("grounded", "free"):
-        queries, done = ask(ASKED, AUTHOR, MOTHER, style=style)
-        assert len(queries) == 2
-        assert (done.answer, done.backed) == (NOTHING, False)
+    queries, done = ask(ASKED, AUTHOR, MOTHER)
+    assert len(queries) == 2
+    assert (done.answer, done.backed) == (NOTHING, False)
 
 
-@pytest.mark.parametrize("style", ["grounded", "free"])
-def test_a_name_that_memory_does_not_know(ask: Ask, style: str) -> None:
-    queries, done = ask(
-        "Who is the mother of Zorblax?", "({MEM_READ( Zorblax >> mother >> )--> Ada Olsen }) Ada.", style=style
-    )
+def test_a_name_that_memory_does_not_know(ask: Ask) -> None:
+    queries, done = ask("Who is the mother of Zorblax?", "({MEM_READ( Zorblax >> mother >> )--> Ada Olsen }) Ada.")
     assert queries == []
     assert (done.answer, done.backed) == (NOTHING, False)
 

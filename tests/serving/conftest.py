@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from memllm_cli.answering.answer import Options
+from memllm_cli.answering.options import Options
 from memllm_cli.memory.edit.memory import Memory, Written
 from memllm_cli.serving.service import Service
 from memllm_cli.types import Document, Sentence, Triple
