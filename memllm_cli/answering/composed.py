@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from memllm_cli.answering.looking import Looker
@@ -42,7 +42,7 @@ def composed(answerer: Answering, request: str, conversation: Conversation) -> I
     clock, out, options = Clock(), Composed(), answerer.options
     asked = Conversation([*conversation.messages, Message("user", request)])
     yield Begun()
-    notes, opening = _notes(answerer, request)
+    notes, places, opening = _notes(answerer, request)
     yield from opening
     sources: list[Source] = []
     evidence: list[Evidence] = []
@@ -73,16 +73,16 @@ def composed(answerer: Answering, request: str, conversation: Conversation) -> I
         clock.first or clock.total(), style="free", backed=bool(out.read),
         outcome="fact" if sources else "text" if evidence else "talk", value=said, sources=tuple(sources),
         evidence=tuple(evidence), values=tuple((v, q) for q, v in out.read),
-        missing=tuple(out.missing), doubted=tuple(out.doubted),
+        missing=tuple(out.missing), doubted=tuple(out.doubted), noted=tuple((name, places[n]) for name, n in out.noted),
     )  # fmt: skip
 
 
-def _notes(answerer: Answering, request: str) -> tuple[list[str], list[Event]]:
+def _notes(answerer: Answering, request: str) -> tuple[list[str], Sequence[Evidence], list[Event]]:
     """What documents say that the request has words of, and the events of that search."""
     found = answerer.looker.texts.search(request, NOTES, answerer.options.within)
     if not found:
-        return [], []
+        return [], (), []
     spots = [(f.document, *f.passage.source(0, len(f.passage.text))) for f in found]
     places = answerer.looker.finder.memory.evidence_at(spots)
     notes = [" ".join(f"{f.passage.lead}: {f.passage.text}".split()) for f in found]
-    return notes, [TextCall(request), TextResult(tuple(places), ())]
+    return notes, places, [TextCall(request), TextResult(tuple(places), ())]

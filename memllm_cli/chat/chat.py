@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from memllm_cli.answering.answer import Answerer
 from memllm_cli.answering.deciding import Decider
 from memllm_cli.answering.options import Options
 from memllm_cli.answering.smalltalk import small_talk
-from memllm_cli.chat.commands import COMMANDS, Commands
+from memllm_cli.chat.commands import COMMANDS, Commands, Said
 from memllm_cli.chat.completion import ChatCompleter, Names
+from memllm_cli.chat.editor import LineEditor
 from memllm_cli.chat.loading import Interrupt, Loading, Waiting
 from memllm_cli.chat.render import Renderer
-from memllm_cli.chat.screen import one_line
+from memllm_cli.chat.screen import one_line, statement
 from memllm_cli.chat.sessions import Sessions
+from memllm_cli.chat.stating import Stating, of_self
 from memllm_cli.errors import MemllmError, UsageError
 from memllm_cli.memory.edit.memory import Memory
 from memllm_cli.memory.search.find import Finder
@@ -27,7 +28,6 @@ from memllm_cli.reading.reads import Conversation
 from memllm_cli.terminal import clean
 
 if TYPE_CHECKING:
-    from prompt_toolkit import PromptSession
     from prompt_toolkit.input import Input
     from prompt_toolkit.output import Output
     from rich.console import Console
@@ -42,7 +42,8 @@ class Chat:
     engine where there is no pointer, or when free words are wanted.
     `create` makes the knowledge base before the first /set when there is none yet. `notes` is where waits are
     explained (None: nowhere). `history` is the file of typed lines (None: not kept), `sessions` where conversations are
-    kept (None: nowhere), this one as `session`.
+    kept (None: nowhere), this one as `session`. `stating` reads what the person says of themselves. `vi` says
+    whose keys the line editor has; `keep` writes a setting down.
     """
 
     def __init__(
@@ -60,6 +61,9 @@ class Chat:
         decider: Callable[[], Decider | None] = lambda: None,
         sessions: Sessions | None = None,
         session: str = "",
+        stating: Stating | None = None,
+        vi: bool = False,
+        keep: Callable[[str, str], object] = lambda name, value: None,
     ) -> None:
         self.finder = finder
         self.memory = finder.memory
@@ -76,6 +80,8 @@ class Chat:
         self._pointer: Loading[Decider | None] = Loading(lambda: self._pointing(decider))
         self._texts = Texts(finder.memory, finder.encoder)
         self._answerer: Answerer | None = None
+        self.stating = stating or Stating(lambda: None, self.options.person)
+        self.said = Said()
         self._commands = Commands(self)
         self._sessions = sessions
         self.session = session or (sessions.new() if sessions is not None else "")
@@ -89,6 +95,12 @@ class Chat:
         """And its answer."""
         self.kept = False
         self._empty_interrupts = 0
+        self.editor: LineEditor | None = None
+        """The line editor, at a terminal."""
+        self.vi = vi
+        self.keep = keep
+        self.within = ""
+        """What `/in` named."""
 
     # -- lines in ---------------------------------------------------------------------------------------------
 
@@ -100,7 +112,8 @@ class Chat:
         try:
             with Interrupt() as interrupt:
                 if not line.startswith("/"):
-                    self._ask(line, interrupt)
+                    if not (self.options.style == "grounded" and of_self(line) and self._stated(line, interrupt)):
+                        self._ask(line, interrupt)
                 elif line.split()[0] == "/retry":
                     self._retry(interrupt)
                 else:
@@ -132,7 +145,11 @@ class Chat:
         """Talk with a person at a terminal until /quit or Ctrl-D."""
         from prompt_toolkit.patch_stdout import patch_stdout
 
-        session = self._session(input, output)
+        prompt = f"{self.memory.name} {self.screen.marks.prompt} "
+        completer = ChatCompleter(self.names, {n: c.words for n, c in COMMANDS.items()}, titles=self._titles)
+        self.editor = LineEditor(
+            self.screen.fit, prompt, completer, self.toolbar, self._history, self.vi, input, output
+        )
         if self.empty():
             self.screen.line((EMPTY, "dim"))
         going = True
@@ -140,7 +157,7 @@ class Chat:
             self._refresh()
             try:
                 with patch_stdout(raw=True):
-                    line = session.prompt(pre_run=self._pointer.start)
+                    line = self.editor.line(self._pointer.start)
             except KeyboardInterrupt:
                 self._empty_interrupts += 1
                 if self._empty_interrupts > 1:
@@ -198,6 +215,32 @@ class Chat:
         else:
             self._stopped()
 
+    def _stated(self, line: str, interrupt: Interrupt) -> bool:
+        """Show what a person said of themselves, to be kept; False where nothing was found in it."""
+        self.said = Said()
+        with Waiting(self._notes, f"loading what reads{self.screen.marks.more}"):
+            rows = self.stating.facts(line)
+        if interrupt.wanted:
+            self._stopped()
+            return True
+        if not rows:
+            return False
+        self.said = Said(line, rows)
+        for number, row in enumerate(rows, 1):
+            t = row.triple
+            days = " to ".join(d for d in (row.valid_from or "", row.valid_to or "")).strip()
+            more = f"   {days}" if row.valid_from or row.valid_to else ""
+            self.screen.line(f"  {number}  {statement((t.subject, t.relation, t.object))}", (one_line(more), "dim"))
+        if self.editor is None:
+            self.screen.line(("not kept yet: /keep, or /keep N", "dim"))
+            return True
+        key = self.editor.key(len(rows))
+        if key:
+            self._commands.run("/keep" if key == "y" else f"/keep {key}")
+        else:
+            self.screen.line(("not kept", "dim"))
+        return True
+
     def ready(self) -> Answerer:
         """What answers, made when it is first needed."""
         if self._answerer is None:
@@ -245,6 +288,13 @@ class Chat:
 
     # -- the line editor --------------------------------------------------------------------------------------
 
+    def _titles(self) -> list[str]:
+        """What documents are called, for completion."""
+        try:
+            return [d.title for d in self.memory.snapshot.documents()] if self.memory.database.exists() else []
+        except MemllmError:
+            return []
+
     def _refresh(self) -> None:
         """Take in what other processes wrote, for completion and toolbar; an error waits for the next question."""
         try:
@@ -257,62 +307,7 @@ class Chat:
         """What stands under the prompt."""
         dot = f" {self.screen.marks.dot} "
         reads = "on" if self.renderer.reads else "off"
-        parts = (self._model, f"{self.names.facts} facts", self.options.style, f"reads {reads}", "/help")
+        parts = [self._model, f"{self.names.facts} facts", self.options.style, f"reads {reads}", "/help"]
+        if self.within:
+            parts.insert(2, f"in {self.within}")
         return self.screen.fit(dot.join(one_line(p) for p in parts))
-
-    def _session(self, input: Input | None, output: Output | None) -> PromptSession[str]:
-        from prompt_toolkit import PromptSession
-        from prompt_toolkit.formatted_text import FormattedText
-        from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
-        from prompt_toolkit.styles import Style
-
-        keys = KeyBindings()
-
-        @keys.add("enter")
-        def _(event: KeyPressEvent) -> None:
-            buffer = event.current_buffer
-            if buffer.complete_state and (chosen := buffer.complete_state.current_completion):
-                buffer.apply_completion(chosen)
-            else:
-                buffer.validate_and_handle()
-
-        @keys.add("escape", "enter")
-        def _(event: KeyPressEvent) -> None:
-            event.current_buffer.insert_text("\n")
-
-        @keys.add("c-c")
-        def _(event: KeyPressEvent) -> None:
-            if event.current_buffer.text:
-                event.current_buffer.reset()
-            else:
-                event.app.exit(exception=KeyboardInterrupt, style="class:aborting")
-
-        more = self.screen.fit(f"{self.memory.name} {self.screen.marks.prompt} ")
-        return PromptSession(
-            FormattedText([("bold", more)]),
-            multiline=True,
-            prompt_continuation=lambda width, number, wrapped: " " * width,
-            history=_history(self._history),
-            completer=ChatCompleter(self.names, {n: c.words for n, c in COMMANDS.items()}),
-            complete_while_typing=True,
-            key_bindings=keys,
-            bottom_toolbar=self.toolbar,
-            style=Style.from_dict({"bottom-toolbar": "noreverse dim"}),
-            reserve_space_for_menu=5,
-            input=input,
-            output=output,
-        )
-
-
-def _history(path: Path | None) -> Any:
-    """Lines typed before, in a file only the user may read; in memory when there is none or it cannot be written."""
-    from prompt_toolkit.history import FileHistory, InMemoryHistory
-
-    if path is None:
-        return InMemoryHistory()
-    try:
-        os.close(os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600))
-        path.chmod(0o600)
-    except OSError:
-        return InMemoryHistory()
-    return FileHistory(str(path))

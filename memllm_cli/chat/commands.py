@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from memllm_cli.answering.edits import Editor, split
+from memllm_cli.chat.editor import KEYS, LineEditor
 from memllm_cli.chat.screen import one_line, statement
 from memllm_cli.chat.why import show_source, show_text, show_why
 from memllm_cli.errors import NotFound, UsageError
@@ -29,9 +30,9 @@ if TYPE_CHECKING:
     from memllm_cli.chat.completion import Names
     from memllm_cli.chat.render import Renderer
     from memllm_cli.chat.screen import Screen
+    from memllm_cli.chat.stating import Stating
     from memllm_cli.reading.events import Done, ReadResult, TextResult
 
-KEYS = "Enter sends, Alt+Enter (or Esc Enter) begins a new line, Tab completes, Ctrl-C stops an answer."
 MOST_FACTS = 40
 """Lines of /facts and /sources."""
 STYLES = ("grounded", "free")
@@ -56,12 +57,23 @@ COMMANDS: dict[str, Command] = {
     "/without": Command("/without FACT|DOCUMENT", "the last answer as it would be without it; nothing is changed"),
     "/accept": Command("/accept [N]", "make the last answer a fact, with the sentence numbered N"),
     "/set": Command('/set "X >> relation >> Y"', "state a fact; what it contradicts is retracted"),
+    "/keep": Command("/keep [N]", "keep what you said of yourself, or the part that is numbered N"),
+    "/me": Command("/me [NAME]", "the name under which it is kept"),
     "/forget": Command('/forget "X >> relation >> Y"', "retract a fact for good; /undo brings it back"),
     "/undo": Command("/undo", "take the newest change to the memory back"),
     "/retry": Command("/retry", "ask the last question again, and say what has changed"),
     "/facts": Command("/facts NAME", "what the memory holds about a name"),
+    "/keys": Command("/keys vi|emacs", "the keys of the line editor", ("vi", "emacs")),
     "/quit": Command("/quit", "leave (also Ctrl-D)"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a person said of themselves last, and the facts in it that wait for being kept."""
+
+    line: str = ""
+    rows: Sequence[ImportRow] = ()
 
 
 class Talk(Protocol):
@@ -75,7 +87,12 @@ class Talk(Protocol):
     results: list[ReadResult | TextResult]
     last: str | None
     answer: Done | None
+    said: Said
+    within: str
+    editor: LineEditor | None
+    stating: Stating
     create: Callable[[], object] | None
+    keep: Callable[[str, str], object]
 
     def ready(self) -> Answerer:
         """What answers."""
@@ -124,6 +141,14 @@ class Commands:
         self.chat.options.style = rest or self.chat.options.style
         self.screen.line((f"answers are {self.chat.options.style}", "dim"))
 
+    def _do_keys(self, rest: str) -> None:
+        if rest not in ("vi", "emacs"):
+            raise UsageError("Which keys?", f"Write: {COMMANDS['/keys'].usage}")
+        if self.chat.editor is not None:
+            self.chat.editor.use(rest == "vi")
+        self.chat.keep("keys", rest)
+        self.screen.line((f"keys are those of {rest}", "dim"))
+
     def _do_why(self, rest: str) -> None:
         if self.chat.last is None:
             raise UsageError("Nothing has been asked yet.", "Ask something, then /why")
@@ -164,7 +189,7 @@ class Commands:
 
     def _do_in(self, rest: str) -> None:
         found = confined_to(self.chat.memory.snapshot, [rest] if rest else [])
-        self.chat.options.within = found
+        self.chat.options.within, self.chat.within = found, one_line(rest)
         said = (
             f"answers come from {count(len(found), 'document')} alone" if found else "answers come from all documents"
         )
@@ -235,6 +260,27 @@ class Commands:
         else:
             self.screen.line(("The memory held that already; now you state it too.", "dim"))
         self.screen.line((f"operation {change.operation}; /undo takes it back", "dim"))
+
+    def _do_keep(self, rest: str) -> None:
+        line, rows = self.chat.said.line, self.chat.said.rows
+        if not rows:
+            raise UsageError("Nothing is waiting to be kept.", "Say something of yourself: I moved to Lyon in May.")
+        if rest and (not rest.isdecimal() or not 1 <= int(rest) <= len(rows)):
+            raise NotFound(f"Nothing that you said has the number {one_line(rest)}.", f"From 1 to {len(rows)}.")
+        kept = [rows[int(rest) - 1]] if rest else list(rows)
+        if self.chat.create is not None and not self.chat.memory.database.exists():
+            self.chat.create()
+        change = self.chat.memory.import_facts(kept, f"said: {one_line(line)}", person=True)
+        self.chat.said = Said(line, [r for r in rows if r not in kept])
+        self.screen.changes(change)
+        self.screen.line((f"operation {change.operation}; /undo takes it back", "dim"))
+
+    def _do_me(self, rest: str) -> None:
+        if rest:
+            parse_statement(f"{rest} >> is >> me")
+            self.chat.stating.person = self.chat.options.person = rest
+            self.chat.keep("person", rest)
+        self.screen.line((f"what you say of yourself is kept as {one_line(self.chat.stating.person)}", "dim"))
 
     def _do_undo(self, rest: str) -> None:
         if rest:

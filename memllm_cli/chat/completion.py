@@ -15,6 +15,8 @@ from memllm_cli.terminal import clean
 
 MOST = 50
 WORDS = 6  # words before the cursor that may begin a name
+DOCUMENTS = ("/in", "/without")
+"""Commands that take a document."""
 SHORTEST = 2  # characters before names are offered
 
 
@@ -84,11 +86,19 @@ def _starting(names: list[tuple[str, str]], text: str) -> list[str]:
 
 
 class ChatCompleter(Completer):
-    """Completes a line of the chat. `commands` maps a command to the words it may be followed by."""
+    """Completes a line of the chat. `commands` maps a command to the words it may be followed by, `titles` says what
+    documents are called."""
 
-    def __init__(self, names: Names, commands: Mapping[str, Sequence[str]], on: Callable[[], bool] = lambda: True):
+    def __init__(
+        self,
+        names: Names,
+        commands: Mapping[str, Sequence[str]],
+        on: Callable[[], bool] = lambda: True,
+        titles: Callable[[], Sequence[str]] = tuple,
+    ) -> None:
         self.names = names
         self.commands = commands
+        self.titles = titles
         self._on = on
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
@@ -105,6 +115,10 @@ class ChatCompleter(Completer):
         for word in self.commands.get(command, ()):
             if word.startswith(rest):
                 yield Completion(word, -len(rest))
+        if command in DOCUMENTS:
+            for title in self.titles():
+                if title.casefold().startswith(rest.casefold()) and rest != title:
+                    yield Completion(title, -len(rest))
         if command == "/set" and rest.count(">>") == 1:
             typed = rest.rpartition(">>")[2].lstrip()
             for name in self.names.relations(typed):

@@ -31,7 +31,11 @@ class Composition:
         """A piece of it; a value with what it rests on."""
         self._add(event.text, "bold" if event.backed else "")
         if event.backed:
-            self._add("".join(self._number(s) for s in rests_on[:1]), "dim")
+            self.cite(rests_on)
+
+    def cite(self, rests_on: Sequence[Shown]) -> None:
+        """What stands behind the last word of it, which is not the model's own."""
+        self._add("".join(self._number(s) for s in rests_on[:1]), "dim")
 
     def gap(self, event: Gap) -> None:
         """What the text lacks, or a mark behind a name of the model's own."""
@@ -55,7 +59,7 @@ class Composition:
         if event.doubted:
             names = ", ".join(one_line(n) for n in dict.fromkeys(event.doubted))
             self.screen.line((f"  {DOUBT} not from memory: {names}", "dim"))
-        elif not event.values and not event.missing:
+        elif not event.values and not event.missing and not event.noted:
             self.screen.line(("  not from memory: the model's own words", "dim"))
 
     def _end(self) -> None:

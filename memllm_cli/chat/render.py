@@ -10,7 +10,19 @@ from memllm_cli.chat.composition import Composition
 from memllm_cli.chat.screen import Screen, one_line, question, statement
 from memllm_cli.memory.edit.evidence import Evidence
 from memllm_cli.memory.history.facts import Key
-from memllm_cli.reading.events import Begun, Done, Event, Gap, ReadCall, ReadResult, Source, Text, TextCall, TextResult
+from memllm_cli.reading.events import (
+    Begun,
+    Done,
+    Event,
+    Gap,
+    Noted,
+    ReadCall,
+    ReadResult,
+    Source,
+    Text,
+    TextCall,
+    TextResult,
+)
 from memllm_cli.reading.values import best
 from memllm_cli.terminal import count
 
@@ -50,6 +62,7 @@ class Renderer:
         """Whether what stands under an answer is numbered, for a person to ask about it."""
         self.numbered: list[Source | Evidence] = []
         self._composition: Composition | None = None
+        self._notes: Sequence[Evidence] = ()
         self._result: ReadResult | None = None
         self._texts: TextResult | None = None
         self._backed = False
@@ -62,7 +75,7 @@ class Renderer:
             if self.reads:
                 self._composition.pause()
         if isinstance(event, Begun):
-            self._composition = Composition(self.screen, self.reads, self._mark)
+            self._composition, self._notes = Composition(self.screen, self.reads, self._mark), ()
         elif isinstance(event, ReadCall):
             if self.reads:
                 self.screen.line((f"  {self.screen.marks.read} {question(event.query)}", "dim"))
@@ -75,6 +88,7 @@ class Renderer:
                 self.screen.line((f"  {self.screen.marks.read} in the text: {one_line(event.words)}", "dim"))
         elif isinstance(event, TextResult):
             self._texts = event
+            self._notes = self._notes or event.places
             if self.reads:
                 self._places(event)
         elif self._composition is not None:
@@ -92,7 +106,7 @@ class Renderer:
                 self._quoted(event, self._texts)
             self._reset()
 
-    def _composed(self, event: Text | Gap | Done, composition: Composition) -> None:
+    def _composed(self, event: Text | Gap | Noted | Done, composition: Composition) -> None:
         """A piece of a text that is written, or its end with what its values rest on."""
         if isinstance(event, Text):
             rests_on: Sequence[Source | Evidence] = ()
@@ -103,6 +117,8 @@ class Renderer:
             composition.text(event, rests_on)
         elif isinstance(event, Gap):
             composition.gap(event)
+        elif isinstance(event, Noted):
+            composition.cite(self._notes[event.number : event.number + 1])
         else:
             composition.done(event)
             dash = self.screen.marks.dash

@@ -15,6 +15,7 @@ from memllm_cli.terminal import count
 
 if TYPE_CHECKING:
     from memllm_cli.chat.sessions import Sessions
+    from memllm_cli.memory.values.relations import Relations
     from memllm_cli.reading.formats import ReadFormat
     from memllm_cli.types import Encoder
 
@@ -28,6 +29,7 @@ def chat(
     context: typer.Context,
     reads: Annotated[str | None, typer.Option(metavar="on|off", help=READS)] = None,
     style: Annotated[str | None, typer.Option(metavar="grounded|free", help=STYLE)] = None,
+    keys: Annotated[str | None, typer.Option(metavar="emacs|vi", help="Keys of the line editor.")] = None,
     continue_: Annotated[bool, typer.Option("--continue", help="Go on with the last conversation.")] = False,
     session: Annotated[str, typer.Option("--session", metavar="NAME", help="Go on with this one.")] = "",
     sessions: Annotated[bool, typer.Option("--sessions", help="List the conversations and end.")] = False,
@@ -58,6 +60,8 @@ def chat(
     from memllm_cli.answering.options import Options
     from memllm_cli.chat.chat import Chat
     from memllm_cli.chat.loading import Waiting
+    from memllm_cli.chat.stating import Stating
+    from memllm_cli.config import store
     from memllm_cli.memory.edit.memory import Memory
     from memllm_cli.memory.search.find import Finder
 
@@ -70,6 +74,14 @@ def chat(
         with Waiting(notes, "loading the encoder..."):
             return state.encoder()
 
+    def relations() -> Relations:
+        from memllm_cli.memory.values.relations import Relations, read_table
+
+        if memory.database.exists():
+            return memory.snapshot.relations
+        return Relations(read_table(state.home.shipped("kb/relations.csv")))
+
+    person = state.setting("person").value
     interactive = sys.stdin.isatty() and sys.stdout.isatty() and state.output.input
     # There need be no knowledge base yet: what the person states first makes it.
     memory = Memory(state.home.knowledge_base(state.setting("kb").value))
@@ -82,7 +94,7 @@ def chat(
         model,
         state.output.out,
         create=lambda: state.memory(create=True),
-        options=Options(style=style),
+        options=Options(style=style, person=person),
         reads=shown,
         model=model_name(state),
         notes=notes,
@@ -90,6 +102,9 @@ def chat(
         decider=state.decider,
         sessions=kept if interactive or going_on else None,
         session=name,
+        stating=Stating(lambda: state.extracts(relations()), person),
+        keep=lambda name, value: store(state.home, name, value),
+        vi=vi_for(state, keys),
     )
     talk.conversation.messages = before
     if before:
@@ -98,6 +113,14 @@ def chat(
         talk.run()
     elif code := talk.run_lines(_lines()):
         raise typer.Exit(code)
+
+
+def vi_for(state: App, option: str | None) -> bool:
+    """Whether lines are edited as in vi: option, environment or settings."""
+    value = state.setting("keys").value if option is None else option
+    if value not in ("emacs", "vi"):
+        raise UsageError(f"--keys is emacs or vi, not '{value}'.", "Example: memllm chat --keys vi")
+    return value == "vi"
 
 
 def _sessions(state: App) -> Sessions:

@@ -19,7 +19,7 @@ from memllm_cli.engine.base import Engine, sample
 from memllm_cli.prompts import Message, compose_messages, turns
 from memllm_cli.protocol import ARROW, CLOSE, OPEN, TEXT, as_field
 from memllm_cli.reading.clock import Clock
-from memllm_cli.reading.events import Event, Gap, Text
+from memllm_cli.reading.events import Event, Gap, Noted, Text
 from memllm_cli.reading.values import circles
 
 MOST_READS = 12
@@ -49,6 +49,15 @@ class Composed:
     read: list[tuple[str, str]] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     doubted: list[str] = field(default_factory=list)
+    noted: list[tuple[str, int]] = field(default_factory=list)
+    """Names that no read was sure of and that stand in a note, with its number."""
+
+
+@dataclass(slots=True)
+class _Run:
+    """The words of a name that goes on."""
+
+    words: list[str] = field(default_factory=list)
 
 
 class Composer:
@@ -60,6 +69,7 @@ class Composer:
         self._generator = np.random.default_rng(seed)
         self._left = 0
         self._context: list[int] = []
+        self._written: list[int] = []  # of the context, the model's own words
 
     def write(
         self,
@@ -75,12 +85,13 @@ class Composer:
         `notes` are sentences of documents that a search for the request found: the model may lean on them, its values
         are read all the same.
         """
-        held, noted = Held([m.text for m in history] + [request]), Held(notes)
+        held = Held([m.text for m in history] + [request])
         self._context = turns(self.engine, compose_messages(history, request, notes))
         self._context = self._context[-(self.engine.context - self.most_tokens - 64) :]
         clock.evaluated += self.engine.load(0, self._context)
-        self._left = self.most_tokens
-        starts, running, own = True, False, ""  # a sentence begins; a name goes on, and is the model's own
+        self._left, self._written = self.most_tokens, []
+        starts, running = True, False  # a sentence begins; a name goes on for which a read has opened
+        run = _Run()
         vain: set[str] = set()  # what has been asked for nothing
         while (drawn := self._chunk(clock)) is not None:
             tokens, chunk = drawn
@@ -89,12 +100,11 @@ class Composer:
             before, word, after = ("", "", "") if opened else parts(chunk.strip())
             number = is_number(word) and not held.has(word)
             name = not number and is_name(word) and not held.has(word) and "[" not in before
-            if own and not (name and not before):
-                yield from self._doubt(own, out)
-                own = ""
-            running = running and name and not before
             if name and starts and self._plain(word):
                 name = False
+            if not name or before:
+                yield from self._ended(run, notes, out)
+                running = False
             if (opened or number or (name and not running)) and len(out.read) + len(out.missing) < MOST_READS:
                 answered = Answered()
                 start = len(self._context)
@@ -115,25 +125,21 @@ class Composer:
                 vain.add(question)
                 running, self._context = True, self._context[:start]
             if opened:  # one read too many
-                self._left = 0
                 break
             self._context += tokens
-            if (name or number) and not (name and noted.has(word)):
-                own = f"{own} {word}".strip()
-                out.said += space + before + word
+            self._written += tokens
+            out.said += chunk
+            if name or number:
+                run.words.append(word)
                 yield Text(space + before + word)
                 if after:
-                    yield from self._doubt(own, out)
-                    own = ""
-                    out.said += after
+                    yield from self._ended(run, notes, out)
+                    running = False
                     yield Text(after)
             else:
-                out.said += chunk
                 yield Text(chunk)
-            running = running and not after
             starts = "\n" in space or ends_sentence(chunk.strip())
-        if own:
-            yield from self._doubt(own, out)
+        yield from self._ended(run, notes, out)
 
     # -- pieces -----------------------------------------------------------------------------------------------------
 
@@ -148,7 +154,7 @@ class Composer:
         decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         while self._left > 0:
             token = sample(self.engine.logits(0), self.temperature, generator=self._generator)
-            if token in self.engine.stops or circles([*self._context, *drawn, token]):
+            if token in self.engine.stops or circles([*self._written, *drawn, token]):
                 break
             piece = decoder.decode(self.engine.piece(token))
             if text.strip() and piece[:1].isspace():
@@ -188,10 +194,18 @@ class Composer:
         self._context += self.engine.tokenize(f"{question}){ARROW}")
         return question
 
-    def _doubt(self, name: str, out: Composed) -> Iterator[Event]:
-        """Mark a name that is the model's own."""
-        out.doubted.append(name)
-        yield Gap("")
+    def _ended(self, run: _Run, notes: Sequence[str], out: Composed) -> Iterator[Event]:
+        """Say of a name what it rests on: a note that has all its words, or nothing."""
+        if not run.words:
+            return
+        name, run.words = " ".join(run.words), []
+        number = next((i for i, note in enumerate(notes) if all(map(Held([note]).has, name.split()))), None)
+        if number is None:
+            out.doubted.append(name)
+            yield Gap("")
+        else:
+            out.noted.append((name, number))
+            yield Noted(number)
 
     def _said(self, before: str, value: str, out: Composed) -> Iterator[Event]:
         """Close the read with a value, and write the value."""

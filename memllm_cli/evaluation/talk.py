@@ -104,7 +104,8 @@ def _ask(answerer: Answerer, question: Question, conversation: Conversation, tal
 @dataclass(slots=True)
 class Writing:
     """Of texts that were written: how many values were wanted, said, said by a read, and asked for in vain; how many
-    values were read that were wanted by nobody; how many names and numbers rest on nothing, marked and not marked."""
+    values were read that nobody wanted; how many names are those of a passage that was found for the request; how many
+    names and numbers rest on nothing, marked and not marked."""
 
     texts: int = 0
     wanted: int = 0
@@ -112,6 +113,7 @@ class Writing:
     read: int = 0
     other: int = 0
     missing: int = 0
+    cited: int = 0
     marked: int = 0
     unmarked: int = 0
     seconds: float = 0.0
@@ -125,7 +127,7 @@ class Writing:
         said = [any(within(a, text) for a in v.any) for v in request.values]
         read = [any(within(a, _flat(x)) for a in v.any for x in values) for v in request.values]
         other = [x for x in values if not any(within(a, _flat(x)) for v in request.values for a in v.any)]
-        loose = unmarked(done.answer, [request.text, *values, *done.doubted])
+        loose = unmarked(done.answer, [request.text, *values, *done.doubted, *(n for n, _ in done.noted)])
         self.texts += 1
         self.wanted += len(said)
         self.said += sum(said)
@@ -133,12 +135,14 @@ class Writing:
         self.other += len(other)
         self.missing += len(done.missing)
         self.marked += len(done.doubted)
+        self.cited += len(done.noted)
         self.unmarked += len(loose)
         self.seconds += done.seconds
         self.first += done.first
         self.rows.append(
             {"request": request.text, "text": done.answer, "values": [list(v) for v in done.values],
-             "missing": list(done.missing), "doubted": list(done.doubted), "unmarked": loose, "other": other,
+             "missing": list(done.missing), "doubted": list(done.doubted),
+             "noted": [n for n, _ in done.noted], "unmarked": loose, "other": other,
              "wanted": [{"about": v.about, "any": list(v.any), "said": s, "read": r}
                         for v, s, r in zip(request.values, said, read, strict=True)]}
         )  # fmt: skip
@@ -148,7 +152,8 @@ class Writing:
         texts, wanted = max(1, self.texts), max(1, self.wanted)
         return {
             "texts": self.texts, "wanted": self.wanted, "said": round(100 * self.said / wanted, 1),
-            "read": round(100 * self.read / wanted, 1), "other_values_read": self.other, "gaps": self.missing,
+            "read": round(100 * self.read / wanted, 1), "other_values_read": self.other,
+            "cited_names": self.cited, "gaps": self.missing,
             "marked": self.marked, "unmarked": self.unmarked, "seconds": round(self.seconds / texts, 1),
             "first": round(self.first / texts, 1),
         }  # fmt: skip

@@ -32,6 +32,13 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
+class Noted:
+    """The name before it stands in a passage that was found for the request, by its number among them (from 0)."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReadCall:
     """A read opens: what is asked of the memory."""
 
@@ -123,6 +130,8 @@ class Done:
     """What memory was asked for in it and does not have."""
     doubted: tuple[str, ...] = ()
     """And names, numbers and dates in it that rest on nothing."""
+    noted: tuple[tuple[str, Evidence], ...] = ()
+    """Names in it that no read gave, with the passage found for the request that has them."""
     wanted: bool = False
     """Whether a model that was trained to read opened the first read by itself."""
     opened: Sequence[float] = ()
@@ -131,4 +140,4 @@ class Done:
     """What a second read that memory could answer was decided by (`Weights.features`); empty when there was none."""
 
 
-Event = Begun | Text | Gap | ReadCall | ReadResult | TextCall | TextResult | Done
+Event = Begun | Text | Gap | Noted | ReadCall | ReadResult | TextCall | TextResult | Done

@@ -65,6 +65,18 @@ def asked(question: str) -> Asked:
     return Asked(kinds, frozenset(qualifiers), bool(_YES_NO.match(text)))
 
 
+_ASKS = re.compile(
+    r"\?\W*$|^\W*(?:(?:and|but|so|or|then|please|now)\W+)*(?:who|whom|whose|what|which|when|where|why|how|is|are|was|were|am|"
+    r"do|does|did|has|have|had|can|could|will|would|shall|should|may|might|must|tell|show|give|list|find|write|explain|"
+    r"summari[sz]e|remind|let|compare|say|draft)\b", re.IGNORECASE,
+)  # fmt: skip
+
+
+def asks(text: str) -> bool:
+    """Whether a text asks for something: by its mark, or by a word that begins questions and requests."""
+    return _ASKS.search(text.strip()) is not None
+
+
 def leans(question: str) -> bool:
     """Whether a question leans on the one before ("And its rent?"): it begins as one that goes on, or has a word that
     stands for something said. These words are a closed class of the language."""
