@@ -28,7 +28,6 @@ from memllm_cli.engine.base import Engine, sample
 from memllm_cli.errors import ModelMissing
 from memllm_cli.memory.search.find import Finder
 from memllm_cli.memory.search.texts import Texts
-from memllm_cli.prompts import Message
 from memllm_cli.protocol import CallDecoder, TextSegment
 from memllm_cli.reading.clock import Clock
 from memllm_cli.reading.events import Done, Event, ReadCall, ReadResult, Source, Text
@@ -74,7 +73,6 @@ class Answerer:
         self.looker = Looker(finder, texts)
         self.linker = self.looker.linker
         self.facts = FactReads(finder)
-        self.pointing = Pointing(finder, self.looker, decider) if decider is not None else None
         self._format = format or (Examples(engine) if engine is not None else None)
         self._make = make
         self._reads: Reads | None = None
@@ -86,6 +84,11 @@ class Answerer:
             assert self._make is not None, "a model, or a way to load one"
             self._format = self._make()
         return self._format
+
+    @property
+    def pointing(self) -> Pointing | None:
+        """What points at answers, as the options say now; None where nothing does."""
+        return Pointing(self.finder, self.looker, self.decider, self.options) if self.decider is not None else None
 
     @property
     def engine(self) -> Engine:
@@ -113,8 +116,8 @@ class Answerer:
             yield from self._talked(question, f"{reply} {offer(self.finder.memory.snapshot)}".strip(), conversation)
         elif (gathered := self._requested(question)) is not None:
             yield from self._gathered(question, gathered, conversation)
-        elif self.pointing is not None:
-            yield from self._pointed(question, conversation, self.pointing)
+        elif (pointing := self.pointing) is not None:
+            yield from self._pointed(question, conversation, pointing)
         else:
             yield from self._read(question, conversation)
 
@@ -129,7 +132,7 @@ class Answerer:
     def _talked(self, question: str, said: str, conversation: Conversation) -> Iterator[Event]:
         clock = Clock()
         yield Text(said)
-        conversation.messages += [Message("user", question), Message("assistant", said)]
+        conversation.add(question, said)
         yield Done(said, 0, 0, 0, clock.total(), clock.total(), value=said)
 
     def _gathered(self, question: str, gathered: Gathered, conversation: Conversation) -> Iterator[Event]:
@@ -139,7 +142,7 @@ class Answerer:
         for number, line in enumerate(gathered.lines):
             yield Text(f"\n{line}" if number else line, backed=True)
         said = "\n".join(gathered.lines)
-        conversation.messages += [Message("user", question), Message("assistant", said)]
+        conversation.add(question, said)
         yield Done(
             said, 0, 0, 0, clock.total(), clock.first, backed=True, outcome="fact" if gathered.facts else "text",
             value=said, evidence=gathered.evidence,
@@ -167,7 +170,7 @@ class Answerer:
         said = said.strip()
         outcome = "talk" if talk else "nothing" if not found.value else "fact" if found.result is not None else "text"
         backed = outcome in ("fact", "text")
-        conversation.messages += [Message("user", question), Message("assistant", said)]
+        conversation.add(question, said, found.asked, found.value if backed else "")
         yield Done(
             said, found.reads, clock.evaluated + found.tokens, clock.generated, clock.total(),
             clock.first or clock.total(), style="grounded", backed=backed, outcome=outcome,
@@ -192,7 +195,7 @@ class Answerer:
         yield result
         clock.start()
         yield Text(made.said, backed=True)
-        conversation.messages += [Message("user", question), Message("assistant", made.said)]
+        conversation.add(question, made.said, said=made.value)
         yield Done(
             made.said, 1, 0, 0, clock.total(), clock.first, style=self.options.style, backed=True, outcome="fact",
             value=made.value, sources=result.sources,
@@ -234,7 +237,7 @@ class Answerer:
         answer = answer.strip()
         outcome = "fact" if backed else "talk" if talk else "nothing"
         value = looked.value if backed else answer if talk else ""
-        conversation.messages += [Message("user", question), Message("assistant", answer)]
+        conversation.add(question, answer, said=value if backed else "")
         yield Done(
             answer, looked.reads, clock.evaluated, clock.generated, clock.total(), clock.first or clock.total(),
             style="grounded", backed=backed, outcome=outcome, value=value, sources=looked.chosen,

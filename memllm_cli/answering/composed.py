@@ -25,8 +25,11 @@ class Answering(Protocol):
     """What a text is written with, as in `answer.Answerer`."""
 
     looker: Looker
-    pointing: Pointing | None
     options: Options
+
+    @property
+    def pointing(self) -> Pointing | None:
+        """What points at answers."""
 
     @property
     def engine(self) -> Engine:
@@ -48,10 +51,10 @@ def composed(answerer: Answering, request: str, conversation: Conversation) -> I
     evidence: list[Evidence] = []
 
     def look(question: str, own: str, answered: Answered) -> Iterator[Event]:
-        if answerer.pointing is not None:
+        if (pointing := answerer.pointing) is not None:
             found = Pointed()
-            told = answerer.pointing.told(question, options.within)
-            yield from answerer.pointing.find(question, asked, options.within, found, told, own)
+            told = pointing.told(question, options.within)
+            yield from pointing.find(question, asked, options.within, found, told, own)
             clock.evaluated += found.tokens
             sources.extend(found.sources)
             evidence.extend(found.evidence)
@@ -67,7 +70,7 @@ def composed(answerer: Answering, request: str, conversation: Conversation) -> I
     composer = Composer(answerer.engine, options.most_tokens, options.temperature, options.seed)
     yield from composer.write(request, conversation.messages, notes, look, clock, out)
     said = out.said.strip()
-    conversation.messages += [Message("user", request), Message("assistant", said)]
+    conversation.add(request, said)
     yield Done(
         said, len(out.read) + len(out.missing), clock.evaluated, clock.generated, clock.total(),
         clock.first or clock.total(), style="free", backed=bool(out.read),

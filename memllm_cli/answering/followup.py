@@ -1,7 +1,8 @@
-"""A question that leans on those before it, in full: with the name that was talked about.
+"""A question that leans on those before it, in full: the ways in which it may be meant.
 
 Nothing is decided here. What a question leans on is tried after the question as it stands, and an answer to it has to
-be as sure as any other.
+be as sure as any other, and another one than was given before. The words that are looked for are closed classes of the
+language: what joins, what asks, what stands for a name, what says the year before.
 """
 
 from __future__ import annotations
@@ -17,20 +18,93 @@ from memllm_cli.reading.link import Linker, mentions, names_another
 _OF_IT = re.compile(r"\b(?:its|their|his|hers)\b", re.I)
 _IT = re.compile(r"\b(?:it|they|them|he|him|she|her)\b", re.I)
 _SOMEBODY = re.compile(r"\b(?:he|him|his|she|her|hers)\b", re.I)
-_JOINS = re.compile(r"^(?:and|but|or|so)\b[\s,]*", re.I)
+_JOINS = re.compile(r"^(?:(?:and|but|or|so|then)\b[\s,]*)*(?:(?:what|how) about\b\s*)?", re.I)
+_ASKS = r"(?:who|whom|whose|what|which|when|where|why|how(?: much| many| long| old| often| far)?)"
+_DOES = r"(?:is|are|was|were|am|do|does|did|has|have|had|can|could|will|would|shall|should|may|might|must)"
+_BARE = re.compile(rf"(?:(?:for|by|at|in|on|from|to|since|until) )?{_ASKS}(?: for| not)?", re.I)
+"""A word that asks, by itself."""
+_SENTENCE = re.compile(rf"\b(?:{_ASKS}|{_DOES})\b", re.I)
+_YEAR = re.compile(r"\b(?:1[5-9]|20)\d\d\b")
+_BEFORE = re.compile(
+    r"(?:in )?(?:the (?:year before(?: that)?|previous year|prior year)|a year (?:earlier|before))", re.I
+)
+_AFTER = re.compile(r"(?:in )?(?:the (?:year after(?: that)?|next year|following year)|a year later)", re.I)
+_RUN = re.compile(r"(?<=[\s(])[A-Z0-9][\w&.'’-]*(?: (?:of |the |and )?[A-Z0-9][\w&.'’-]*)*")
+"""A name as it is written in mid-sentence."""
+_PHRASE = re.compile(
+    r"\b(?:the|its|his|her|their|a|an)\s+(?:[\w%'’-]+\s){0,4}?[\w%'’-]+"
+    rf"(?=\s+(?:of|for|in|at|on|from|to|under|with|by|that|who|which|{_DOES})\b|\s*[?,]|$)", re.I,
+)  # fmt: skip
+_ORDINAL = re.compile(r"\bthe (first|second|third|fourth|fifth|last)(?: one)?\b(?! \w+ (?:of|in)\b)", re.I)
+_ORDINALS = {"first": 0, "second": 1, "third": 2, "fourth": 3, "fifth": 4, "last": -1}
+SHORT = 6
+"""Words of a question at most that only puts something else in the place of what was asked before."""
 
 
-def in_full(question: str, before: Sequence[Message], linker: Linker) -> list[str]:
-    """The question with the name that it may be about, the likelier first: of the newest question before it that has
-    one, of the last answer. Nothing for a question that names something itself, and where nothing was named.
+def in_full(question: str, before: Sequence[Message], linker: Linker, asked: str = "", said: str = "") -> list[str]:
+    """The question with what it may lean on: the question before it with something else in its place, the name that was
+    talked about, the last answer. Nothing for a question that names something itself, and where nothing was said.
+
+    `asked` is the question before it in full (else the last of `before`), `said` its answer, "" for none.
     """
     snapshot = linker.finder.memory.snapshot
-    if len(question.split()) < 2 or names_another(question) or _named(question, linker, snapshot):
+    asked = asked or next((m.text for m in reversed(before) if m.role == "user"), "")
+    ways = _changed(question, asked, linker, snapshot) if asked else []
+    if (names_another(question) or _named(question, linker, snapshot)) and not ways:
         return []
-    asked = next((n for m in reversed(before) if m.role == "user" and (n := _named(m.text, linker, snapshot))), "")
-    said = next((_named(m.text, linker, snapshot) for m in reversed(before) if m.role == "assistant"), "")
-    topics = (said, asked) if _SOMEBODY.search(question) else (asked, said)
-    return [_about(question, topic) for topic in dict.fromkeys(topics) if topic]
+    if (item := _item(question, said)) is not None:
+        return [item]
+    if len(question.split()) > 1 and not names_another(question):
+        topics = [_topic(before, role, linker, snapshot) for role in ("user", "assistant")]
+        if _SOMEBODY.search(question):
+            topics.reverse()
+        ways += [_about(question, topic) for topic in dict.fromkeys(topics) if topic]
+    return [*dict.fromkeys(ways), *([f"{said.rstrip('. ')}. {question}"] if said else [])]
+
+
+def _changed(question: str, asked: str, linker: Linker, snapshot: Snapshot) -> list[str]:
+    """The question before with something else in it: another year, name or thing, or another word that asks."""
+    core = _JOINS.sub("", question.strip()).strip(" ?!.")
+    if not core or len(core.split()) > SHORT:
+        return []
+    asked = asked.strip().rstrip(" ?!.")
+    if _BARE.fullmatch(core):
+        body = re.search(rf"\b{_DOES}\b.*", asked, re.I)
+        return [f"{core[:1].upper()}{core[1:]} {body.group()}?"] if body and body.start() > 0 else []
+    years = _YEAR.findall(asked)
+    for pattern, step in ((_BEFORE, -1), (_AFTER, 1)):
+        if pattern.fullmatch(core):
+            return [f"{_YEAR.sub(lambda m: str(int(m.group()) + step), asked)}?"] if years else []  # noqa: B023
+    if _SENTENCE.search(core) or core == question.strip(" ?!."):
+        return []
+    if year := re.fullmatch(rf"(?:(?:in|for|from|of|as of|on)\s+)?({_YEAR.pattern})", core):
+        return [f"{asked.replace(years[-1], year[1])}?"] if years else [f"{asked} in {year[1]}?"]
+    if any(w[:1].isupper() or w[:1].isdigit() for w in core.split()):
+        known = _named(asked, linker, snapshot)
+        names = [known] if known and known in asked else []
+        names += [m.group() for m in _RUN.finditer(asked) if m.group() not in names]
+        bare = re.sub(r"^(?:for|in|at|on|from|by|to|of)\s+(?=[A-Z0-9])", "", core)
+        return [f"{asked.replace(name, bare)}?" for name in names[:2]]
+    if phrase := _PHRASE.search(asked):
+        bare = core if re.match(r"(?:the|its|his|her|their|a|an)\s", core, re.I) else f"the {core}"
+        return [f"{asked[: phrase.start()]}{bare}{asked[phrase.end() :]}?"]
+    return []
+
+
+def _item(question: str, said: str) -> str | None:
+    """The question about one of several things that were answered: "When was the second one founded?" """
+    match = _ORDINAL.search(question)
+    items = [i for i in re.split(r",\s+(?:and\s+)?|\s+and\s+", said) if i]
+    if match is None or len(items) < 2:
+        return None
+    place = _ORDINALS[match[1].casefold()]
+    return f"{question[: match.start()]}{items[place]}{question[match.end() :]}" if place < len(items) else None
+
+
+def _topic(before: Sequence[Message], role: str, linker: Linker, snapshot: Snapshot) -> str:
+    """The name that was talked about last by one of the two: of the answers, by the last one alone."""
+    turns = [m for m in reversed(before) if m.role == role]
+    return next((n for m in (turns if role == "user" else turns[:1]) if (n := _named(m.text, linker, snapshot))), "")
 
 
 def _about(question: str, topic: str) -> str:

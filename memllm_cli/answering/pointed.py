@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 
 from memllm_cli.answering.deciding import Answer, Decider, differing
 from memllm_cli.answering.followup import in_full
-from memllm_cli.answering.looking import Looker
+from memllm_cli.answering.looking import Looked, Looker
+from memllm_cli.answering.options import Options
+from memllm_cli.answering.person import of_person
 from memllm_cli.answering.told import retracted, side, surest
 from memllm_cli.answering.told import told as told_fact
 from memllm_cli.memory.edit.evidence import Evidence
@@ -41,6 +43,8 @@ class Pointed:
     reads: int = 0
     tokens: int = 0
     """Tokens that the pointer read."""
+    asked: str = ""
+    """The question in full, where it leaned on those before it."""
 
     @property
     def probability(self) -> float | None:
@@ -51,8 +55,8 @@ class Pointed:
 class Pointing:
     """Points at answers in one memory."""
 
-    def __init__(self, finder: Finder, looker: Looker, decider: Decider) -> None:
-        self.finder, self.looker, self.decider = finder, looker, decider
+    def __init__(self, finder: Finder, looker: Looker, decider: Decider, options: Options) -> None:
+        self.finder, self.looker, self.decider, self.options = finder, looker, decider, options
         self.reader = FactReads(finder)
 
     def told(self, question: str, within: Collection[int] | None) -> Fact | None:
@@ -77,12 +81,23 @@ class Pointing:
         if told is not None:
             yield from self._read(side(told, self.finder.memory.snapshot, question), told, within, found)
         if not found.value:
-            yield from self._point(question, conversation, within, found, own)
-        for full in in_full(question, conversation.messages, self.looker.linker) if not found.value else ():
-            yield from self._point(full, conversation, within, found, own)
-            if found.value:
-                break
+            mine = of_person(question, self.options.person, self.looker.linker)
+            yield from self._point(mine or question, conversation, within, found, own)
+        if not found.value:
+            yield from self._leaning(question, conversation, within, found, own)
         found.tokens += self.decider.pointer.tokens
+
+    def _leaning(
+        self, question: str, conversation: Conversation, within: Collection[int] | None, found: Pointed, own: str
+    ) -> Iterator[Event]:
+        """The question as it may lean on those before it; what it asked in full is in `found`."""
+        ways = in_full(question, conversation.messages, self.looker.linker, conversation.asked, conversation.said)
+        for full in ways:
+            yield from self._point(full, conversation, within, found, own, conversation.said)
+            if found.value:
+                found.asked = full
+                return
+        found.asked = next((w for w in ways if not conversation.said or not w.startswith(conversation.said)), "")
 
     def _point(
         self,
@@ -91,10 +106,12 @@ class Pointing:
         within: Collection[int] | None,
         found: Pointed,
         own: str,
+        but: str = "",
     ) -> Iterator[Event]:
+        """The same for one way to mean it; an answer that says `but` is none."""
         least = self.decider.answering.least
         looked = self.looker.look(question, conversation.questions(), within)
-        if looked.sure is not None:
+        if looked.sure is not None and not (but and says(but, self._value(*looked.sure))):
             fact, answering_side = looked.sure
             subject, relation, object_ = self.finder.memory.snapshot.texts(fact)
             query = Query(subject, relation, None) if answering_side == "object" else Query(None, relation, object_)
@@ -103,14 +120,14 @@ class Pointing:
         texts = looked.texts
         if texts:
             yield TextCall(question)
-        answers = self.decider.answers(question, looked)
+        answers = self._answers(question, looked, but)
         chosen = surest(answers, least, self.finder)
         if chosen is None and looked.narrowed:
             looked = self.looker.look(question, conversation.questions(), within, wide=True)
             if looked.texts and not texts:
                 yield TextCall(question)
             texts = looked.texts
-            answers = self.decider.answers(question, looked)
+            answers = self._answers(question, looked, but)
             chosen = surest(answers, least, self.finder)
         answers = [a for a in answers if not retracted(a, self.finder)]
         if chosen is None and own:
@@ -131,6 +148,13 @@ class Pointing:
                 found.otherwise = (other.value, where[0]) if where else None
         if texts:
             yield TextResult(tuple(places), tuple(a.probability for a, _ in spots), answering)
+
+    def _answers(self, question: str, looked: Looked, but: str) -> list[Answer]:
+        answers = self.decider.answers(question, looked)
+        return [a for a in answers if not (says(a.value, but) or says(but, a.value))] if but else answers
+
+    def _value(self, fact: Fact, side: str) -> str:
+        return self.finder.memory.snapshot.texts(fact)[2 if side == "object" else 0]
 
     def _spots(self, answers: list[Answer], chosen: Answer | None) -> list[tuple[Answer, tuple[int, int, int, int]]]:
         """The sentences to show, the one that answers first, each once."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -228,9 +229,13 @@ class Chat:
         self.said = Said(line, rows)
         for number, row in enumerate(rows, 1):
             t = row.triple
-            days = " to ".join(d for d in (row.valid_from or "", row.valid_to or "")).strip()
-            more = f"   {days}" if row.valid_from or row.valid_to else ""
-            self.screen.line(f"  {number}  {statement((t.subject, t.relation, t.object))}", (one_line(more), "dim"))
+            days = [f"{word} {day}" for word, day in (("since", row.valid_from), ("until", row.valid_to)) if day]
+            when = json.loads(row.qualifiers).get("when", "")
+            more = ", ".join([*days, *([when] if when and not days else [])])
+            self.screen.line(
+                f"  {number}  {statement((t.subject, t.relation, t.object))}",
+                (f"   {one_line(more)}" if more else "", "dim"),
+            )
         if self.editor is None:
             self.screen.line(("not kept yet: /keep, or /keep N", "dim"))
             return True

