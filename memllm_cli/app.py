@@ -86,6 +86,18 @@ class App:
         except OSError as error:
             raise storage_error(self.home.settings, error) from error
 
+    def person(self) -> str:
+        """The name of who uses the program: as it was set, else the account's."""
+        import getpass
+
+        if name := self.setting("person").value:
+            return name
+        try:
+            name = getpass.getuser()
+            return name[:1].upper() + name[1:]
+        except (KeyError, OSError, ImportError):  # nobody the system knows
+            return "user"
+
     def check_models(self) -> None:
         """Raise NotFound or ModelMissing for a model that cannot be meant, before anything else is done.
 

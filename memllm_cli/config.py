@@ -18,7 +18,7 @@ DEFAULTS: dict[str, str] = {
     "pointer": "",  # empty: the catalog's default; "none": the model reads facts by itself, and no texts
     "extractor": "",  # empty: the catalog's default; "none": the drafter alone reads prose
     "keys": "emacs",  # of the line editor of the chat: emacs or vi
-    "person": "me",  # the name under which is kept what a person says of themselves in a chat
+    "person": "",  # the name under which is kept what a person says of themselves; empty: the account's
     "reads": "on",
     "style": "",  # empty: grounded below a billion parameters, free from there on
 }

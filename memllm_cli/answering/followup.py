@@ -14,6 +14,7 @@ from memllm_cli.memory.history.snapshot import Snapshot
 from memllm_cli.memory.values.names import is_role, normal
 from memllm_cli.prompts import Message
 from memllm_cli.reading.link import Linker, mentions, names_another
+from memllm_cli.reading.question import leans
 
 _OF_IT = re.compile(r"\b(?:its|their|his|hers)\b", re.I)
 _IT = re.compile(r"\b(?:it|they|them|he|him|she|her)\b", re.I)
@@ -47,6 +48,8 @@ def in_full(question: str, before: Sequence[Message], linker: Linker, asked: str
 
     `asked` is the question before it in full (else the last of `before`), `said` its answer, "" for none.
     """
+    if not (leans(question) or _ORDINAL.search(question)) and re.search(rf"\b{_DOES}\b", question, re.I):
+        return []  # a sentence of its own
     snapshot = linker.finder.memory.snapshot
     asked = asked or next((m.text for m in reversed(before) if m.role == "user"), "")
     ways = _changed(question, asked, linker, snapshot) if asked else []

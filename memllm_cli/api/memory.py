@@ -129,7 +129,7 @@ class Memory:
             raise UsageError("The question is empty.", "Such as: What is the notice period of the lease?")
         store = self._store()
         within = confined_to(store.snapshot, [] if in_ is None else _several(in_))
-        options = Options(within=within, person=self._app.setting("person").value)
+        options = Options(within=within, person=self._app.person())
         if self._answerer is None:
             self._app.check_models()
             self._answerer = self._app.answerer(store)

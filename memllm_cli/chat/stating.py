@@ -69,16 +69,20 @@ class Stating:
                 break
         return [
             ImportRow(
-                self._of_person(f.triple, line), valid_from=f.valid_from, valid_to=f.valid_to,
+                self._of_person(f.triple, line, document.title), valid_from=f.valid_from, valid_to=f.valid_to,
                 qualifiers=json.dumps(dict(f.qualifiers)), own=f.own,
             )
             for f in found
             if f.truth == "stated"
         ]  # fmt: skip
 
-    def _of_person(self, triple: Triple, line: str) -> Triple:
-        """A statement with what is the person's own under their name: the lease of "my lease" is theirs."""
+    def _of_person(self, triple: Triple, line: str, title: str) -> Triple:
+        """A statement with what is the person's own under their name: the lease of "my lease" is theirs.
+
+        What has no subject of its own is said of the person, not of the talk.
+        """
         subject, object_ = (self._owned(side, line) for side in (triple.subject, triple.object))
+        subject = self.person if subject == title else subject
         return Triple(subject, _AM.sub("is", triple.relation), object_)
 
     def _owned(self, name: str, line: str) -> str:

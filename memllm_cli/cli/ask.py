@@ -61,7 +61,7 @@ def ask(
         memory = moment(state.memory(), as_of)
         documents = confined_to(memory.snapshot, within or [])
         options = Options(style=style, temperature=temperature, seed=seed, within=documents)
-        options.person = state.setting("person").value
+        options.person = state.person()
         _answer(state, question, shown, options, memory, valid_day(valid_at))
     except KeyboardInterrupt:
         raise Interrupted("the memory is as it was") from None

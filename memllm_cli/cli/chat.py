@@ -81,7 +81,7 @@ def chat(
             return memory.snapshot.relations
         return Relations(read_table(state.home.shipped("kb/relations.csv")))
 
-    person = state.setting("person").value
+    person = state.person()
     interactive = sys.stdin.isatty() and sys.stdout.isatty() and state.output.input
     # There need be no knowledge base yet: what the person states first makes it.
     memory = Memory(state.home.knowledge_base(state.setting("kb").value))

@@ -88,4 +88,4 @@ def _service(state: App, door: str, writes: bool) -> Service:
     from memllm_cli.cli.ask import style_for
     from memllm_cli.serving.service import Service
 
-    return Service(state, Options(style=style_for(state, None), person=state.setting("person").value), door, writes)
+    return Service(state, Options(style=style_for(state, None), person=state.person()), door, writes)
