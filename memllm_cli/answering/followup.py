@@ -20,6 +20,7 @@ _OF_IT = re.compile(r"\b(?:its|their|his|hers)\b", re.I)
 _IT = re.compile(r"\b(?:it|they|them|he|him|she|her)\b", re.I)
 _SOMEBODY = re.compile(r"\b(?:he|him|his|she|her|hers)\b", re.I)
 _JOINS = re.compile(r"^(?:(?:and|but|or|so|then)\b[\s,]*)*(?:(?:what|how) about\b\s*)?", re.I)
+_SAME = re.compile(r"^(?:what|how much|how many|who) (?:is|was|are|were) (?:it|that|this|they|those)\b\s*(?=\w)", re.I)
 _ASKS = r"(?:who|whom|whose|what|which|when|where|why|how(?: much| many| long| old| often| far)?)"
 _DOES = r"(?:is|are|was|were|am|do|does|did|has|have|had|can|could|will|would|shall|should|may|might|must)"
 _BARE = re.compile(rf"(?:(?:for|by|at|in|on|from|to|since|until) )?{_ASKS}(?: for| not)?", re.I)
@@ -44,20 +45,19 @@ SHORT = 6
 
 def in_full(question: str, before: Sequence[Message], linker: Linker, asked: str = "", said: str = "") -> list[str]:
     """The question with what it may lean on: the question before it with something else in its place, the name that was
-    talked about, the last answer. Nothing for a question that names something itself, and where nothing was said.
+    talked about (where it has no name itself), the last answer.
 
-    `asked` is the question before it in full (else the last of `before`), `said` its answer, "" for none.
+    A question that is a sentence of its own leans on nothing. `asked` is the question before it in full (else the last
+    of `before`), `said` its answer, "" for none.
     """
     if not (leans(question) or _ORDINAL.search(question)) and re.search(rf"\b{_DOES}\b", question, re.I):
         return []  # a sentence of its own
     snapshot = linker.finder.memory.snapshot
     asked = asked or next((m.text for m in reversed(before) if m.role == "user"), "")
-    ways = _changed(question, asked, linker, snapshot) if asked else []
-    if (names_another(question) or _named(question, linker, snapshot)) and not ways:
-        return []
     if (item := _item(question, said)) is not None:
         return [item]
-    if len(question.split()) > 1 and not names_another(question):
+    ways = _changed(question, asked, linker, snapshot) if asked else []
+    if len(question.split()) > 1 and not names_another(question) and not _named(question, linker, snapshot):
         topics = [_topic(before, role, linker, snapshot) for role in ("user", "assistant")]
         if _SOMEBODY.search(question):
             topics.reverse()
@@ -67,7 +67,7 @@ def in_full(question: str, before: Sequence[Message], linker: Linker, asked: str
 
 def _changed(question: str, asked: str, linker: Linker, snapshot: Snapshot) -> list[str]:
     """The question before with something else in it: another year, name or thing, or another word that asks."""
-    core = _JOINS.sub("", question.strip()).strip(" ?!.")
+    core = _SAME.sub("", _JOINS.sub("", question.strip())).strip(" ?!.")
     if not core or len(core.split()) > SHORT:
         return []
     asked = asked.strip().rstrip(" ?!.")
@@ -78,7 +78,7 @@ def _changed(question: str, asked: str, linker: Linker, snapshot: Snapshot) -> l
     for pattern, step in ((_BEFORE, -1), (_AFTER, 1)):
         if pattern.fullmatch(core):
             return [f"{_YEAR.sub(lambda m: str(int(m.group()) + step), asked)}?"] if years else []  # noqa: B023
-    if _SENTENCE.search(core) or core == question.strip(" ?!."):
+    if _SENTENCE.search(core) or not (leans(question) or question.rstrip().endswith("?")):
         return []
     if year := re.fullmatch(rf"(?:(?:in|for|from|of|as of|on)\s+)?({_YEAR.pattern})", core):
         return [f"{asked.replace(years[-1], year[1])}?"] if years else [f"{asked} in {year[1]}?"]

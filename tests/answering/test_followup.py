@@ -50,8 +50,10 @@ def test_without_a_name_before_it_nothing_is_made_of_it(linker: Linker) -> None:
     ("question", "asked", "full"),
     [
         ("What about 2020?", "What was the rent of the mill in 2019?", "What was the rent of the mill in 2020?"),
+        ("2020?", "What was the rent of the mill in 2019?", "What was the rent of the mill in 2020?"),
         ("And in 2020?", "What was the rent of the mill?", "What was the rent of the mill in 2020?"),
         ("And the year before?", "What was the rent in 2019?", "What was the rent in 2018?"),
+        ("What was it the year before?", "What was the rent in 2019?", "What was the rent in 2018?"),
         ("A year later?", "What was the rent in 2019?", "What was the rent in 2020?"),
         ("And for Acorn Mill?", "What is the rent of Moss Mill?", "What is the rent of Acorn Mill?"),
         ("And the fee?", "What was the rent of Moss Mill in 2019?", "What was the fee of Moss Mill in 2019?"),
@@ -66,6 +68,12 @@ def test_something_else_is_put_in_the_question_before(
     found = in_full(question, [Message("user", asked), Message("assistant", "7")], linker, said="7")
     assert (found[0] if found[0] != f"7. {question}" else None) == full
     assert found[-1] == f"7. {question}"
+
+
+def test_a_name_beside_a_pronoun_leaves_the_last_answer(linker: Linker) -> None:
+    assert in_full("How old was she when Tern Ferries sailed?", BEFORE, linker, said="Ada Quist") == [
+        "Ada Quist. How old was she when Tern Ferries sailed?"
+    ]
 
 
 def test_one_of_several_answers_is_meant_by_its_place(linker: Linker) -> None:
