@@ -79,7 +79,9 @@ class Decider:
         """Answers, the likeliest first, each value once."""
         if not looked.candidates:
             return []
-        spans = self.pointer.spans(question, [(c.lead, c.text) for c in looked.candidates], SPANS)
+        spans = self.pointer.spans(
+            question, [(c.lead, c.text) for c in looked.candidates], SPANS, [c.sentences for c in looked.candidates]
+        )
         return self.weighed(question, looked, spans)
 
     def weighed(self, question: str, looked: Looked, spans: Sequence[Span]) -> list[Answer]:
@@ -147,8 +149,8 @@ def _holds(line: Line | None) -> float:
 
 
 def _tidy(text: str) -> str:
-    """A span as an answer: on one line, without marks at its ends that belong to the sentence."""
-    plain = " ".join(text.split()).strip(",;:|").strip()
+    """A span as an answer: on one line, without marks at its ends that belong to the sentence, nor "of" before it."""
+    plain = " ".join(text.split()).strip(",;:|").strip().removeprefix("of ")
     return plain[:-1] if plain.endswith(".") and not _SHORTENED.search(plain) else plain
 
 

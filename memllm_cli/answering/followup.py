@@ -39,6 +39,7 @@ _PHRASE = re.compile(
 )  # fmt: skip
 _ORDINAL = re.compile(r"\bthe (first|second|third|fourth|fifth|last)(?: one)?\b(?! \w+ (?:of|in)\b)", re.I)
 _ORDINALS = {"first": 0, "second": 1, "third": 2, "fourth": 3, "fifth": 4, "last": -1}
+_PREPOSITION = r"(?:for|in|at|on|from|to|under|with|by|after|before|since|until|during)"
 SHORT = 6
 """Words of a question at most that only puts something else in the place of what was asked before."""
 
@@ -88,10 +89,14 @@ def _changed(question: str, asked: str, linker: Linker, snapshot: Snapshot) -> l
         names += [m.group() for m in _RUN.finditer(asked) if m.group() not in names]
         bare = re.sub(r"^(?:for|in|at|on|from|by|to|of)\s+(?=[A-Z0-9])", "", core)
         return [f"{asked.replace(name, bare)}?" for name in names[:2]]
-    if phrase := _PHRASE.search(asked):
+    leads = re.match(rf"{_PREPOSITION}\s+", core, re.I)
+    core = core[leads.end() :] if leads else core
+    phrases = [p for p in _PHRASE.finditer(asked) if not leads or asked[: p.start()].endswith(f" {leads.group()}")]
+    if phrases:
+        plain = next((p for p in phrases if not re.search(r"\b[A-Z]", p.group())), phrases[0])
         bare = core if re.match(r"(?:the|its|his|her|their|a|an)\s", core, re.I) else f"the {core}"
-        return [f"{asked[: phrase.start()]}{bare}{asked[phrase.end() :]}?"]
-    return []
+        return [f"{asked[: plain.start()]}{bare}{asked[plain.end() :]}?"]
+    return [f"{asked} {leads.group()}{core}?"] if leads else []
 
 
 def _item(question: str, said: str) -> str | None:

@@ -60,6 +60,11 @@ class Candidate:
     lines: tuple[Line, ...] = ()
     found: Found | None = None
 
+    @property
+    def sentences(self) -> list[int]:
+        """Where the sentences of a passage begin; none of facts, whose lines part them."""
+        return [start for start, _ in self.found.passage.sentences] if self.found is not None else []
+
 
 @dataclass(slots=True)
 class Looked:

@@ -55,7 +55,9 @@ COMMANDS: dict[str, Command] = {
     "/sources": Command("/sources", "the documents in use, and how many facts rest on each"),
     "/in": Command("/in [DOCUMENT|FOLDER]", "answer from these alone; without a name, from all again"),
     "/without": Command("/without FACT|DOCUMENT", "the last answer as it would be without it; nothing is changed"),
-    "/accept": Command("/accept [N]", "make the last answer a fact, with the sentence numbered N"),
+    "/accept": Command(
+        '/accept [N] ["X >> relation >> Y"]', "make the last answer a fact, with the sentence numbered N; in your words"
+    ),
     "/set": Command('/set "X >> relation >> Y"', "state a fact; what it contradicts is retracted"),
     "/keep": Command("/keep [N]", "keep what you said of yourself, or the part that is numbered N"),
     "/me": Command("/me [NAME]", "the name under which it is kept"),
@@ -235,11 +237,18 @@ class Commands:
         answer = self.chat.answer
         if self.chat.last is None or answer is None or answer.outcome != "text" or not answer.value:
             raise UsageError("The last answer is none from a text.", "What facts say is a fact already.")
-        place = self._numbered(rest or "1")
+        number, _, own = rest.partition(" ") if rest[:1].isdecimal() else ("", "", rest)
+        place = self._numbered(number or "1")
         if isinstance(place, Source):
             raise UsageError("That is a fact already.", "Name the number of a sentence.")
-        triple, _ = Editor(self.chat.ready()).read(f"{self.chat.last} {answer.value}")
-        row = ImportRow(triple, document=place.uri, sentence=place.sentence)
+        if own:
+            triple = parse_statement(_bare(own.strip()))
+        else:
+            stated = self.chat.stating.stated(place.said, place.title, answer.value)
+            if stated is None:
+                raise NotFound("No fact with that answer was found in the sentence.", COMMANDS["/accept"].usage)
+            triple = stated
+        row = ImportRow(triple, document=place.uri, sentence=place.sentence, own=True)
         change = self.chat.memory.import_facts([row], f"accepted: {one_line(self.chat.last)}", person=True)
         self.screen.changes(change)
         self.screen.line((f"operation {change.operation}; /undo takes it back", "dim"))

@@ -1,4 +1,4 @@
-"""What a person says of themselves in a chat, as facts to be kept: "I moved to Lyon in May".
+"""What a person says of themselves in a chat, as facts to be kept: "I moved to Lyon in May"; and what a sentence says.
 
 The extractor reads the line as a turn of theirs, as it reads the turns of any talk. Nothing is kept unasked.
 """
@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
 from memllm_cli.documents.assemble import assemble
 from memllm_cli.documents.base import Line, Part
 from memllm_cli.memory.edit.memory import ImportRow
+from memllm_cli.memory.values.names import normal
 from memllm_cli.reading.question import asks
 from memllm_cli.types import Document, Triple
 
 if TYPE_CHECKING:
+    from memllm_cli.writing.drafts import Found
     from memllm_cli.writing.extracts import Extracts
 
 _OF_SELF = re.compile(r"\b(?:I|[Mm]y|[Mm]ine|[Ww]e|[Oo]ur)\b")
@@ -51,30 +53,45 @@ class Stating:
         """The facts that a line states of the person, as rows to be kept; none for a question."""
         if not of_self(line):
             return []
-        if not self._made:
-            self._extracts, self._made = self._make(), True
-        if self._extracts is None:
-            return []
         for short, whole in _SHORT:
             line = short.sub(whole, line)
         day = (today or date.today()).isoformat()
         made = assemble([Part("turn", (Line(1, line),), label=self.person)])
         document = Document("chat:", f"chat {day}", "text/plain", "", made.text, made.sentences, blocks=made.blocks)
-        reading = self._extracts.read(document)
-        while True:
-            try:
-                next(reading)
-            except StopIteration as end:
-                found = end.value
-                break
         return [
             ImportRow(
                 self._of_person(f.triple, line, document.title), valid_from=f.valid_from, valid_to=f.valid_to,
                 qualifiers=json.dumps(dict(f.qualifiers)), own=f.own,
             )
-            for f in found
+            for f in self._found(document)
             if f.truth == "stated"
         ]  # fmt: skip
+
+    def stated(self, sentence: str, title: str, value: str) -> Triple | None:
+        """What a sentence of a document states of a value; None where nothing was found that has it."""
+        made = assemble([Part("paragraph", (Line(1, sentence),))])
+        document = Document("chat:", title, "text/plain", "", made.text, made.sentences, blocks=made.blocks)
+        wanted = f" {normal(value)} "
+        holding = [
+            f
+            for f in self._found(document)
+            if f.truth == "stated" and ((has := f" {normal(f.triple.object)} ") in wanted or wanted in has)
+        ]
+        best = max(holding, key=lambda f: f.probability, default=None)
+        return best.triple if best is not None else None
+
+    def _found(self, document: Document) -> Sequence[Found]:
+        if not self._made:
+            self._extracts, self._made = self._make(), True
+        if self._extracts is None:
+            return ()
+        reading = self._extracts.read(document)
+        while True:
+            try:
+                next(reading)
+            except StopIteration as end:
+                found: Sequence[Found] = end.value
+                return found
 
     def _of_person(self, triple: Triple, line: str, title: str) -> Triple:
         """A statement with what is the person's own under their name: the lease of "my lease" is theirs.

@@ -205,7 +205,8 @@ def seen(
     for question in questions:
         looked = answerer.looker.look(question.text, (), {ids[question.document]} if data.alone else None)
         texts = [(c.lead, c.text) for c in looked.candidates]
-        spans = decider.pointer.spans(question.text, texts, SPANS) if texts else []
+        starts = [c.sentences for c in looked.candidates]
+        spans = decider.pointer.spans(question.text, texts, SPANS, starts) if texts else []
         yield _weighed(decider, question, looked, spans)
         taken += bool(question.answers)
         if question.answers and taken % AWAY == 0:

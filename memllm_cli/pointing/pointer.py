@@ -49,8 +49,17 @@ class Pointer:
         self.tokens = 0
         """Pieces of the last question's passages."""
 
-    def spans(self, question: str, passages: Sequence[tuple[str, str]], most: int = 3) -> list[Span]:
-        """At most `most` spans of each passage (lead, text) that do not overlap, the likeliest of all first."""
+    def spans(
+        self,
+        question: str,
+        passages: Sequence[tuple[str, str]],
+        most: int = 3,
+        sentences: Sequence[Sequence[int]] = (),
+    ) -> list[Span]:
+        """At most `most` spans of each passage (lead, text) that do not overlap, the likeliest of all first.
+
+        `sentences` are where the sentences of each passage begin, in its text: no span reaches from one into the next.
+        """
         made = [sequence(question, lead, text, self.vocabulary) for lead, text in passages]
         self.tokens = sum(len(s.ids) for s in made)
         out: list[Span] = []
@@ -58,25 +67,37 @@ class Pointer:
         size = 0
         for at, s in enumerate(made):
             if waiting and size + len(s.ids) > TOGETHER:
-                out += self._read(made, passages, waiting, most)
+                out += self._read(made, passages, waiting, most, sentences)
                 waiting, size = [], 0
             waiting.append(at)
             size += len(s.ids)
-        out += self._read(made, passages, waiting, most)
+        out += self._read(made, passages, waiting, most, sentences)
         return sorted(out, key=lambda s: -s.margin)
 
     def _read(
-        self, made: Sequence[Any], passages: Sequence[tuple[str, str]], numbers: Sequence[int], most: int
+        self,
+        made: Sequence[Any],
+        passages: Sequence[tuple[str, str]],
+        numbers: Sequence[int],
+        most: int,
+        sentences: Sequence[Sequence[int]],
     ) -> list[Span]:
         out = []
         for at, vectors in zip(numbers, self.encoder([made[i].ids for i in numbers]), strict=True):
             scores = vectors @ self.weight.T + self.bias
-            out += _best(at, scores, made[at].first, made[at].offsets, passages[at][1], most)
+            starts = sentences[at] if sentences else ()
+            out += _best(at, scores, made[at].first, made[at].offsets, passages[at][1], most, starts)
         return out
 
 
 def _best(
-    passage: int, scores: Array, first: int, offsets: Sequence[tuple[int, int]], text: str, most: int
+    passage: int,
+    scores: Array,
+    first: int,
+    offsets: Sequence[tuple[int, int]],
+    text: str,
+    most: int,
+    sentences: Sequence[int] = (),
 ) -> list[Span]:
     """The best spans of one passage from the scores (pieces, 2) of its sequence.
 
@@ -90,7 +111,7 @@ def _best(
     begin, end = scores[first : first + length].T.astype(np.float64)
     both = begin[:, None] + end[None, :]
     ahead = np.arange(length)[None, :] - np.arange(length)[:, None]
-    field = _fields(offsets, text)
+    field = _fields(offsets, text, sentences)
     may = (ahead >= 0) & (ahead < LONGEST) & (field[:, None] == field[None, :])
     top = float(both[may].max())
     own = np.where(may, np.exp(both - top), 0.0)
@@ -115,10 +136,14 @@ def _best(
     return out
 
 
-def _fields(offsets: Sequence[tuple[int, int]], text: str) -> NDArray[np.int64]:
-    """A number for the field that each piece stands in: no answer reaches over the end of a line or a cell."""
+def _fields(offsets: Sequence[tuple[int, int]], text: str, sentences: Sequence[int] = ()) -> NDArray[np.int64]:
+    """A number for the field that each piece stands in: no answer reaches over the end of a line, a cell or a sentence.
+
+    `sentences` are where those begin.
+    """
     out = np.zeros(len(offsets), dtype=np.int64)
     for i in range(1, len(offsets)):
         between = text[offsets[i - 1][0] : offsets[i][1]]
         out[i] = out[i - 1] + ("\n" in between or "|" in between)
-    return out
+    begun = np.searchsorted(np.asarray(sentences, dtype=np.int64), [start for start, _ in offsets], side="right")
+    return out * (len(sentences) + 1) + begun

@@ -43,7 +43,13 @@ class Told:
         self.margins = {k.replace("_", " "): v for k, v in margins.items()}
         self.seen: list[tuple[str, str]] = []
 
-    def spans(self, question: str, passages: Sequence[tuple[str, str]], most: int = 3) -> list[Span]:
+    def spans(
+        self,
+        question: str,
+        passages: Sequence[tuple[str, str]],
+        most: int = 3,
+        sentences: Sequence[Sequence[int]] = (),
+    ) -> list[Span]:
         self.seen = list(passages)
         out = []
         for number, (_, text) in enumerate(passages):

@@ -15,9 +15,11 @@ from rich.console import Console
 from memllm_cli.answering.options import Options
 from memllm_cli.chat.chat import Chat
 from memllm_cli.chat.stating import Stating, of_self
+from memllm_cli.documents import read_text
 from memllm_cli.engine.scripted import ScriptedEngine
 from memllm_cli.memory.edit.memory import Memory
 from memllm_cli.memory.search.find import Finder
+from memllm_cli.reading.events import Done
 from memllm_cli.reading.formats import Examples
 from memllm_cli.types import Document, Triple
 from memllm_cli.writing.drafts import Found
@@ -136,6 +138,35 @@ def test_nothing_is_kept_unasked(memory: Memory) -> None:
     assert "+ Ann >> moved to >> Lyon" in talk("/keep")
     assert [*memory.snapshot.operations()][-1].note == f"said: {MOVED}"
     assert "- Ann >> moved to >> Lyon" in talk("/undo")
+
+
+def answered(memory: Memory, *all_: Found) -> Talk:
+    """A chat whose last answer came from a sentence."""
+    talk = Talk(memory, *all_)
+    memory.ingest(read_text("lease.md", "The rent of the mill is 900 EUR. It is old."), (), "m", "f")
+    place = memory.evidence_at([(memory.snapshot.documents()[0].id, 0, 32, 0)])[0]
+    talk.chat.last = "What is the rent?"
+    talk.chat.answer = Done("900 EUR", 1, 0, 0, 1.0, 0.1, outcome="text", value="900 EUR")
+    talk.chat.renderer.numbered = [place]
+    return talk
+
+
+def test_an_answer_of_a_text_is_accepted_as_its_sentence_states_it(memory: Memory) -> None:
+    both = found("mill", "is", "old"), found("mill", "rent", "900 EUR")
+    talk = answered(memory, *both)
+    assert "+ mill >> monthly rent >> 900 EUR" in talk("/accept")
+    (fact,) = memory.snapshot.facts()
+    assert fact.person
+    (places,) = memory.evidence([fact]).values()
+    assert [p.said for p in places] == ["The rent of the mill is 900 EUR."]
+
+
+def test_an_answer_is_accepted_in_the_persons_own_words(memory: Memory) -> None:
+    talk = answered(memory)
+    assert "No fact with that answer was found" in talk("/accept 1")
+    assert "number 2" in talk("/accept 2")
+    assert "+ Old Mill >> monthly rent >> 900 EUR" in talk('/accept 1 "Old Mill >> rent >> 900 EUR"')
+    assert "+ Old Mill >> colour of >> 900 EUR" in talk("/accept Old Mill >> colour of >> 900 EUR")
 
 
 def test_a_name_is_given(memory: Memory) -> None:

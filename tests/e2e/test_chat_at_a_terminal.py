@@ -19,9 +19,9 @@ QUESTION = "What is the capital of Freedonia?"
 class Talk:
     """A chat that is open at a terminal."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, *options: str) -> None:
         environment = home.environment | {"TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1", "LC_ALL": "C.UTF-8"}
-        program, *arguments = home.command("chat")
+        program, *arguments = home.command("chat", *options)
         self.child: Any = pexpect.spawn(
             program, arguments, env=environment, cwd=str(home.root), encoding="utf-8", timeout=120, dimensions=(50, 180)
         )

@@ -95,6 +95,16 @@ def test_no_answer_reaches_over_a_line_or_a_cell(mark: str) -> None:
     assert all(text[s.start : s.end] in ("Ada", "Boris", "|") for s in pointer(begin, end).spans("Who?", [("", text)]))
 
 
+def test_no_answer_reaches_over_the_end_of_a_sentence() -> None:
+    text = "It is Ada. Boris came."
+    first = sequence("Who?", "", text, VOCABULARY).first
+    scores = {first + 2: 9.0}, {first + 4: 9.0}
+    assert text[(best := pointer(*scores).spans("Who?", [("", text)])[0]).start : best.end] == "Ada. Boris"
+    spans = pointer(*scores).spans("Who?", [("", text)], sentences=[[0, 11]])
+    assert all(s.end <= 11 or s.start >= 11 for s in spans)
+    assert {text[s.start : s.end] for s in spans[:2]} == {"Ada.", "Boris"} or spans[0].start in (6, 11)
+
+
 def test_what_speaks_for_not_there_takes_from_the_margin() -> None:
     first = sequence("Who?", "", TEXT, VOCABULARY).first
     sure, unsure = (pointer({first: 2.0}, {first + 1: 2.0}, none).spans("Who?", [("", TEXT)])[0] for none in (0.0, 6.0))
