@@ -157,7 +157,7 @@ _COMPOSE_SYSTEM = (
 )
 _COMPOSE_EXAMPLES: tuple[tuple[str, tuple[str | tuple[str, str], ...]], ...] = (
     (
-        "Write one sentence to the customer: what was ordered from Acorn Ltd and when it comes.",
+        "Write one sentence to the customer: what was ordered from Acorn Ltd, and when it comes.",
         (
             "Your order from Acorn Ltd, ", ("What was ordered from Acorn Ltd?", "two garden chairs"),
             ", will be delivered on ", ("When will the order from Acorn Ltd be delivered?", "3 May 2021"), ".",

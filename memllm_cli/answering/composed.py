@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from memllm_cli.answering.followup import of_topic
 from memllm_cli.answering.looking import Looker
 from memllm_cli.answering.options import Options
 from memllm_cli.answering.pointed import Pointed, Pointing
@@ -53,6 +54,7 @@ def composed(answerer: Answering, request: str, conversation: Conversation) -> I
     def look(question: str, own: str, answered: Answered) -> Iterator[Event]:
         if (pointing := answerer.pointing) is not None:
             found = Pointed()
+            question = of_topic(question, request, answerer.looker.linker)
             told = pointing.told(question, options.within)
             yield from pointing.find(question, asked, options.within, found, told, own)
             clock.evaluated += found.tokens

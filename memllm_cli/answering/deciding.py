@@ -103,7 +103,11 @@ class Decider:
             key = form, line is not None
             if key in out or (line is None and not heeded(question, covering.around(span))):
                 continue
-            own = self._parts(span, [s for s, *_ in found]) if line is None else [s for s, *_, q in found if q == query]
+            own = (
+                self._parts(span, [s for s, *_ in found], candidates[span.passage])
+                if line is None
+                else [s for s, *_, q in found if q == query]
+            )
             others = [
                 s.margin
                 for s, v, *_ in found[:number] + found[number + 1 :]
@@ -112,6 +116,8 @@ class Decider:
             ahead = span.margin - max(others, default=span.margin - 12)
             features = Answering.features(span.margin, sum(s.share for s in own), covering.of(span), ahead)
             text = candidates[span.passage].text
+            if line is None:
+                own = [s for s in own if _beside(span, s, candidates[span.passage])]
             if len(own) > 1 and line is None:
                 value = ", ".join(dict.fromkeys(_tidy(text[s.start : s.end]) for s in own))
             out[key] = Answer(
@@ -122,11 +128,21 @@ class Decider:
         return sorted(out.values(), key=lambda a: -a.probability)
 
     def _parts(self, span: Span, found: Sequence[Span]) -> list[Span]:
-        """A span with those beside it that say about as much, in the order of the text: the parts of one answer."""
+        """A span with those beside it that say about as much, in the order of the text."""
         same = [s for s in found if s.passage == span.passage]
         if span.margin < max(s.margin for s in same):
             return [span]
         return sorted((s for s in same if s.margin >= span.margin - self.answering.beside), key=lambda s: s.start)
+
+
+def _beside(one: Span, other: Span, candidate: Candidate) -> bool:
+    """Whether two spans can be parts of one answer: they stand in one sentence, or in rows or items of their own. What
+    two sentences say of two things is no list.
+    """
+    first, last = sorted((one, other), key=lambda s: s.start)
+    if candidate.found is None or "\n" in candidate.text[first.start : last.start]:
+        return True
+    return candidate.found.passage.sentence_at(first.start) == candidate.found.passage.sentence_at(last.start)
 
 
 def differing(answers: Sequence[Answer], chosen: Answer, least: float) -> Answer | None:

@@ -66,6 +66,15 @@ def in_full(question: str, before: Sequence[Message], linker: Linker, asked: str
     return [*dict.fromkeys(ways), *([f"{said.rstrip('. ')}. {question}"] if said else [])]
 
 
+def of_topic(question: str, text: str, linker: Linker) -> str:
+    """A question that names nothing of its own, about the name that a text is about; else as it is."""
+    snapshot = linker.finder.memory.snapshot
+    if names_another(question) or _named(question, linker, snapshot):
+        return question
+    topic = _named(text, linker, snapshot)
+    return _about(question, topic) if topic else question
+
+
 def _changed(question: str, asked: str, linker: Linker, snapshot: Snapshot) -> list[str]:
     """The question before with something else in it: another year, name or thing, or another word that asks."""
     core = _SAME.sub("", _JOINS.sub("", question.strip())).strip(" ?!.")

@@ -63,6 +63,7 @@ class Renderer:
         self.numbered: list[Source | Evidence] = []
         self._composition: Composition | None = None
         self._notes: Sequence[Evidence] = ()
+        self._clashes: dict[Key, tuple[str, str]] = {}
         self._result: ReadResult | None = None
         self._texts: TextResult | None = None
         self._backed = False
@@ -76,11 +77,13 @@ class Renderer:
                 self._composition.pause()
         if isinstance(event, Begun):
             self._composition, self._notes = Composition(self.screen, self.reads, self._mark), ()
+            self._clashes = {}
         elif isinstance(event, ReadCall):
             if self.reads:
                 self.screen.line((f"  {self.screen.marks.read} {question(event.query)}", "dim"))
         elif isinstance(event, ReadResult):
             self._result = event
+            self._clashes |= contradictions(event.sources)
             if self.reads:
                 self._read(event)
         elif isinstance(event, TextCall):
@@ -128,6 +131,7 @@ class Renderer:
                 else:
                     said = f"{self.screen.quote(shown.said)} {dash} {one_line(shown.place)}"
                 self.screen.line((f"  [{number}] {said}", "dim"))
+            self._disagree(self._clashes, indent=2)
             self._reset()
 
     def _mark(self, shown: Source | Evidence) -> str:

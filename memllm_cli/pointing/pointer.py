@@ -111,7 +111,8 @@ def _best(
     begin, end = scores[first : first + length].T.astype(np.float64)
     both = begin[:, None] + end[None, :]
     ahead = np.arange(length)[None, :] - np.arange(length)[:, None]
-    field = _fields(offsets, text, sentences)
+    field = _fields(offsets, text)
+    begun = np.searchsorted(np.asarray(sentences, dtype=np.int64), [start for start, _ in offsets], side="right")
     may = (ahead >= 0) & (ahead < LONGEST) & (field[:, None] == field[None, :])
     top = float(both[may].max())
     own = np.where(may, np.exp(both - top), 0.0)
@@ -130,20 +131,27 @@ def _best(
         taken.append((i, j))
         margin = top + float(np.log(max(held[i, j], 1e-30))) - none
         share = float(held[i, j]) / (total + float(np.exp(min(none - top, 700.0))))
-        out.append(Span(passage, offsets[i][0], offsets[j][1], margin, share))
+        a, b = _within(worth, begun, i, j)
+        out.append(Span(passage, offsets[a][0], offsets[b][1], margin, share))
         if len(out) == most:
             break
     return out
 
 
-def _fields(offsets: Sequence[tuple[int, int]], text: str, sentences: Sequence[int] = ()) -> NDArray[np.int64]:
-    """A number for the field that each piece stands in: no answer reaches over the end of a line, a cell or a sentence.
+def _within(worth: NDArray[np.float64], sentence: NDArray[np.int64], i: int, j: int) -> tuple[int, int]:
+    """The pieces `i` to `j`, or of more than one sentence the best of those in one. What speaks for an answer there
+    stays what it is: beginnings and ends are scored apart, and those of two sentences make each other likelier."""
+    if sentence[i] == sentence[j]:
+        return i, j
+    one = sentence[i : j + 1, None] == sentence[None, i : j + 1]
+    best = int(np.argmax(np.where(one, worth[i : j + 1, i : j + 1], -np.inf)))
+    return i + best // (j - i + 1), i + best % (j - i + 1)
 
-    `sentences` are where those begin.
-    """
+
+def _fields(offsets: Sequence[tuple[int, int]], text: str) -> NDArray[np.int64]:
+    """A number for the field that each piece stands in: no answer reaches over the end of a line or a cell."""
     out = np.zeros(len(offsets), dtype=np.int64)
     for i in range(1, len(offsets)):
         between = text[offsets[i - 1][0] : offsets[i][1]]
         out[i] = out[i - 1] + ("\n" in between or "|" in between)
-    begun = np.searchsorted(np.asarray(sentences, dtype=np.int64), [start for start, _ in offsets], side="right")
-    return out * (len(sentences) + 1) + begun
+    return out

@@ -100,9 +100,9 @@ def test_no_answer_reaches_over_the_end_of_a_sentence() -> None:
     first = sequence("Who?", "", text, VOCABULARY).first
     scores = {first + 2: 9.0}, {first + 4: 9.0}
     assert text[(best := pointer(*scores).spans("Who?", [("", text)])[0]).start : best.end] == "Ada. Boris"
-    spans = pointer(*scores).spans("Who?", [("", text)], sentences=[[0, 11]])
-    assert all(s.end <= 11 or s.start >= 11 for s in spans)
-    assert {text[s.start : s.end] for s in spans[:2]} == {"Ada.", "Boris"} or spans[0].start in (6, 11)
+    cut = pointer(*scores).spans("Who?", [("", text)], sentences=[[0, 11]])[0]
+    assert text[cut.start : cut.end] in ("Ada.", "Ada", "Boris")
+    assert cut.margin == best.margin
 
 
 def test_what_speaks_for_not_there_takes_from_the_margin() -> None:
