@@ -103,11 +103,7 @@ class Decider:
             key = form, line is not None
             if key in out or (line is None and not heeded(question, covering.around(span))):
                 continue
-            own = (
-                self._parts(span, [s for s, *_ in found], candidates[span.passage])
-                if line is None
-                else [s for s, *_, q in found if q == query]
-            )
+            own = self._parts(span, [s for s, *_ in found]) if line is None else [s for s, *_, q in found if q == query]
             others = [
                 s.margin
                 for s, v, *_ in found[:number] + found[number + 1 :]
