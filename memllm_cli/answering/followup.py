@@ -72,7 +72,8 @@ def of_topic(question: str, text: str, linker: Linker) -> str:
     if names_another(question) or _named(question, linker, snapshot):
         return question
     topic = _named(text, linker, snapshot)
-    return _about(question, topic) if topic else question
+    leans_on = _IT.search(question) or _OF_IT.search(question) or len(question.split()) < SHORT
+    return _about(question, topic) if topic and leans_on else question
 
 
 def _changed(question: str, asked: str, linker: Linker, snapshot: Snapshot) -> list[str]:

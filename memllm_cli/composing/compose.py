@@ -116,10 +116,10 @@ class Composer:
                     out.read.append((question, value))
                     held.add(value)
                     yield from self._said(space + before, value, out)
-                elif opened or number:
+                elif opened or (number and _holding(word, notes) is None):
                     out.missing.append(question)
                     yield from self._gap(space + before, question, out)
-                if answered.value or opened or number:
+                if answered.value or opened or (number and _holding(word, notes) is None):
                     starts = False
                     continue
                 vain.add(question)
@@ -130,6 +130,8 @@ class Composer:
             self._written += tokens
             out.said += chunk
             if name or number:
+                if after == "." and not ends_sentence(chunk.strip()):  # "Dr.", with a name to come
+                    word, after = f"{word}.", ""
                 run.words.append(word)
                 yield Text(space + before + word)
                 if after:
@@ -199,7 +201,7 @@ class Composer:
         if not run.words:
             return
         name, run.words = " ".join(run.words), []
-        number = next((i for i, note in enumerate(notes) if all(map(Held([note]).has, name.split()))), None)
+        number = _holding(name, notes)
         if number is None:
             out.doubted.append(name)
             yield Gap("")
@@ -236,6 +238,11 @@ class Composer:
             self.engine.load(0, base)
             scores.append(float(self.engine.follow(0, self.engine.tokenize(f" {form}"))[:, 0].sum()))
         return scores[1] >= scores[0]
+
+
+def _holding(name: str, notes: Sequence[str]) -> int | None:
+    """The note that has all words of a name, or a number; None where none has."""
+    return next((i for i, note in enumerate(notes) if all(map(Held([note]).has, name.split()))), None)
 
 
 def _joined(before: str, value: str) -> str:

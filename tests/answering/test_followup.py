@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from memllm_cli.answering.followup import in_full
+from memllm_cli.answering.followup import in_full, of_topic
 from memllm_cli.memory.edit.memory import Memory
 from memllm_cli.memory.search.find import Finder
 from memllm_cli.prompts import Message
@@ -87,3 +87,17 @@ def test_one_of_several_answers_is_meant_by_its_place(linker: Linker) -> None:
         in_full("When was the fifth one built?", BEFORE, linker, said="A and B")[-1]
         == "A and B. When was the fifth one built?"
     )
+
+
+@pytest.mark.parametrize(
+    ("question", "full"),
+    [
+        ("Who is the gardener?", "Who is the gardener of Tern Ferries?"),
+        ("When does it sail in the winter of the year?", "When does Tern Ferries sail in the winter of the year?"),
+        ("Who owns Moss Mill?", "Who owns Moss Mill?"),
+        ("Where did the summer school take place?", "Where did the summer school take place?"),
+    ],
+)
+def test_a_question_in_a_text_is_about_its_topic(linker: Linker, question: str, full: str) -> None:
+    assert of_topic(question, "Write to Tern Ferries about it.", linker) == full
+    assert of_topic(question, "Write a letter.", linker) == question

@@ -11,7 +11,7 @@ from memllm_cli.composing.compose import MOST_READS, Answered, Composed, Compose
 from memllm_cli.engine.scripted import ScriptedEngine
 from memllm_cli.prompts import Message
 from memllm_cli.reading.clock import Clock
-from memllm_cli.reading.events import Event, Gap, Text, TextCall
+from memllm_cli.reading.events import Event, Gap, Noted, Text, TextCall
 
 
 def engine(*texts: str, asks: str = "What is it?", names: Sequence[str] = ()) -> ScriptedEngine:
@@ -104,10 +104,17 @@ def test_what_was_said_is_no_claim(
     assert (out.said, out.doubted, out.missing) == (text, [], [])
 
 
-def test_a_number_of_the_notes_is_read_all_the_same() -> None:
-    _, out, looked = write(engine("It is 80.", "It is […]."), {}, notes=("Page: the studio has 80 m2.",))
-    assert looked
-    assert out.missing == ["What is it?"]
+def test_a_number_of_the_notes_is_asked_for_and_stands_with_its_note() -> None:
+    notes = "Page: the studio is new.", "Page: the studio has 80 m2."
+    events, out, looked = write(engine("It is 80 or 90.", "It is 80 or […]."), {}, notes=notes)
+    assert looked == [("What is it?", "80")]
+    assert (out.said, out.noted, out.missing) == ("It is 80 or […].", [("80", 1)], ["What is it?"])
+    assert events[events.index(Noted(1)) - 1] == Text(" 80")
+
+
+def test_a_title_belongs_to_the_name_after_it() -> None:
+    _, out, _ = write(engine("It was Dr. Moss, then."), {})
+    assert out.doubted == ["Dr. Moss"]
 
 
 def test_what_an_earlier_read_returned_is_not_asked_for_again() -> None:
