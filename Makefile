@@ -54,7 +54,7 @@ test: $(VENV)/.dev models
 	$(BIN)/python -m pytest $(ARGS)
 
 test-default: $(VENV)/.dev texts
-	$(BIN)/python -m pytest --default tests/e2e/test_texts.py tests/e2e/test_prose.py $(ARGS)
+	$(BIN)/python -m pytest --default tests/e2e/test_texts.py tests/e2e/test_prose.py tests/e2e/test_talk_at_a_terminal.py $(ARGS)
 
 test-failure: $(VENV)/.dev models
 	MEMLLM_EXAMPLES=500 MEMLLM_STEPS=50 $(BIN)/python -m pytest --failure tests/failure tests/e2e/test_killed_ingest.py $(ARGS)

@@ -1,5 +1,5 @@
-"""Chat: seconds from the prompt to the first token beside a bare llama-cpp-python loop on the same tokens; what looking
-up costs before it; peak memory."""
+"""Chat, where nothing is asked of memory and the model talks: seconds from the prompt to the first token beside a bare
+llama-cpp-python loop on the same tokens; what looking up costs before it; peak memory."""
 
 from __future__ import annotations
 
@@ -34,9 +34,10 @@ def main() -> None:
     from memllm_cli.answering.answer import Answerer
     from memllm_cli.answering.options import Options
     from memllm_cli.app import App
+    from memllm_cli.evaluation import everyday
     from memllm_cli.memory.edit.memory import Memory
     from memllm_cli.memory.search.find import Finder
-    from memllm_cli.reading.events import Text
+    from memllm_cli.reading.events import Done, Text
     from memllm_cli.reading.reads import Conversation
     from memllm_cli.types import Triple
 
@@ -49,7 +50,7 @@ def main() -> None:
         catalog = state.catalog()
         format = state.reader()
         engine = format.engine
-        answerer = Answerer(engine, Finder(memory, state.open_encoder), Options(style="free"), format, state.decider())
+        answerer = Answerer(engine, Finder(memory, state.open_encoder), Options(), format, state.decider())
         fed: list[tuple[float, list[int]]] = []
         load = engine.load
 
@@ -62,14 +63,21 @@ def main() -> None:
         firsts: list[float] = []
         looked: list[float] = []
         prompts: list[list[int]] = []
-        for i in range(TURNS):
+        for prompt_ in everyday.prompts():
             fed.clear()
             began = time.perf_counter()
             first = 0.0
-            for event in answerer.ask(f"What is the capital of Country {chr(65 + i)}land?", conversation):
+            for event in answerer.ask(prompt_, conversation):
                 if isinstance(event, Text) and not first:
                     first = time.perf_counter()
-            written, prompt = fed[-1]
+                if isinstance(event, Done) and event.outcome != "talk":
+                    conversation.drop_last()
+                    fed.clear()
+            if not fed:  # the program said it, or memory has nothing on it
+                continue
+            if len(firsts) == TURNS:
+                break
+            written, prompt = fed[0]
             firsts.append(first - written)
             looked.append(written - began)
             prompts.append(prompt)

@@ -19,7 +19,7 @@ from memllm_cli.reading.events import Done
 COUNT, LONGEST = 20, 64
 HEAD = f"""# Everyday prompts
 
-What the model says with the adapter merged in (as `memllm chat --style free` does, with nothing in memory), beside the
+What the model says with the adapter merged in (as `memllm chat` does where nothing is asked of memory), beside the
 untouched model. Twenty of the prompts of `memllm eval chat`, evenly spaced; nothing left to chance, {LONGEST} tokens at
 most. Made by `python -m benchmarks.everyday`. Neither reply has been checked for truth: a model of this size makes
 things up, and what it says without memory is marked as such in a conversation.
@@ -36,7 +36,7 @@ def main() -> None:
     stock.close()
     format = state.reader()
     engine = format.engine
-    options = Options(style="free", temperature=0, most_tokens=LONGEST)
+    options = Options(temperature=0, most_tokens=LONGEST)
     print(HEAD)
     with state.scratch() as memory:
         answerer = Answerer(engine, Finder(memory, state.open_encoder), options, format)

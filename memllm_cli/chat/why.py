@@ -72,7 +72,7 @@ def _support(screen: Screen, support: Assertion, snapshot: Snapshot) -> str:
     if support.probability is not None:
         parts.append(sureness(support.probability, operation.format if operation else None))
     if operation is not None and operation.model:
-        parts.append(f"model {one_line(operation.model)}")
+        parts.append(f"model {one_line(operation.model)[:12]}")  # of a hash its beginning
     if support.valid_from or support.valid_to:
         parts.append(f"valid {one_line(support.valid_from or '')} to {one_line(support.valid_to or '')}")
     return f" {screen.marks.dot} ".join(parts)

@@ -10,13 +10,14 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from memllm_cli.documents.sentences import ends_with_abbreviation
 from memllm_cli.memory.values.names import normal
 from memllm_cli.memory.values.numerals import phrase, tokens
 
 _LEADING = re.compile(r"^[(\[{\"'“‘«*_#>-]+")
 _TRAILING = re.compile(r"(?:['’]s)?[)\]}\"'”’»*_,;:.!?…-]*$")
 _ENDS = re.compile(r"[.!?:…][)\]\"'”’*_]*$")
-_SHORTENED = re.compile(r"^(?:[A-Z][a-z]{0,3}|[A-Za-z](?:\.[A-Za-z])*)\.$")
+_INITIALS = re.compile(r"^[A-Za-z](?:\.[A-Za-z])*\.$")
 _PLAIN = frozenset({"one", "i", "i'm", "i'd", "i'll", "i've"})
 """What looks like a number or a name and is mostly neither."""
 
@@ -31,7 +32,8 @@ def parts(chunk: str) -> tuple[str, str, str]:
 
 def ends_sentence(chunk: str) -> bool:
     """Whether the next chunk begins a sentence: after a full stop that is not that of "Dr."."""
-    return bool(_ENDS.search(chunk)) and not _SHORTENED.match(_LEADING.sub("", chunk))
+    plain = _LEADING.sub("", chunk)
+    return bool(_ENDS.search(chunk)) and not (_INITIALS.match(plain) or ends_with_abbreviation(plain))
 
 
 def is_number(word: str) -> bool:

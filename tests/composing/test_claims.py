@@ -43,11 +43,9 @@ def test_names(word: str, name: bool) -> None:
     assert is_name(word) == name
 
 
-@pytest.mark.parametrize(
-    ("chunk", "ends"), [("rent.", True), ("Dr.", False), ("J.", False), ("rent?)", True), ("e.g.", False), ("a:", True)]
-)
-def test_ends_of_sentences(chunk: str, ends: bool) -> None:
-    assert ends_sentence(chunk) == ends
+def test_ends_of_sentences() -> None:
+    assert all(map(ends_sentence, ("rent.", "rent?)", "a:", "Lyon.", "…")))
+    assert not any(map(ends_sentence, ("Dr.", "Mrs.", "J.", "e.g.", "rent", "a,")))
 
 
 def test_what_is_held() -> None:
