@@ -6,10 +6,7 @@ from collections.abc import Callable, Sequence
 
 from memllm_cli.chat.screen import Screen, one_line
 from memllm_cli.memory.edit.evidence import Evidence
-from memllm_cli.reading.events import Done, Gap, Source, Text
-
-DOUBT = "[?]"
-"""Behind a name, a number or a date that rests on nothing."""
+from memllm_cli.reading.events import DOUBT, Done, Gap, Source, Text
 
 Shown = Source | Evidence
 

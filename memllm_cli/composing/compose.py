@@ -19,7 +19,7 @@ from memllm_cli.engine.base import Engine, sample
 from memllm_cli.prompts import Message, compose_messages, turns
 from memllm_cli.protocol import ARROW, CLOSE, OPEN, TEXT, as_field
 from memllm_cli.reading.clock import Clock
-from memllm_cli.reading.events import Event, Gap, Noted, Text
+from memllm_cli.reading.events import GAP, Event, Gap, Noted, Text
 from memllm_cli.reading.values import circles
 
 MOST_READS = 12
@@ -219,8 +219,8 @@ class Composer:
 
     def _gap(self, before: str, question: str, out: Composed) -> Iterator[Event]:
         """Close the read without a value, and leave a gap."""
-        self._close("", "[…]")
-        out.said += f"{before}[…]"
+        self._close("", GAP)
+        out.said += f"{before}{GAP}"
         yield Text(before)
         yield Gap(question)
 

@@ -9,6 +9,9 @@ from memllm_cli.memory.edit.evidence import Evidence
 from memllm_cli.memory.search.find import Hit
 from memllm_cli.types import Query
 
+GAP, DOUBT = "[…]", "[?]"
+"""How a text shows what memory does not have, and behind a word that it rests on nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Text:

@@ -66,7 +66,7 @@ class Reply:
 
     def pieces(self) -> Generator[str, None, None]:
         """The words of the answer as they come, then its sources."""
-        from memllm_cli.reading.events import Done, Text
+        from memllm_cli.reading.events import DOUBT, GAP, Done, Gap, Text
 
         last = ""
         with closing(self._events) as events:  # a caller that goes away must not keep others waiting
@@ -75,6 +75,9 @@ class Reply:
                 if isinstance(event, Text) and event.text:
                     yield harmless(event.text, last)
                     last = event.text[-1]
+                elif isinstance(event, Gap):
+                    yield GAP if event.question else DOUBT
+                    last = "]"
                 elif isinstance(event, Done) and (lines := sources(event)):
                     yield harmless(LIST + "\n".join(f"- {line}" for line in lines))
 
@@ -121,7 +124,7 @@ def sources(done: Done) -> list[str]:
     for source in done.sources:
         places = carrying(source.evidence, source.hit.value)
         lines += [_line(e.place, e.said) for e in places] or [source.origin]
-    lines += [_line(e.place, e.said) for e in done.evidence]
+    lines += [_line(e.place, e.said) for e in (*done.evidence, *(e for _, e in done.noted))]
     lines = list(dict.fromkeys(lines))[:SOURCES]
     if done.otherwise is not None:
         value, place = done.otherwise

@@ -139,6 +139,10 @@ def answer_data(question: str, events: list[Event]) -> dict[str, Any]:
         if done.otherwise is None
         else {"answer": done.otherwise[0], "evidence": evidence_data(done.otherwise[1])},
         "style": done.style,
+        "values": [{"value": v, "question": q} for v, q in done.values],
+        "missing": list(done.missing),
+        "not_from_memory": list(done.doubted),
+        "named_in": [{"name": n, "evidence": evidence_data(e)} for n, e in done.noted],
         "backed": done.backed,
         "opened_by_model": done.wanted,
         "reads": [
