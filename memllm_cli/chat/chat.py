@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from memllm_cli.chat.render import Renderer
 from memllm_cli.chat.screen import one_line, statement
 from memllm_cli.chat.sessions import Sessions
 from memllm_cli.chat.stating import Stating, of_self
+from memllm_cli.chat.why import show_why
 from memllm_cli.errors import MemllmError, UsageError
 from memllm_cli.memory.edit.memory import Memory
 from memllm_cli.memory.search.find import Finder
@@ -34,6 +36,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 EMPTY = f"The memory is empty. Fill it: memllm ingest FOLDER, or {COMMANDS['/set'].usage}"
+
+
+_WHY = re.compile(r"(?:but )?(?:why|how come|how do you know(?: that)?|says who|source)\W*", re.IGNORECASE)
+"""What asks for the reasons of an answer, where no document has them."""
 
 
 class Chat:
@@ -183,6 +189,7 @@ class Chat:
 
     def _ask(self, question: str, interrupt: Interrupt) -> None:
         self.last, self.kept, self.answer = question, False, None
+        before = self.results if _WHY.fullmatch(question.strip()) else []
         self.results = []
         self.renderer.numbered = []
         if not self.memory.database.exists() or (self.options.style == "grounded" and self.empty()):
@@ -210,6 +217,9 @@ class Chat:
             finally:
                 events.close()  # type: ignore[attr-defined]  # a generator; an answer broken off is never recorded
         if self.kept:
+            if before and self.answer is not None and self.answer.outcome == "nothing":
+                self.screen.line(("the answer before rests on:", "dim"))
+                show_why(self.screen, before, self.memory.snapshot)
             self.screen.line()
             if self._sessions is not None:
                 self._sessions.keep(self.session, self.conversation.messages)

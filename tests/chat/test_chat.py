@@ -94,6 +94,15 @@ def test_what_is_numbered_is_asked_for_by_its_number(talk: Talk) -> None:
     assert "has the number 2" in talk("/why 2")
 
 
+@pytest.mark.parametrize("why", ["Why?", "How do you know that?"])
+def test_why_without_a_reason_in_memory_shows_what_the_answer_rests_on(talk: Talk, why: str) -> None:
+    assert "rests on" not in talk(why)
+    talk(ASKED)
+    shown = talk(why)
+    assert "the answer before rests on:" in shown
+    assert f'"{PAGE}" — A page (page.md, line 1)' in shown
+
+
 def test_forget_and_take_it_back(talk: Talk) -> None:
     assert "- Freedonia >> capital >> Sylvania City" in talk('/forget "Freedonia >> capital >>"')
     assert "Memory has nothing" in talk(ASKED)
