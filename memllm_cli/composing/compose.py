@@ -85,7 +85,7 @@ class Composer:
         `notes` are sentences of documents that a search for the request found: the model may lean on them, its values
         are read all the same.
         """
-        held = Held([m.text for m in history] + [request])
+        held = Held([m.text for m in history if m.role == "user"] + [request])
         self._context = turns(self.engine, compose_messages(history, request, notes))
         self._context = self._context[-(self.engine.context - self.most_tokens - 64) :]
         clock.evaluated += self.engine.load(0, self._context)
@@ -134,13 +134,13 @@ class Composer:
                     word, after = f"{word}.", ""
                 run.words.append(word)
                 yield Text(space + before + word)
-                if after:
+                if tail := after + chunk[len(chunk.rstrip()) :]:
                     yield from self._ended(run, notes, out)
-                    running = False
-                    yield Text(after)
+                    yield Text(tail)
             else:
                 yield Text(chunk)
-            starts = "\n" in space or ends_sentence(chunk.strip())
+            running = running and not after and not chunk[-1].isspace()
+            starts = "\n" in chunk or ends_sentence(chunk.strip())
         yield from self._ended(run, notes, out)
 
     # -- pieces -----------------------------------------------------------------------------------------------------
@@ -167,6 +167,8 @@ class Composer:
             clock.start()
             self._left -= 1
             self.engine.feed({0: [token]})
+            if text.strip() and text[-1].isspace():  # a token such as ",\n\n"
+                return drawn, text
         if not text.strip():
             self._left = 0
             return None
