@@ -9,6 +9,7 @@ the value is the memory's, never the model's.
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -91,7 +92,7 @@ class Composer:
         clock.evaluated += self.engine.load(0, self._context)
         self._left, self._written = self.most_tokens, []
         starts, running = True, False  # a sentence begins; a name goes on for which a read has opened
-        run = _Run()
+        run, blank = _Run(), False
         vain: set[str] = set()  # what has been asked for nothing
         while (drawn := self._chunk(clock)) is not None:
             tokens, chunk = drawn
@@ -99,16 +100,21 @@ class Composer:
             opened = chunk.strip().startswith(OPEN)
             before, word, after = ("", "", "") if opened else parts(chunk.strip())
             number = is_number(word) and not held.has(word)
-            name = not number and is_name(word) and not held.has(word) and "[" not in before
+            blank = blank or "[" in before  # "[your name]" is for the person to fill in
+            name = not number and is_name(word) and not held.has(word) and not blank
             if name and starts and self._plain(word):
                 name = False
-            if not name or before:
+            if not (name or number) or before:
                 yield from self._ended(run, notes, out)
                 running = False
             if (opened or number or (name and not running)) and len(out.read) + len(out.missing) < MOST_READS:
                 answered = Answered()
                 start = len(self._context)
                 question = self._question(space + before, clock)
+                if any(
+                    question == asked for asked, _ in out.read
+                ):  # said again, of something else: the text asks better
+                    question = f"{_clause(out.said + space)} what?"
                 if question not in vain:
                     yield from look(question, word, answered)
                 if answered.value:
@@ -139,6 +145,7 @@ class Composer:
                     yield Text(tail)
             else:
                 yield Text(chunk)
+            blank = blank and "]" not in chunk
             running = running and not after and not chunk[-1].isspace()
             starts = "\n" in chunk or ends_sentence(chunk.strip())
         yield from self._ended(run, notes, out)
@@ -247,6 +254,11 @@ def _holding(name: str, notes: Sequence[str]) -> int | None:
     return next((i for i, note in enumerate(notes) if all(map(Held([note]).has, name.split()))), None)
 
 
+def _clause(text: str) -> str:
+    """The words of the clause that is being written."""
+    return re.split(r"[.!?:;\n]\s|,\s", text)[-1].strip()
+
+
 def _joined(before: str, value: str) -> str:
     """A value without the word that already stands before it: "at" of "at noon", "the" of "the board"."""
     *_, last, newest = ["", "", *before.casefold().split()]
@@ -260,7 +272,8 @@ _PREPOSITIONS = frozenset("at by for from in of on to until with".split())
 _OPENERS = frozenset(
     (
         "a an the this that these those there here it its he she they we you your his her their our my i who what when "
-        "where which why how if as at by for from in of on to with and but or so please dear yes no not"
+        "where which why how if as at by for from in of on to with and but or so please dear yes no not best kind warm "
+        "regards sincerely yours thank thanks hello hi"
     ).split()
 )
 """Words that begin sentences and are never names: the model need not be asked."""

@@ -153,6 +153,23 @@ def test_a_value_does_not_repeat_the_word_before_it(before: str, value: str, sai
     assert out.said == f"{said}."
 
 
+def test_a_question_that_was_answered_is_not_asked_of_something_else() -> None:
+    texts = "The rent is 9. The fee is 9.", "The rent is 42 EUR. The fee is 9.", "The rent is 42 EUR. The fee is 7 EUR."
+    _, out, looked = write(engine(*texts), {"What is it?": "42 EUR", "The fee is what?": "7 EUR"})
+    assert out.said == "The rent is 42 EUR. The fee is 7 EUR."
+    assert [q for q, _ in looked] == ["What is it?", "The fee is what?"]
+
+
+def test_what_is_to_be_filled_in_is_left() -> None:
+    _, out, looked = write(engine("It is yours, [Your Name Here] and all."), {})
+    assert (out.doubted, looked) == ([], [])
+
+
+def test_an_amount_of_a_note_is_cited_once() -> None:
+    _, out, _ = write(engine("It is EUR 80, they say."), {}, notes=("Page: it costs EUR 80.",))
+    assert out.noted == [("EUR 80", 0)]
+
+
 def test_reads_end_at_some_number() -> None:
     numbers = " ".join(f"{n}0 {n}a" for n in range(1, 2 * MOST_READS))
     _, out, looked = write(engine(f"Sums: {numbers}."), {})
