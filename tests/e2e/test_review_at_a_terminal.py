@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from memllm_cli.memory.edit.memory import Memory
+from memllm_cli.memory.edit.memory import Memory, Written
+from memllm_cli.types import Document, Sentence, Triple
 from tests.conftest import ROOT
 from tests.reviewing.kept import held, read
 
@@ -77,6 +78,34 @@ def test_a_review_by_keyboard(bare: Home, memory: Memory, child: Any) -> None:
     assert child.exitstatus == 0
     assert held(memory) == {FIRST, ("Mill Works", "founded by", "Bertha Stone")}
     assert [e["kind"] for e in bare.run("--json", "log").data][:3] == ["correct", "remove", "accept"]
+
+
+def test_ten_proposals_are_gone_through(bare: Home, memory: Memory) -> None:
+    text = "\n".join(f"Mill {n} belongs to Owner {n}." for n in range(6))
+    size = len("Mill 0 belongs to Owner 0.")
+    lines = [Sentence(n * (size + 1), n * (size + 1) + size, n + 1) for n in range(6)]
+    document = Document("/d/mills.md", "Mills", "text/markdown", "1", text, tuple(lines))
+    owned = (Triple(f"Mill {n}", "owned by", f"Owner {n}") for n in range(6))
+    facts = [Written(triple, (n,), 0.3, proposed=True, own=True) for n, triple in enumerate(owned)]
+    memory.ingest(document, facts, "m", "f")
+    assert len(held(memory, proposed=True)) == 10
+    environment = bare.environment | {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
+    program, *arguments = bare.command("review")
+    child: Any = pexpect.spawn(
+        program, arguments, env=environment, cwd=str(bare.root), encoding="utf-8", timeout=60, dimensions=(24, 100)
+    )
+    child.expect_exact("10 proposals")
+    child.send("aaaaaa")
+    until(lambda: len(held(memory)) == 6)
+    child.send("rr")
+    until(lambda: len(held(memory, proposed=True)) == 2)
+    child.send("u")
+    until(lambda: len(held(memory, proposed=True)) == 3)
+    child.send("   A")
+    until(lambda: not held(memory, proposed=True))
+    child.send("q")
+    assert "9 accepted, 1 rejected" in ended(child)
+    assert len(held(memory)) == 9
 
 
 @pytest.mark.parametrize("way", ["key", "signal"])
