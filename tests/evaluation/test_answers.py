@@ -204,7 +204,13 @@ class Told:
 
     tokens = 0
 
-    def spans(self, question: str, passages: Sequence[tuple[str, str]], most: int = 3) -> list[Span]:
+    def spans(
+        self,
+        question: str,
+        passages: Sequence[tuple[str, str]],
+        most: int = 3,
+        sentences: Sequence[Sequence[int]] = (),
+    ) -> list[Span]:
         places = [(number, text.find("Ann"), text.find("Bo")) for number, (_, text) in enumerate(passages)]
         found = [Span(n, at, at + 3, 2.0, 0.9) for n, at, _ in places if at >= 0]
         return found + [Span(n, at, at + 2, 1.0, 0.9) for n, _, at in places if at >= 0]
