@@ -97,7 +97,7 @@ class Composer:
         while (drawn := self._chunk(clock)) is not None:
             tokens, chunk = drawn
             space = chunk[: len(chunk) - len(chunk.lstrip())]
-            opened = chunk.strip().startswith(OPEN)
+            opened = chunk.strip().startswith((OPEN, OPEN[1:]))  # the model's own, its first mark left out or not
             before, word, after = ("", "", "") if opened else parts(chunk.strip())
             number = is_number(word) and not held.has(word)
             blank = blank or "[" in before  # "[your name]" is for the person to fill in

@@ -124,8 +124,9 @@ def test_what_an_earlier_read_returned_is_not_asked_for_again() -> None:
     assert len(looked) == 1
 
 
-def test_the_model_may_open_a_read_by_itself() -> None:
-    _, out, looked = write(engine("The rent is ({MEM_TEXT(rent", "The rent is high."), {"What is it?": "high"})
+@pytest.mark.parametrize("mark", ["({", "{"])
+def test_the_model_may_open_a_read_by_itself(mark: str) -> None:
+    _, out, looked = write(engine(f"The rent is {mark}MEM_TEXT(rent", "The rent is high."), {"What is it?": "high"})
     assert out.said.startswith("The rent is high")
     assert looked == [("What is it?", "")]
 
